@@ -1,0 +1,3 @@
+//! `cargo xtask`: the verbs of the developer loop.
+
+fn main() {}
