@@ -58,7 +58,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure of `kind` with a message that is safe to show.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), fields: Vec::new(), resource: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            fields: Vec::new(),
+            resource: None,
+            source: None,
+        }
     }
 
     /// The request does not make sense.
@@ -89,7 +95,10 @@ impl Error {
 
     /// Adds the field at fault.
     pub fn with_field(mut self, name: impl Into<String>, message: impl Into<String>) -> Self {
-        self.fields.push(Field { name: name.into(), message: message.into() });
+        self.fields.push(Field {
+            name: name.into(),
+            message: message.into(),
+        });
         self
     }
 

@@ -12,6 +12,6 @@ mod time;
 pub use clock::{BoxFuture, Clock};
 pub use error::{Error, Field, Kind, Result};
 pub use hash::{Hash, sha256};
-pub use id::{random_id, random_uuid, uuid_from};
+pub use id::{id_from, random_id, random_uuid, uuid_from};
 pub use place::{Arn, Place};
 pub use time::Timestamp;

@@ -1,0 +1,80 @@
+//! Points in time with nanoseconds, as the service's traces have them.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A point in time: nanoseconds since 1970 in UTC (good from 1678 to 2262).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// From milliseconds since 1970.
+    pub fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// Milliseconds since 1970, cut off.
+    pub fn millis(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// Nanoseconds since 1970.
+    pub fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Time from `earlier` to here, zero when it is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// ISO 8601 in UTC with exactly nine fraction digits, the form of trace times: `2026-11-21T15:04:05.000000001Z`.
+    pub fn iso_nanos(self) -> String {
+        let (date, nanos) = self.parts();
+        format!("{date}.{nanos:09}Z")
+    }
+
+    /// ISO 8601 in UTC with as many fraction digits as are needed (none, 3, 6 or 9): control-plane times.
+    pub fn iso(self) -> String {
+        let (date, nanos) = self.parts();
+        match nanos {
+            0 => format!("{date}Z"),
+            n if n % 1_000_000 == 0 => format!("{date}.{:03}Z", n / 1_000_000),
+            n if n % 1_000 == 0 => format!("{date}.{:06}Z", n / 1_000),
+            n => format!("{date}.{n:09}Z"),
+        }
+    }
+
+    /// Reads ISO 8601 with an offset or `Z`.
+    pub fn parse_iso(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        i64::try_from(time.as_nanosecond()).ok().map(Self)
+    }
+
+    fn parts(self) -> (String, i64) {
+        let seconds = self.0.div_euclid(1_000_000_000);
+        let nanos = self.0.rem_euclid(1_000_000_000);
+        let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+        (time.strftime("%Y-%m-%dT%H:%M:%S").to_string(), nanos)
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.iso())
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.iso_nanos())
+    }
+}
