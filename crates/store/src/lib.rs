@@ -1,1 +1,57 @@
-//! See ARCHITECTURE.md.
+//! The one seam to durable state: a write (`commit`) and a few reads. No query language, no service's noun.
+//!
+//! Rows: meta (format, server key), resource, execution (head, lease), journal, inbox, timer, blob. Every implementation
+//! passes the conformance suite of `testkit`.
+
+mod batch;
+mod error;
+mod memory;
+mod row;
+
+use bedplate_base::{BoxFuture, Hash};
+use bedplate_journal::{Event, ExecId};
+
+pub use batch::{Batch, Expect, Letter, ResourceWrite, Send, Turn};
+pub use error::{CommitError, ReadError};
+pub use memory::MemoryStore;
+pub use row::{Head, LetterId, Owner, Page, Resource, TimerRow};
+
+/// Durable state. Clones of an `Arc<dyn Store>` share it.
+///
+/// Correctness rests on versions alone: a commit that names a stale version or a lost lease fails with `Conflict` and
+/// changes nothing.
+pub trait Store: std::marker::Send + Sync {
+    /// Writes a batch, all of it or nothing; durable when it returns. Many callers' batches share one transaction
+    /// (group commit), a conflict of one leaves the others untouched.
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>>;
+
+    /// The key that tokens are derived from: made once, with the state.
+    fn server_key(&self) -> [u8; 32];
+
+    /// An execution's head, when it was started.
+    fn head<'a>(&'a self, exec: &'a ExecId) -> BoxFuture<'a, Result<Option<Head>, ReadError>>;
+
+    /// Events after `after` in order, at most `limit`; blobs are not hydrated.
+    fn events<'a>(&'a self, exec: &'a ExecId, after: u64, limit: usize) -> BoxFuture<'a, Result<Vec<Event>, ReadError>>;
+
+    /// Letters that wait for an execution, oldest first.
+    fn inbox<'a>(&'a self, exec: &'a ExecId, limit: usize) -> BoxFuture<'a, Result<Vec<(LetterId, Letter)>, ReadError>>;
+
+    /// Timers in order of time, at most `limit`.
+    fn timers(&self, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, ReadError>>;
+
+    /// Executions with work to do (busy, or letters waiting) after `after` in id order: what a restart folds.
+    fn work<'a>(&'a self, after: Option<&'a ExecId>, limit: usize) -> BoxFuture<'a, Result<Vec<ExecId>, ReadError>>;
+
+    /// Heads of executions whose id begins with `prefix`.
+    fn executions<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Head>, ReadError>>;
+
+    /// A blob's text.
+    fn blob(&self, hash: Hash) -> BoxFuture<'_, Result<Option<bedplate_journal::Raw>, ReadError>>;
+
+    /// A resource by key.
+    fn resource<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Resource>, ReadError>>;
+
+    /// Resources whose key begins with `prefix`, in key order.
+    fn resources<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Resource>, ReadError>>;
+}

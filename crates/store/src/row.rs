@@ -1,0 +1,69 @@
+//! Rows as readers see them.
+
+use std::sync::Arc;
+
+use bedplate_base::Timestamp;
+use bedplate_journal::{ExecId, TimerId};
+
+/// What is known of an execution without folding it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which.
+    pub exec: ExecId,
+    /// Which decider folds it.
+    pub kind: Arc<str>,
+    /// Number of its last event: the version that the next commit must name.
+    pub version: u64,
+    /// Whoever may append; absent when nobody works on it.
+    pub owner: Option<Owner>,
+    /// Calls of targets are open or `decide` was not exhausted: a restart must fold it.
+    pub busy: bool,
+    /// It has ended.
+    pub ended: bool,
+    /// Its first event.
+    pub started_at: Timestamp,
+    /// Its last event.
+    pub updated_at: Timestamp,
+}
+
+/// A process that holds leases: random, new at each start. A commit by another owner than the head's takes the lease
+/// over when `Batch` says so, which makes every later commit of the old owner a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(pub u64);
+
+/// A letter's place in the order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetterId(pub u64);
+
+/// A timer that is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimerRow {
+    /// Whose.
+    pub exec: ExecId,
+    /// Which.
+    pub timer: TimerId,
+    /// When it fires.
+    pub due: Timestamp,
+}
+
+/// A named document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// `agent/000000000000/us-east-1/ABCDEFGHIJ`; at most 1,024 bytes.
+    pub key: String,
+    /// Counts writes of this key from 1.
+    pub version: u64,
+    /// The document: JSON text.
+    pub body: Arc<str>,
+}
+
+/// A page of a listing in key order.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Keys after this one; from the start when absent.
+    pub after: Option<String>,
+    /// At most so many; zero is none.
+    pub limit: usize,
+    /// From the last to the first.
+    pub backwards: bool,
+}
