@@ -1,1 +1,20 @@
-//! See ARCHITECTURE.md.
+//! Model providers: everything between "the agent wants a model's reply" and a reply or a named failure.
+//!
+//! On the main path this is the target called "model". It routes a model id by the configuration, speaks to whoever
+//! answers, and gives back Converse's shape. It knows no agent, no session and no store, decides nothing about retries of a
+//! turn, and never picks a provider because a key happens to be there.
+
+mod config;
+mod failure;
+mod models;
+pub mod openai;
+mod routing;
+pub mod script;
+mod secret;
+pub mod sse;
+
+pub use config::{BUILTIN, MaxTokensField, ModelsConfig, Omit, ProviderConfig, ProviderKind, ROUTES_MAX, RouteConfig};
+pub use failure::{Failure, Fault};
+pub use models::{Announce, Models, Planner, Setup};
+pub use openai::OpenAi;
+pub use routing::{Mode, Route, Routes, Unrouted};

@@ -1,0 +1,247 @@
+//! The one Target behind the name "model": finds who answers, asks, and gives back a Converse reply.
+//!
+//! The planner is handed in: providers and planner do not know each other.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bedplate_base::{BoxFuture, Error, Result};
+use bedplate_converse::{Block, Message, Reply, Request, Role, StopReason, Usage};
+use bedplate_journal::{Call, Outcome, Part, Payload, Progress, Raw, Target, Value};
+
+use crate::config::{BUILTIN, MaxTokensField, ProviderKind};
+use crate::routing::{advice, shown};
+use crate::script::Script;
+use crate::{Failure, Fault, Mode, ModelsConfig, OpenAi, ProviderConfig, Route, Routes, Unrouted};
+
+/// Into how many parts an answer that was there at once is cut for a streaming client. Ours.
+const PARTS: usize = 8;
+/// Most model ids whose fallback is remembered as announced. Ours: ids come from clients.
+const ANNOUNCED_MAX: usize = 1_000;
+
+/// Answers without a model: `builtin/planner`.
+pub type Planner = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
+/// Is told, once per model id, that the planner answers for it: the id and one line for people.
+pub type Announce = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
+/// What `Models` is made of besides its configuration.
+#[derive(Clone)]
+pub struct Setup {
+    /// Who uses the models.
+    pub mode: Mode,
+    /// The folder that paths of scripts and key files are relative to: the configuration's.
+    pub folder: PathBuf,
+    /// `builtin/planner`.
+    pub planner: Planner,
+    /// Told about fallbacks.
+    pub announce: Announce,
+}
+
+/// All models behind one name.
+pub struct Models {
+    routes: Routes,
+    servers: BTreeMap<String, OpenAi>,
+    script: Option<PathBuf>,
+    setup: Setup,
+    announced: Mutex<HashSet<String>>,
+}
+
+impl Models {
+    /// The name under which deciders call this target.
+    pub const TARGET: &'static str = "model";
+
+    /// Checks the configuration and reads the keys of the providers that routes use, by `environment` (a variable's value) or from files.
+    pub fn new(config: &ModelsConfig, setup: Setup, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let providers = with_built_in(config)?;
+        let known: BTreeSet<&str> = providers.keys().map(String::as_str).chain([BUILTIN]).collect();
+        let routes = Routes::compile(config, setup.mode, &known)?;
+        let mut servers = BTreeMap::new();
+        for (name, provider) in &providers {
+            if routes.used().contains(name.as_str()) {
+                let mut provider = provider.clone();
+                provider.api_key_file = provider.api_key_file.map(|path| setup.folder.join(path));
+                let ProviderKind::OpenAi = provider.kind;
+                servers.insert(name.clone(), OpenAi::new(name, &provider, environment)?);
+            }
+        }
+        Ok(Self {
+            routes,
+            servers,
+            script: config.script.clone(),
+            setup,
+            announced: Mutex::default(),
+        })
+    }
+
+    /// Who answers for `model`.
+    pub fn route(&self, model: &str) -> Result<Route, Unrouted> {
+        self.routes.find(model)
+    }
+
+    /// Asks whoever answers for `request.model`. Parts go to `progress` as they come when the request is for streaming.
+    pub async fn answer(&self, request: &Request, progress: &Progress) -> Result<Reply, Failure> {
+        let route = self
+            .route(&request.model)
+            .map_err(|unrouted| Failure::new(Fault::Validation, unrouted.message))?;
+        if route.fallback {
+            self.announce(&request.model);
+        }
+        let mut report = |part| {
+            if request.streaming {
+                progress.part(part);
+            }
+        };
+        if let Some(server) = self.servers.get(&route.provider) {
+            return server.call(request, &route.model, &mut report).await;
+        }
+        match route.model.as_str() {
+            "planner" => {
+                let reply = (self.setup.planner)(request);
+                report_reply(&reply, &mut report);
+                Ok(reply)
+            }
+            "echo" => {
+                let reply = echo(request);
+                report_reply(&reply, &mut report);
+                Ok(reply)
+            }
+            name => Script::open(&self.script_path(name)?).await?.answer(request, &mut report),
+        }
+    }
+
+    fn script_path(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = name.strip_prefix("script:").map(Path::new).or(self.script.as_deref());
+        path.map(|path| self.setup.folder.join(path)).ok_or_else(|| {
+            Failure::new(
+                Fault::Validation,
+                "builtin/script has no file: add script = \"answers.yaml\" to bedplate.toml, or use the model id builtin/script:answers.yaml",
+            )
+        })
+    }
+
+    fn announce(&self, model: &str) {
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = announced.len() < ANNOUNCED_MAX && announced.insert(model.to_owned());
+        drop(announced);
+        if is_new {
+            let line = format!(
+                "no route for model {:?}: builtin/planner answers, which is rule-based, not an LLM. For another, {}",
+                shown(model),
+                advice(model)
+            );
+            (self.setup.announce)(model, &line);
+        }
+    }
+}
+
+impl Target for Models {
+    fn call<'a>(&'a self, _call: &'a Call, payload: Payload, progress: Progress) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let Some(request) = request_of(&payload) else {
+                return Outcome::failure(Fault::Validation.as_str(), "the payload of a model call is not a request");
+            };
+            match self.answer(&request, &progress).await {
+                Ok(reply) => Outcome::Success(Value::inline(Raw::json(&reply.to_json()))),
+                Err(failure) => Outcome::failure(failure.fault.as_str(), failure.cause),
+            }
+        })
+    }
+}
+
+fn request_of(payload: &Payload) -> Option<Arc<Request>> {
+    let Payload::Typed(typed) = payload else { return None };
+    let typed: Arc<dyn Any + Send + Sync> = Arc::clone(typed);
+    typed.downcast().ok()
+}
+
+/// The configured providers and those that exist without configuration; a configured one of the same name fills its gaps from them.
+fn with_built_in(config: &ModelsConfig) -> Result<BTreeMap<String, ProviderConfig>> {
+    let server = |base_url: &str| ProviderConfig {
+        kind: ProviderKind::OpenAi,
+        base_url: Some(base_url.into()),
+        api_key_env: None,
+        api_key_file: None,
+        max_tokens_field: None,
+        omit: Vec::new(),
+        first_byte_timeout: None,
+        idle_timeout: None,
+        reply_timeout: None,
+        reply_bytes_max: None,
+    };
+    // Ollama loads a model at its first request and gives up after five minutes itself (its OLLAMA_LOAD_TIMEOUT).
+    let ollama = ProviderConfig {
+        first_byte_timeout: Some(std::time::Duration::from_secs(300)),
+        ..server("http://127.0.0.1:11434/v1")
+    };
+    let openai = ProviderConfig {
+        api_key_env: Some("OPENAI_API_KEY".into()),
+        max_tokens_field: Some(MaxTokensField::MaxCompletionTokens),
+        ..server("https://api.openai.com/v1")
+    };
+    let mut providers = BTreeMap::from([("ollama".to_owned(), ollama), ("openai".to_owned(), openai)]);
+    for (name, provider) in &config.providers {
+        if name == BUILTIN || name.is_empty() || name.contains('/') {
+            return Err(Error::validation(format!(
+                "bedplate.toml: [providers.{name}]: the name {name:?} cannot be used; choose one without \"/\" that is not \"builtin\""
+            )));
+        }
+        let mut provider = provider.clone();
+        if let Some(ours) = providers.get(name) {
+            // At another address the key of the well-known one has no business.
+            if provider.base_url.is_none() && provider.api_key_file.is_none() {
+                provider.api_key_env = provider.api_key_env.or_else(|| ours.api_key_env.clone());
+            }
+            provider.base_url = provider.base_url.or_else(|| ours.base_url.clone());
+            provider.max_tokens_field = provider.max_tokens_field.or(ours.max_tokens_field);
+            provider.first_byte_timeout = provider.first_byte_timeout.or(ours.first_byte_timeout);
+        }
+        providers.insert(name.clone(), provider);
+    }
+    Ok(providers)
+}
+
+/// `builtin/echo`: says what the user said last.
+fn echo(request: &Request) -> Reply {
+    let said = request
+        .messages
+        .iter()
+        .rev()
+        .find(|message| message.role == Role::User && !message.text().is_empty());
+    Reply {
+        message: Message::assistant(said.map(|message| message.text()).unwrap_or_default()),
+        stop: StopReason::EndTurn,
+        usage: Usage::default(),
+        model: "builtin/echo".into(),
+    }
+}
+
+/// Reports a reply that was there at once as if it had come in parts.
+fn report_reply(reply: &Reply, report: &mut dyn FnMut(Part)) {
+    for block in &reply.message.content {
+        match block {
+            Block::Text(text) => parts_of(text).into_iter().for_each(|part| report(Part::Text(part.to_owned()))),
+            Block::Reasoning { text, .. } => report(Part::Thinking(text.clone())),
+            Block::ToolUse { name, .. } => report(Part::Tool(name.clone())),
+            Block::ToolResult { .. } => {}
+        }
+    }
+}
+
+/// `text` in at most `PARTS` parts, cut before spaces.
+fn parts_of(text: &str) -> Vec<&str> {
+    let size = text.len().div_ceil(PARTS).max(1);
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (at, _) in text.match_indices(' ') {
+        if at - start >= size {
+            parts.push(&text[start..at]);
+            start = at;
+        }
+    }
+    if start < text.len() {
+        parts.push(&text[start..]);
+    }
+    parts
+}
