@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bedplate_base::{Hash, Timestamp};
 use bedplate_journal::{Event, ExecId, Raw, Signal, TimerId};
 
-use crate::{LetterId, Owner};
+use crate::{CommitError, LetterId, Owner};
 
 /// Everything that must become true together. An empty batch is allowed and commits nothing.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +33,8 @@ pub struct Turn {
     pub owner: Owner,
     /// Take the lease from whoever has it. Without this, a head with another owner is a conflict.
     pub steal: bool,
-    /// New events, numbered from `expected + 1`.
-    pub events: Vec<Event>,
+    /// New events, numbered from `expected + 1`. May be empty: then the turn changes the lease, the marks and the inbox only.
+    pub events: Vec<Arc<Event>>,
     /// Letters that these events consume; one that is gone is a conflict.
     pub consumed: Vec<LetterId>,
     /// Timers that are set.
@@ -87,4 +87,45 @@ pub enum Expect {
     Absent,
     /// It has this version.
     Version(u64),
+}
+
+impl Batch {
+    /// Longest resource key in bytes; ours: keys are ARN-like and AWS's longest ARNs have 1,011 characters.
+    pub const KEY_BYTES_MAX: usize = 1024;
+    /// Longest text of one blob, letter or document in bytes; ours: ten times AWS's largest payload (25 MB, InvokeModel).
+    pub const ROW_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+    /// What every store checks before it looks at its rows: numbering and sizes.
+    ///
+    /// # Errors
+    /// `TooLarge` for ids, keys and texts beyond their limits, `Conflict` for events that are not numbered from `expected + 1`.
+    pub fn check(&self) -> Result<(), CommitError> {
+        let long = |what: &str, bytes: usize, max: usize| {
+            if bytes > max {
+                return Err(CommitError::TooLarge(format!("{what} has {bytes} bytes, at most {max} are stored")));
+            }
+            Ok(())
+        };
+        if let Some(turn) = &self.turn {
+            long("the id of an execution", turn.exec.as_str().len(), ExecId::BYTES_MAX)?;
+            for (event, seq) in turn.events.iter().zip(turn.expected + 1..) {
+                if event.seq != seq {
+                    return Err(CommitError::Conflict(format!(
+                        "event {} of {} should be {seq}",
+                        event.seq, turn.exec
+                    )));
+                }
+            }
+        }
+        for send in &self.sends {
+            long("the id of an execution", send.to.as_str().len(), ExecId::BYTES_MAX)?;
+        }
+        for write in &self.resources {
+            long("the key of a resource", write.key.len(), Self::KEY_BYTES_MAX)?;
+            long("a resource", write.body.as_ref().map_or(0, |body| body.len()), Self::ROW_BYTES_MAX)?;
+        }
+        self.blobs
+            .iter()
+            .try_for_each(|(_, raw)| long("a value", raw.as_str().len(), Self::ROW_BYTES_MAX))
+    }
 }

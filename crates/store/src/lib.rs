@@ -14,7 +14,7 @@ use bedplate_journal::{Event, ExecId};
 pub use batch::{Batch, Expect, Letter, ResourceWrite, Send, Turn};
 pub use error::{CommitError, ReadError};
 pub use memory::MemoryStore;
-pub use row::{Head, LetterId, Owner, Page, Resource, TimerRow};
+pub use row::{Head, LetterId, Owner, Page, Resource, TimerRow, prefix_end};
 
 /// Durable state. Clones of an `Arc<dyn Store>` share it.
 ///

@@ -67,3 +67,18 @@ pub struct Page {
     /// From the last to the first.
     pub backwards: bool,
 }
+
+/// The least text that is greater than every text which begins with `prefix`; none when there is no such text. The order is that of bytes.
+pub fn prefix_end(prefix: &str) -> Option<String> {
+    let mut end: Vec<char> = prefix.chars().collect();
+    while let Some(last) = end.pop() {
+        let next = match last {
+            char::MAX => continue,
+            '\u{d7ff}' => '\u{e000}',
+            other => char::from_u32(u32::from(other) + 1).expect("invariant: neither a surrogate nor beyond the last"),
+        };
+        end.push(next);
+        return Some(end.into_iter().collect());
+    }
+    None
+}
