@@ -115,7 +115,9 @@ async fn gather(
 /// The next piece; nothing at the end.
 async fn next(incoming: &mut Incoming, idle: Duration, end: Instant) -> Result<Option<Bytes>, Refusal> {
     loop {
-        let frame = timeout_at(end.min(Instant::now() + idle), incoming.frame()).await.map_err(|_| Refusal::too_slow())?;
+        let frame = timeout_at(end.min(Instant::now() + idle), incoming.frame())
+            .await
+            .map_err(|_| Refusal::too_slow())?;
         match frame {
             None => return Ok(None),
             Some(Ok(frame)) => match frame.into_data() {

@@ -56,7 +56,11 @@ impl Activity {
     /// When this connection will have been idle for `limit`, if nothing happens.
     fn idle_at(&self, limit: Duration) -> Instant {
         let state = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if state.running == 0 { state.since + limit } else { Instant::now() + limit }
+        if state.running == 0 {
+            state.since + limit
+        } else {
+            Instant::now() + limit
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

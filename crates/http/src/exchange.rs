@@ -3,28 +3,38 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bedplate_base::{Place, random_uuid};
+use bedplate_base::{BoxFuture, Place, random_uuid};
+use bedplate_wire::{Body, Context, Fault, Hints, Request, Response, Routed};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 
 use crate::access::Line;
 use crate::body;
 use crate::connection::Busy;
-use crate::door::{Door, Head, Route};
-use crate::limits::BODY_BYTES_MAX;
+use crate::limits::{BODY_BYTES_MAX, body_bytes_max};
 use crate::listener::{Phase, Shared};
 use crate::origin;
 use crate::outgoing::Outgoing;
 use crate::refusal::{Envelope, Refusal};
-use crate::seam::{Body, Context, Request, Response};
 use crate::sigv4::Scope;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const REQUEST_ID: &str = "x-amzn-requestid";
+const TARGET: &str = "x-amz-target";
 const ADMIN: &str = "/_bedplate";
+/// Characters of an `amz-sdk-invocation-id`; SDKs send UUIDs.
+const INVOCATION_ID_MAX: usize = 128;
 const WELCOME: &str = "This is Bedplate, an Amazon Bedrock Agents API on your machine.\n\
     Point an AWS SDK at this address (AWS_ENDPOINT_URL) and go on as usual. GET /healthz tells whether it is ready.\n";
+
+/// Where a request goes.
+enum Goal {
+    Health,
+    Welcome,
+    Admin,
+    Service(Routed),
+}
 
 /// Answers one request.
 pub(crate) async fn exchange(
@@ -34,107 +44,130 @@ pub(crate) async fn exchange(
     busy: Busy,
 ) -> http::Response<Outgoing> {
     let (parts, incoming) = request.into_parts();
-    let request_id = random_uuid();
-    let mut line = Line::new(&parts.method, parts.uri.path(), &request_id);
     let scope = Scope::of(&parts.headers, parts.uri.query().unwrap_or_default());
     let envelope = Envelope::of(&parts.headers, scope.as_ref());
+    let context = context(&shared, peer, &parts.headers, scope.as_ref());
+    let mut line = Line::new(&parts.method, parts.uri.path(), &context.request_id);
 
-    let answered = answer(&shared, peer, parts, incoming, scope, &mut line).await;
-    let slow = matches!(&answered, Err(refusal) if refusal.status == StatusCode::REQUEST_TIMEOUT);
-    let mut response = answered.unwrap_or_else(|refusal| {
-        tracing::debug!(request_id, code = refusal.code, message = refusal.message, "refused");
-        refusal.into_response(envelope, &request_id)
-    });
-    if !response.headers.contains_key(&REQUEST_ID) {
-        let id = HeaderValue::from_str(&request_id).expect("invariant: a UUID is a header value");
-        response.headers.insert(REQUEST_ID, id);
+    let goal = find(&shared, peer, &parts, scope.as_ref());
+    let mut known = None;
+    if let Ok(goal) = &goal {
+        line.operation = name(goal);
+        if let Goal::Service(routed) = goal {
+            known = Some((routed.service, routed.operation));
+        }
     }
-    if slow {
-        response.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    let answered = match goal {
+        Ok(goal) => answer(&shared, goal, parts, incoming, context.clone()).await,
+        Err(refusal) => Err(refusal),
+    };
+    let response = answered.unwrap_or_else(|refusal| refusal.into_response(known, envelope, &context));
+    if let Some(fault) = &response.fault {
+        log(&context.request_id, response.status, fault);
     }
-    line.status = Some(response.status);
-    let mut reply = http::Response::new(Outgoing::new(response.body, line, busy));
-    *reply.status_mut() = response.status;
-    *reply.headers_mut() = response.headers;
-    reply
+    send(response, line, busy)
 }
 
-async fn answer(
-    shared: &Arc<Shared>,
-    peer: SocketAddr,
-    parts: Parts,
-    incoming: Incoming,
-    scope: Option<Scope>,
-    line: &mut Line,
-) -> Result<Response, Refusal> {
-    let path = parts.uri.path().to_owned();
+/// The goal of a request, from its head alone.
+fn find(shared: &Shared, peer: SocketAddr, parts: &Parts, scope: Option<&Scope>) -> Result<Goal, Refusal> {
+    let path = parts.uri.path();
     if path == "/healthz" {
-        line.operation = "healthz".to_owned();
-        return Ok(health(*shared.doors.ready.borrow()));
+        return Ok(Goal::Health);
     }
     if let Some(page) = origin::foreign_page(&parts.headers) {
         let message = format!("A web page at {page} tried to use this server; only pages of this machine may.");
         return Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDeniedException", message));
     }
-    let route = find(shared, peer, &parts, &path, scope.as_ref())?;
-    let Some(route) = route else {
-        line.operation = "welcome".to_owned();
-        return Ok(text(StatusCode::OK, WELCOME));
+    if path
+        .strip_prefix(ADMIN)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    {
+        if origin::is_local(peer) && origin::names_this_machine(&parts.uri, &parts.headers) {
+            return Ok(Goal::Admin);
+        }
+        let message = "The admin door is open to this machine only (by a loopback address or as localhost).";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDeniedException", message));
+    }
+    let plain = scope.is_none() && !parts.headers.contains_key(TARGET);
+    if plain && path == "/" && (parts.method == Method::GET || parts.method == Method::HEAD) {
+        return Ok(Goal::Welcome);
+    }
+    if let Err(error) = shared.credentials.admit(scope) {
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", error.message));
+    }
+    let hints = Hints {
+        signing_name: scope.map(|scope| scope.service.as_str()),
+        target: parts.headers.get(TARGET).and_then(|value| value.to_str().ok()),
     };
-    line.operation.clone_from(&route.operation);
+    let query = parts.uri.query().unwrap_or_default();
+    Ok(Goal::Service(shared.doors.router.route(
+        parts.method.as_str(),
+        path,
+        query,
+        hints,
+    )?))
+}
 
+/// For the log.
+fn name(goal: &Goal) -> String {
+    match goal {
+        Goal::Health => "healthz".to_owned(),
+        Goal::Welcome => "welcome".to_owned(),
+        Goal::Admin => "admin".to_owned(),
+        Goal::Service(routed) => format!("{}:{}", routed.service.name, routed.operation.name),
+    }
+}
+
+async fn answer(shared: &Arc<Shared>, goal: Goal, parts: Parts, incoming: Incoming, context: Context) -> Result<Response, Refusal> {
+    let bytes_max = match &goal {
+        Goal::Health => return Ok(health(*shared.doors.ready.borrow())),
+        Goal::Welcome => return Ok(text(StatusCode::OK, WELCOME)),
+        Goal::Admin => BODY_BYTES_MAX,
+        Goal::Service(routed) => body_bytes_max(routed.operation),
+    };
     let Ok(permit) = Arc::clone(&shared.requests).try_acquire_owned() else {
-        let message = format!("The server works on {} requests already; try again in a moment.", shared.limits.requests_max);
+        let message = format!(
+            "The server works on {} requests already; try again in a moment.",
+            shared.limits.requests_max
+        );
         return Err(Refusal::busy(&message));
     };
-    let mut held = body::read(incoming, &parts.headers, route.body_bytes_max, &shared.limits, &shared.budget).await?;
+    let mut held = body::read(incoming, &parts.headers, bytes_max, &shared.limits, &shared.budget).await?;
     let request = Request {
-        method: parts.method,
+        path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        path,
+        method: parts.method,
         headers: parts.headers,
         body: held.take(),
-        context: context(&shared.doors.place, scope, &line.request_id),
+        context,
     };
-    perform(shared, route.door, request, (permit, held)).await
-}
-
-/// The door of a request; none for a stranger's plain `GET /`.
-fn find(shared: &Shared, peer: SocketAddr, parts: &Parts, path: &str, scope: Option<&Scope>) -> Result<Option<Route>, Refusal> {
-    if path.strip_prefix(ADMIN).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        if !origin::is_local(peer) || !origin::names_this_machine(&parts.uri, &parts.headers) {
-            let message = "The admin door is open to this machine only (by a loopback address or as localhost).";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDeniedException", message));
-        }
-        return Ok(Some(Route {
-            door: Arc::clone(&shared.doors.admin),
-            operation: "admin".to_owned(),
-            body_bytes_max: BODY_BYTES_MAX,
-        }));
-    }
-    let plain = scope.is_none() && !parts.headers.contains_key("x-amz-target");
-    if plain && path == "/" && (parts.method == Method::GET || parts.method == Method::HEAD) {
-        return Ok(None);
-    }
-    shared.credentials.admit(scope).map_err(|error| Refusal::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", error.message))?;
-    let head = Head {
-        method: &parts.method,
-        path,
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        scope,
-    };
-    shared.doors.services.route(&head).map(Some)
-}
-
-/// Runs the door as a task: a client that hangs up must not cut a commit in two. Its places stay taken until it is done.
-async fn perform<P: Send + 'static>(shared: &Arc<Shared>, door: Arc<dyn Door>, request: Request, places: P) -> Result<Response, Refusal> {
     let request_id = request.context.request_id.clone();
+    // The door is called inside the task, so that even a panic before its first await ends only this request.
+    let work: BoxFuture<'static, Response> = match goal {
+        Goal::Service(routed) => match shared.doors.services.get(routed.service.name).map(Arc::clone) {
+            Some(door) => Box::pin(async move { door.call(routed, request).await }),
+            None => return Ok(Fault::not_implemented(routed.operation).into_response(routed.service, &request.context)),
+        },
+        _ => {
+            let door = Arc::clone(&shared.doors.admin);
+            Box::pin(async move { door.call(request).await })
+        }
+    };
+    perform(shared, work, &request_id, (permit, held)).await
+}
+
+/// Does a door's work as a task: a client that hangs up must not cut a commit in two. Its places stay taken until it is done.
+async fn perform<P: Send + 'static>(
+    shared: &Arc<Shared>,
+    work: BoxFuture<'static, Response>,
+    request_id: &str,
+    places: P,
+) -> Result<Response, Refusal> {
     let (mut phase, alive) = (shared.phase.clone(), shared.alive.clone());
     let task = tokio::spawn(async move {
         let _held = (places, alive);
         tokio::select! {
-            response = door.call(request) => Ok(response),
+            response = work => Ok(response),
             _ = phase.wait_for(|phase| *phase == Phase::Gone) => Err(Refusal::busy("The server is shutting down.")),
         }
     });
@@ -147,28 +180,77 @@ async fn perform<P: Send + 'static>(shared: &Arc<Shared>, door: Arc<dyn Door>, r
     }
 }
 
-fn context(place: &Place, scope: Option<Scope>, request_id: &str) -> Context {
-    let (access_key, region) = scope.map_or((None, None), |scope| (Some(scope.access_key), scope.region));
+fn context(shared: &Shared, peer: SocketAddr, headers: &HeaderMap, scope: Option<&Scope>) -> Context {
+    let doors = &shared.doors;
+    let region = scope.and_then(|scope| scope.region.clone());
+    let invocation_id = headers.get("amz-sdk-invocation-id").and_then(|value| value.to_str().ok());
     Context {
-        request_id: request_id.to_owned(),
+        request_id: random_uuid(),
         place: Place {
-            account: place.account.clone(),
-            region: region.unwrap_or_else(|| place.region.clone()),
+            account: doors.place.account.clone(),
+            region: region.unwrap_or_else(|| doors.place.region.clone()),
         },
-        access_key,
+        access_key: scope.map(|scope| scope.access_key.clone()),
+        invocation_id: invocation_id.filter(|id| id.len() <= INVOCATION_ID_MAX).map(str::to_owned),
+        received_at: doors.clock.now(),
+        peer: Some(peer.ip().to_canonical()),
+        strict: doors.strict,
+    }
+}
+
+/// Hands a response to the connection.
+fn send(response: Response, mut line: Line, busy: Busy) -> http::Response<Outgoing> {
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut headers = HeaderMap::new();
+    let mut put =
+        |name: &'static str, value: &str| match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes())) {
+            (Ok(name), Ok(value)) => {
+                headers.append(name, value);
+            }
+            _ => tracing::warn!(name, "a response's header cannot be sent and is left out"),
+        };
+    response.headers.iter().for_each(|(name, value)| put(name, value));
+    let has = |name: &str| response.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    if !has(REQUEST_ID) {
+        put(REQUEST_ID, &line.request_id);
+    }
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) && !has("retry-after") {
+        put("retry-after", "1");
+    }
+    line.status = Some(status);
+    let mut reply = http::Response::new(Outgoing::new(response.body, line, busy));
+    *reply.status_mut() = status;
+    *reply.headers_mut() = headers;
+    reply
+}
+
+/// The edge logs a failure once, with its chain.
+fn log(request_id: &str, status: u16, fault: &Fault) {
+    let mut chain = String::new();
+    let mut source = fault.source.as_deref().map(|source| source as &dyn std::error::Error);
+    while let Some(error) = source {
+        chain.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    let (code, message) = (&fault.code, &fault.message);
+    match status {
+        500.. => tracing::warn!(request_id, status, %code, "{message}{chain}"),
+        _ => tracing::debug!(request_id, status, %code, "{message}{chain}"),
     }
 }
 
 fn health(ready: bool) -> Response {
-    if ready { text(StatusCode::OK, "ok\n") } else { text(StatusCode::SERVICE_UNAVAILABLE, "starting\n") }
+    match ready {
+        true => text(StatusCode::OK, "ok\n"),
+        false => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+    }
 }
 
 fn text(status: StatusCode, text: &'static str) -> Response {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     Response {
-        status,
-        headers,
+        status: status.as_u16(),
+        headers: vec![("content-type", "text/plain; charset=utf-8".to_owned())],
         body: Body::Full(Bytes::from_static(text.as_bytes())),
+        fault: None,
     }
 }

@@ -1,6 +1,6 @@
 //! The one port: HTTP/1.1 and HTTP/2, told apart by the preface, limits on everything, graceful shutdown.
 //!
-//! This crate turns bytes of strangers into a [`Request`] with a request id, a region and an access key, finds the door it belongs to,
+//! This crate turns bytes of strangers into a [`bedplate_wire::Request`] with a request id, a region and an access key, finds the door it belongs to,
 //! and sends back what the door answers, chunk by chunk. It knows addresses, time-outs and sizes; it refuses to know what any
 //! operation means, and it never sees the state. On the main path it is the first and the last station.
 
@@ -18,12 +18,9 @@ mod origin;
 mod outgoing;
 mod patient;
 mod refusal;
-mod seam;
 mod sigv4;
 
-pub use door::{Door, Doors, Head, Route, Routing};
+pub use door::{Door, Doors, ServiceDoor};
 pub use limits::Limits;
-pub use refusal::Refusal;
 pub use listener::{Drained, Server, serve};
-pub use seam::{Body, BodyError, Context, Request, Response};
 pub use sigv4::{Credentials, Key, Scope};

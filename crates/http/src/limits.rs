@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bedplate_wire as wire;
+
 /// Connections at once; beyond it new ones wait in the kernel's backlog. Ours: a thousand clients with room for their pools.
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// Requests that doors work on at once, abandoned ones included; beyond it 503. Ours.
@@ -14,10 +16,11 @@ pub const HEADERS_MAX: usize = 100;
 pub const HEADER_BYTES_MAX: usize = 64 << 10;
 /// Body of an ordinary operation: Lambda's synchronous payload (6 MB) and some slack for JSON around it.
 pub const BODY_BYTES_MAX: usize = (6 << 20) + (1 << 20);
-/// Body of InvokeAgent, InvokeInlineAgent and InvokeFlow: `inputText` of 25,000,000 characters (model), session files beside it.
+/// Body of a turn or a model call: `inputText` has up to 25,000,000 characters (service model), up to 10 MB of session files as base64
+/// stand beside it, and every letter may be escaped.
 pub const TURN_BYTES_MAX: usize = 64 << 20;
 /// Body of CreateFunction and UpdateFunctionCode: AWS takes 50 MB zipped, a third more as base64.
-pub const CODE_BYTES_MAX: usize = 70 << 20;
+pub const CODE_BYTES_MAX: usize = wire::limits::BODY_BYTES_MAX;
 /// Bytes of all request bodies in memory together; beyond it 503. Ours.
 pub const BODIES_BYTES_MAX: usize = 512 << 20;
 /// Bytes of a refused body that are read and forgotten so that the client can read the answer. Ours.
@@ -34,6 +37,16 @@ pub const WRITE_STALL_TIME: Duration = Duration::from_secs(60);
 pub const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// How long running requests may go on after a shutdown was asked for: inside the 30 s of container runtimes.
 pub const GRACE_TIME: Duration = Duration::from_secs(25);
+
+/// How large the body of `operation` may be.
+pub(crate) fn body_bytes_max(operation: &wire::Operation) -> usize {
+    match (operation.service, operation.name) {
+        ("bedrock-agent-runtime", "InvokeAgent" | "InvokeInlineAgent" | "InvokeFlow") => TURN_BYTES_MAX,
+        ("bedrock-runtime", "Converse" | "ConverseStream" | "InvokeModel" | "InvokeModelWithResponseStream") => TURN_BYTES_MAX,
+        ("lambda", "CreateFunction" | "UpdateFunctionCode" | "PublishLayerVersion") => CODE_BYTES_MAX,
+        _ => BODY_BYTES_MAX,
+    }
+}
 
 /// The limits of one listener; the constants of this module by default, smaller ones in tests.
 #[derive(Clone, Debug)]

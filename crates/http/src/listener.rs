@@ -62,7 +62,11 @@ pub(crate) struct Shared {
 pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<Output = ()>) -> Drained {
     let (phase, phases) = watch::channel(Phase::Open);
     let (alive, mut all_gone) = mpsc::channel(1);
-    let Server { doors, limits, credentials } = server;
+    let Server {
+        doors,
+        limits,
+        credentials,
+    } = server;
     let grace = limits.grace_time;
     let shared = Arc::new(Shared {
         requests: Arc::new(Semaphore::new(limits.requests_max)),
@@ -92,7 +96,10 @@ pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<
 async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     let places = Arc::new(Semaphore::new(shared.limits.connections_max));
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("invariant: this semaphore is never closed");
+        let place = Arc::clone(&places)
+            .acquire_owned()
+            .await
+            .expect("invariant: this semaphore is never closed");
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let shared = Arc::clone(shared);

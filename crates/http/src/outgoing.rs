@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bedplate_base::Error;
+use bedplate_wire as wire;
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::stream::BoxStream;
 use hyper::body::{Body, Frame, SizeHint};
 
 use crate::access::Line;
 use crate::connection::Busy;
-use crate::seam::{self, BodyError};
 
 /// A body with the log line of its request, and the mark that keeps its connection from being idle.
 pub(crate) struct Outgoing {
@@ -20,17 +21,17 @@ pub(crate) struct Outgoing {
 
 enum Kind {
     Full(Bytes),
-    Stream(Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>),
+    Stream(BoxStream<'static, Result<Bytes, Error>>),
 }
 
 impl Outgoing {
-    pub(crate) fn new(body: seam::Body, mut line: Line, busy: Busy) -> Self {
+    pub(crate) fn new(body: wire::Body, mut line: Line, busy: Busy) -> Self {
         let kind = match body {
-            seam::Body::Full(bytes) => {
+            wire::Body::Full(bytes) => {
                 line.whole = bytes.is_empty();
                 Kind::Full(bytes)
             }
-            seam::Body::Stream(stream) => Kind::Stream(stream),
+            wire::Body::Stream(stream) => Kind::Stream(stream),
         };
         Self { kind, line, _busy: busy }
     }
@@ -38,9 +39,9 @@ impl Outgoing {
 
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Self { kind, line, .. } = self.get_mut();
         let item = match kind {
             Kind::Full(bytes) if bytes.is_empty() => None,

@@ -1,25 +1,28 @@
 //! Answers that the listener gives itself, in the form that the client's SDK reads.
 
+use bedplate_wire::{Body, Context, Fault, Operation, Response, RouteError, Service};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use crate::seam::{Body, Response};
 use crate::sigv4::Scope;
+
+/// How the Lambda API's Invoke names a body that is too large.
+const LAMBDA_TOO_LARGE: &str = "RequestTooLargeException";
 
 /// Why a request gets no further than the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// HTTP status.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// AWS's name of the exception.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// What is wrong and what would be right.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Refusal {
     /// A refusal.
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
             code,
@@ -27,7 +30,7 @@ impl Refusal {
         }
     }
 
-    /// The body is too large: 413, as the Lambda API names it.
+    /// The body is too large: 413, by the name that the operation has for it.
     pub(crate) fn too_large(bytes_max: usize) -> Self {
         let message = format!("Request must be smaller than {bytes_max} bytes for this operation.");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", message)
@@ -50,22 +53,43 @@ impl Refusal {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerException", message)
     }
 
-    /// The response.
-    pub(crate) fn into_response(self, envelope: Envelope, request_id: &str) -> Response {
-        let mut headers = HeaderMap::new();
-        let (content_type, body) = envelope.body(&self, request_id);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if envelope == Envelope::RestJson {
-            headers.insert("x-amzn-errortype", HeaderValue::from_static(self.code));
+    /// The response, in the service's own form once the service is known, else in the form that the head suggests.
+    pub(crate) fn into_response(
+        mut self,
+        to: Option<(&'static Service, &'static Operation)>,
+        guess: Envelope,
+        context: &Context,
+    ) -> Response {
+        match to {
+            Some((service, operation)) => {
+                if self.status == StatusCode::PAYLOAD_TOO_LARGE && operation.errors.contains(&LAMBDA_TOO_LARGE) {
+                    self.code = LAMBDA_TOO_LARGE;
+                }
+                Fault::new(self.code, self.message)
+                    .with_status(self.status.as_u16())
+                    .into_response(service, context)
+            }
+            None => {
+                let (content_type, body) = guess.body(&self, &context.request_id);
+                let mut headers = vec![("content-type", content_type.to_owned())];
+                if guess == Envelope::RestJson {
+                    headers.push(("x-amzn-errortype", self.code.to_owned()));
+                }
+                Response {
+                    status: self.status.as_u16(),
+                    headers,
+                    body: Body::Full(Bytes::from(body)),
+                    fault: None,
+                }
+            }
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        Response {
-            status: self.status,
-            headers,
-            body: Body::Full(Bytes::from(body)),
-        }
+    }
+}
+
+impl From<RouteError> for Refusal {
+    fn from(error: RouteError) -> Self {
+        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::NOT_FOUND);
+        Self::new(status, error.code, error.message)
     }
 }
 

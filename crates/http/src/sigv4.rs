@@ -79,10 +79,17 @@ fn from_authorization(value: &str, region_set: Option<&str>) -> Option<Scope> {
 
 fn from_query(query: &str) -> Option<Scope> {
     let value = |name: &str| {
-        let pair = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?;
+        let pair = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)?;
         Some(percent_decode_str(pair.1).decode_utf8().ok()?.into_owned())
     };
-    from_credential(&value("X-Amz-Algorithm")?, &value("X-Amz-Credential")?, value("X-Amz-Region-Set").as_deref())
+    from_credential(
+        &value("X-Amz-Algorithm")?,
+        &value("X-Amz-Credential")?,
+        value("X-Amz-Region-Set").as_deref(),
+    )
 }
 
 /// `AKID/20261121/us-east-1/bedrock/aws4_request`; SigV4A leaves the region out and names it in a header of its own.
@@ -90,9 +97,14 @@ fn from_credential(algorithm: &str, credential: &str, region_set: Option<&str>) 
     let parts: Vec<&str> = credential.split('/').collect();
     let (access_key, region, service) = match (algorithm, parts.as_slice()) {
         ("AWS4-HMAC-SHA256", [key, date, region, service, "aws4_request"]) if is_date(date) => (key, Some(*region), service),
-        ("AWS4-ECDSA-P256-SHA256", [key, date, service, "aws4_request"]) if is_date(date) => {
-            (key, region_set.and_then(|set| set.split(',').next()).map(str::trim).filter(|region| *region != "*"), service)
-        }
+        ("AWS4-ECDSA-P256-SHA256", [key, date, service, "aws4_request"]) if is_date(date) => (
+            key,
+            region_set
+                .and_then(|set| set.split(',').next())
+                .map(str::trim)
+                .filter(|region| *region != "*"),
+            service,
+        ),
         _ => return None,
     };
     let known = !access_key.is_empty() && access_key.len() <= ACCESS_KEY_MAX && access_key.bytes().all(|byte| byte.is_ascii_graphic());
@@ -108,5 +120,9 @@ fn is_date(text: &str) -> bool {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= NAME_MAX && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    !text.is_empty()
+        && text.len() <= NAME_MAX
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
