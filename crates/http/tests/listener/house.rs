@@ -133,7 +133,13 @@ static TEST: Service = service(
     &[any("Get", "GET"), any("Head", "HEAD"), any("Post", "POST"), any("Put", "PUT")],
 );
 /// A service that nobody has built.
-static UNBUILT: Service = service("unbuilt", &[any("Patch", "PATCH")]);
+static UNBUILT: Service = service(
+    "unbuilt",
+    &[Operation {
+        service: "unbuilt",
+        ..any("Patch", "PATCH")
+    }],
+);
 
 impl House {
     /// A listener on a free port.

@@ -43,7 +43,10 @@ async fn a_broken_stream_has_no_end() {
     socket.write_all(b"GET /stream HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     let producer = house.streams.recv().await.unwrap();
     producer.send(Ok(Bytes::from_static(b"one"))).await.unwrap();
-    producer.send(Err(bedplate_base::Error::internal("the disk is gone"))).await.unwrap();
+    producer
+        .send(Err(bedplate_base::Error::internal("the disk is gone")))
+        .await
+        .unwrap();
     let mut answer = String::new();
     let _ = socket.read_to_string(&mut answer).await;
     assert!(
