@@ -30,7 +30,7 @@ pub struct Call {
     pub limits: Limits,
 }
 
-/// The key under which an effect may happen once: execution and step.
+/// The key under which an effect may happen once: a UUID that follows from execution and step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EffectKey(pub String);
 
@@ -59,9 +59,16 @@ pub enum Part {
 pub struct Progress(Option<Arc<dyn Fn(Part) + Send + Sync>>);
 
 impl Call {
-    /// The effect's key: a UUID that follows from execution and step.
+    /// The effect's key.
     pub fn key(&self) -> EffectKey {
-        EffectKey(uuid_from(&["effect", self.exec.as_str(), &self.step.0]))
+        EffectKey::of(&self.exec, &self.step)
+    }
+}
+
+impl EffectKey {
+    /// The key of a step of an execution.
+    pub fn of(exec: &ExecId, step: &Step) -> Self {
+        Self(uuid_from(&["effect", exec.as_str(), &step.0]))
     }
 }
 

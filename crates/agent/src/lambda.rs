@@ -1,0 +1,134 @@
+//! The contract with Lambda functions, version 1.0: the event that a handler gets, and what it may answer
+//! (Bedrock user guide, "Configure Lambda functions to send information").
+
+use bedplate_journal::{Outcome, Raw};
+use serde_json::{Value, json};
+
+use crate::Argument;
+use crate::turn::{Attributes, Request};
+
+/// Input of a call of the `lambda` target: the function and the event.
+pub(crate) fn input(
+    arn: &str,
+    turn: &Request,
+    input_text: &str,
+    group: &str,
+    function: &str,
+    arguments: &[Argument],
+    session: &Attributes,
+    prompt: &Attributes,
+) -> Raw {
+    let event = json!({
+        "messageVersion": "1.0",
+        "agent": {"name": turn.agent.name, "id": turn.agent.id, "alias": turn.agent.alias_id, "version": turn.agent.version},
+        "inputText": input_text,
+        "sessionId": turn.session_id,
+        "actionGroup": group,
+        "function": function,
+        "parameters": arguments,
+        "sessionAttributes": session,
+        "promptSessionAttributes": prompt,
+    });
+    Raw::json(&json!({"function": arn, "event": event}))
+}
+
+/// What a handler answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// The body goes to the model.
+    Body {
+        /// As the handler gave it, never parsed.
+        text: String,
+        /// `responseState` was `REPROMPT`: the model is asked to correct itself.
+        reprompt: bool,
+        /// Replaces the session's attributes.
+        session: Option<Attributes>,
+        /// Replaces the turn's prompt attributes.
+        prompt: Option<Attributes>,
+    },
+    /// The turn fails: AWS's message, and what really happened.
+    Failed {
+        /// The service's own words.
+        message: &'static str,
+        /// The cause, for people.
+        detail: String,
+    },
+}
+
+/// AWS's words for a function that raised, timed out or said `FAILURE`.
+pub(crate) const FAILED: &str = "Received failed response from API execution. Retry the request later.";
+/// AWS's words for an answer that is not of the contract.
+pub(crate) const MALFORMED: &str =
+    "The server encountered an error processing the Lambda response. Check the Lambda response and retry the request";
+
+/// Reads the outcome of a call of the `lambda` target: `{"payload": "<text that the handler returned>"}` or a failure.
+pub(crate) fn read(function: &str, outcome: &Outcome) -> Answer {
+    let failed = |detail: String| Answer::Failed { message: FAILED, detail };
+    match outcome {
+        Outcome::Success(value) => {
+            let payload = value.raw().parse();
+            match &payload["payload"] {
+                Value::String(text) => envelope(function, text),
+                _ => malformed(function, "it returned nothing"),
+            }
+        }
+        Outcome::Failure { error, cause } => failed(format!("{function} failed with {error}: {cause}")),
+        Outcome::Aborted => failed(format!("the call of {function} was stopped")),
+        Outcome::TimedOut(_) => failed(format!("{function} did not answer in time")),
+    }
+}
+
+fn malformed(function: &str, why: &str) -> Answer {
+    let wanted = r#"{"messageVersion": "1.0", "response": {"actionGroup": …, "function": …, "functionResponse": {"responseBody": {"TEXT": {"body": "text"}}}}}"#;
+    Answer::Failed {
+        message: MALFORMED,
+        detail: format!("the response of {function} is not of the form {wanted}: {why}"),
+    }
+}
+
+/// Reads a handler's answer. `messageVersion` may be absent, as it is in many handlers; the body's content type is `TEXT`,
+/// others are taken as well.
+fn envelope(function: &str, text: &str) -> Answer {
+    let Ok(document) = serde_json::from_str::<Value>(text) else {
+        return malformed(function, "it is not JSON");
+    };
+    let Some(response) = document.get("response").filter(|response| response.is_object()) else {
+        return malformed(function, "'response' is missing or not an object");
+    };
+    let Some(inner) = response.get("functionResponse").filter(|inner| inner.is_object()) else {
+        return malformed(function, "'response.functionResponse' is missing or not an object");
+    };
+    let body = inner.get("responseBody").and_then(Value::as_object).and_then(|types| {
+        types
+            .get("TEXT")
+            .or_else(|| types.values().next())
+            .and_then(|content| content.get("body"))
+    });
+    let state = inner.get("responseState").and_then(Value::as_str);
+    let text = match body {
+        Some(Value::String(text)) => text.clone(),
+        Some(_) => return malformed(function, "'response.functionResponse.responseBody.TEXT.body' is not a string"),
+        None if state == Some("FAILURE") => String::new(),
+        None => return malformed(function, "'response.functionResponse.responseBody.TEXT.body' is missing"),
+    };
+    match state {
+        Some("FAILURE") => Answer::Failed {
+            message: FAILED,
+            detail: format!("{function} answered with responseState FAILURE: {text}"),
+        },
+        None | Some("REPROMPT") => Answer::Body {
+            text,
+            reprompt: state.is_some(),
+            session: attributes(&document["sessionAttributes"]),
+            prompt: attributes(&document["promptSessionAttributes"]),
+        },
+        Some(other) => malformed(function, &format!("'responseState' is {other:?}; it may be FAILURE or REPROMPT")),
+    }
+}
+
+/// Attributes of an answer; values that are not texts are kept as their JSON.
+fn attributes(value: &Value) -> Option<Attributes> {
+    let map = value.as_object()?;
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Some(map.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+}
