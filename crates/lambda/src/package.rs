@@ -1,0 +1,251 @@
+//! Deployment packages: zips from clients, unpacked once under their content address.
+//!
+//! A package is untrusted: names must stay inside the folder, sizes are counted while inflating (headers lie), links
+//! and encrypted entries are refused. A folder appears under its name only when it is complete.
+
+use std::fs;
+use std::io::{Cursor, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use bedplate_base::{Error, Hash, Result, sha256};
+use bytes::Bytes;
+use zip::ZipArchive;
+
+use crate::limits;
+
+/// The folder of unpacked packages: `FOLDER/<sha256 of the zip>/…`.
+#[derive(Clone, Debug)]
+pub struct Packages {
+    folder: PathBuf,
+}
+
+/// An unpacked package.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Package {
+    /// SHA-256 of the zip; `CodeSha256` is its Base64.
+    pub sha256: Hash,
+    /// Size of the zip in bytes; `CodeSize`.
+    pub zip_bytes: u64,
+    /// Where it is unpacked.
+    pub folder: PathBuf,
+}
+
+impl Packages {
+    /// Uses `folder`, an absolute path; it is made when the first package comes.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Where the package with this hash is, when it is there.
+    pub fn find(&self, sha256: Hash) -> Option<PathBuf> {
+        Some(self.folder.join(sha256.to_string())).filter(|folder| folder.is_dir())
+    }
+
+    /// Unpacks a zip; one that is there already is not unpacked again. The error says what is wrong with the zip.
+    pub async fn unpack(&self, zip: Bytes) -> Result<Package> {
+        let folder = self.folder.clone();
+        tokio::task::spawn_blocking(move || unpack(&folder, &zip))
+            .await
+            .map_err(|error| Error::internal("Unpacking the deployment package was interrupted").with_source(error))?
+    }
+}
+
+fn unpack(folder: &Path, zip: &[u8]) -> Result<Package> {
+    if zip.is_empty() {
+        return Err(invalid("it is empty".into()));
+    }
+    if zip.len() > limits::ZIP_BYTES_MAX {
+        return Err(invalid(format!(
+            "it has {} bytes; at most {} are allowed",
+            zip.len(),
+            limits::ZIP_BYTES_MAX
+        )));
+    }
+    let hash = sha256(zip);
+    let package = Package {
+        sha256: hash,
+        zip_bytes: zip.len() as u64,
+        folder: folder.join(hash.to_string()),
+    };
+    if package.folder.is_dir() {
+        return Ok(package);
+    }
+    let disk = |error: std::io::Error| Error::internal("The deployment package cannot be written to the state folder").with_source(error);
+    let unfinished = Unfinished(folder.join(format!(".unpacking-{}", bedplate_base::random_id(12))));
+    fs::create_dir_all(&unfinished.0).map_err(disk)?;
+    extract(zip, &unfinished.0)?;
+    sync(&unfinished.0).map_err(disk)?;
+    match fs::rename(&unfinished.0, &package.folder) {
+        Err(_) if package.folder.is_dir() => Ok(package), // another request was faster
+        Err(error) => Err(disk(error)),
+        Ok(()) => Ok(package),
+    }
+}
+
+fn extract(zip: &[u8], folder: &Path) -> Result<()> {
+    let unreadable = |error: zip::result::ZipError| invalid(format!("it cannot be read: {error}"));
+    let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(unreadable)?;
+    if archive.len() > limits::ZIP_ENTRIES_MAX {
+        return Err(invalid(format!(
+            "it has {} entries; at most {} are allowed",
+            archive.len(),
+            limits::ZIP_ENTRIES_MAX
+        )));
+    }
+    let mut room = limits::UNZIPPED_BYTES_MAX;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(unreadable)?;
+        let name = entry.name().map_err(unreadable)?.into_owned();
+        let path = inside(&name);
+        let name = crate::function::shorten(&name, 200);
+        let Some(path) = path else {
+            return Err(invalid(format!("the entry `{name}` leads out of the package")));
+        };
+        if entry.is_symlink() {
+            return Err(invalid(format!("the entry `{name}` is a symbolic link; put the file itself in")));
+        }
+        let path = folder.join(path);
+        let failed = |error: std::io::Error| invalid(format!("the entry `{name}` cannot be unpacked: {error}"));
+        if entry.is_dir() {
+            fs::create_dir_all(&path).map_err(failed)?;
+            continue;
+        }
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        let executable = entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
+        let mode = if executable { 0o755 } else { 0o644 };
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&path)
+            .map_err(failed)?;
+        room = copy(&mut entry, &mut file, room).map_err(failed)?.ok_or_else(|| {
+            invalid(format!(
+                "it is more than {} bytes unzipped, which is the limit",
+                limits::UNZIPPED_BYTES_MAX
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+/// The path of an entry when it stays inside: no absolute names, no `..`, no drive letters, no NUL.
+fn inside(name: &str) -> Option<PathBuf> {
+    let parts: Vec<&str> = name.split(['/', '\\']).filter(|part| !part.is_empty() && *part != ".").collect();
+    let wrong = name.starts_with(['/', '\\']) || name.contains(['\0', ':']) || parts.is_empty() || parts.contains(&"..");
+    (!wrong).then(|| parts.iter().collect())
+}
+
+/// Copies at most `room` bytes; what room is left then, nothing when there was more.
+fn copy(from: &mut impl Read, to: &mut impl Write, mut room: u64) -> std::io::Result<Option<u64>> {
+    let mut buffer = [0; 64 * 1024];
+    loop {
+        let count = from.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(Some(room));
+        }
+        let Some(left) = room.checked_sub(count as u64) else {
+            return Ok(None);
+        };
+        room = left;
+        to.write_all(&buffer[..count])?;
+    }
+}
+
+/// Everything written is on the disk before the folder gets its name.
+fn sync(folder: &Path) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::fs::syncfs(fs::File::open(folder)?)?;
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = folder;
+        rustix::fs::sync();
+    }
+    Ok(())
+}
+
+fn invalid(what: String) -> Error {
+    Error::validation(format!("Could not unzip the deployment package: {what}")).with_field("code.zipFile", what)
+}
+
+/// A folder that is removed unless it got its name.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.0.exists()
+            && let Err(error) = fs::remove_dir_all(&self.0)
+        {
+            tracing::warn!(folder = %self.0.display(), %error, "a half unpacked package is left over");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{inside, unpack};
+    use std::io::{Cursor, Write};
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in entries {
+            let mode = if *name == "bootstrap" { 0o755 } else { 0o600 };
+            writer
+                .start_file(*name, SimpleFileOptions::default().unix_permissions(mode))
+                .unwrap();
+            writer.write_all(content).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn names_stay_inside() {
+        for name in ["../x", "/etc/passwd", "a/../../x", "..", "", "C:/x", "a\\..\\..\\x", "\\x", "a\0b"] {
+            assert_eq!(inside(name), None, "{name}");
+        }
+        assert_eq!(inside("a/./b.py").unwrap().to_str(), Some("a/b.py"));
+    }
+
+    #[test]
+    fn unpacks_once_and_refuses_what_is_wrong() {
+        use std::os::unix::fs::PermissionsExt;
+        let state = tempfile::tempdir().unwrap();
+        let good = zip(&[("app.py", b"x = 1"), ("lib/a.py", b""), ("bootstrap", b"#!/bin/sh\n")]);
+        let package = unpack(state.path(), &good).unwrap();
+        assert_eq!(std::fs::read_to_string(package.folder.join("app.py")).unwrap(), "x = 1");
+        assert_eq!(
+            std::fs::metadata(package.folder.join("bootstrap")).unwrap().permissions().mode() & 0o777,
+            0o755
+        );
+        assert_eq!(
+            std::fs::metadata(package.folder.join("app.py")).unwrap().permissions().mode() & 0o111,
+            0
+        );
+        assert_eq!(unpack(state.path(), &good).unwrap(), package);
+
+        let mut link = ZipWriter::new(Cursor::new(Vec::new()));
+        link.add_symlink("a", "/etc/passwd", SimpleFileOptions::default()).unwrap();
+        let flood = zip(&[("a", &vec![0; 200 << 20]), ("b", &vec![0; 60 << 20])]);
+        for (what, bytes, word) in [
+            ("slip", zip(&[("ok", b""), ("../evil", b"")]), "leads out"),
+            ("link", link.finish().unwrap().into_inner(), "symbolic link"),
+            ("bomb", flood, "unzipped"),
+            ("text", b"not a zip".to_vec(), "cannot be read"),
+            ("cut", good[..good.len() - 30].to_vec(), "cannot be read"),
+            ("file below a file", zip(&[("a", b""), ("a/b", b"")]), "cannot be unpacked"),
+            ("empty", Vec::new(), "empty"),
+        ] {
+            let error = unpack(state.path(), &bytes).unwrap_err();
+            assert!(error.message.contains(word), "{what}: {}", error.message);
+        }
+        let left: Vec<_> = std::fs::read_dir(state.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left.len(), 1, "only the good package is left: {left:?}");
+    }
+}

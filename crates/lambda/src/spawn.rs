@@ -1,0 +1,122 @@
+//! The command line and the environment of a function's process: nothing of the server's own environment gets in.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use bedplate_base::{Error, Kind, Result, Timestamp};
+use tokio::process::Command;
+
+use crate::function::{Function, Runtime};
+
+/// The bootstrap of Python functions.
+const BOOTSTRAP: &str = include_str!("bootstrap.py");
+
+/// What a process is started with, beside the function's definition.
+pub(crate) struct Surroundings {
+    /// Search path of the process.
+    pub(crate) path: OsString,
+    /// Where AWS SDKs in the handler go; nothing is set when absent.
+    pub(crate) endpoint: Option<String>,
+    /// The interpreter, for Python.
+    pub(crate) python: Option<PathBuf>,
+    /// Where the bootstrap and compiled modules are kept.
+    pub(crate) folder: PathBuf,
+    /// When the process starts.
+    pub(crate) now: Timestamp,
+}
+
+/// The command that runs `function` against the Runtime API at `api`.
+pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAddr) -> Result<Command> {
+    let mut command = match (&function.runtime, &around.python) {
+        (Runtime::Python { .. }, Some(python)) => {
+            let mut command = Command::new(python);
+            // Compiled modules go aside: the code folder is the user's, and watched.
+            let mut cache = OsString::from("pycache_prefix=");
+            cache.push(around.folder.join(".pycache"));
+            command.arg("-X").arg(cache).arg(bootstrap_file(&around.folder));
+            command
+        }
+        (Runtime::Python { .. }, None) => return Err(Error::internal("A Python function needs an interpreter")),
+        (Runtime::Provided { .. }, _) => Command::new(custom_bootstrap(&function.code)?),
+    };
+    command
+        .current_dir(&function.code)
+        .env_clear()
+        .envs(environment(function, around, api));
+    Ok(command)
+}
+
+/// Writes the bootstrap; a process that runs the old file is not disturbed.
+pub(crate) fn write_bootstrap(folder: &Path) -> std::io::Result<()> {
+    let file = bootstrap_file(folder);
+    std::fs::create_dir_all(folder)?;
+    let unfinished = folder.join(format!(".bootstrap-{}", bedplate_base::random_id(12)));
+    std::fs::write(&unfinished, BOOTSTRAP)?;
+    std::fs::rename(&unfinished, file)
+}
+
+fn bootstrap_file(folder: &Path) -> PathBuf {
+    folder.join("bootstrap.py")
+}
+
+fn custom_bootstrap(code: &Path) -> Result<PathBuf> {
+    let file = code.join("bootstrap");
+    let wrong = match std::fs::metadata(&file) {
+        Err(_) => "there is none",
+        Ok(meta) if !meta.is_file() => "it is not a file",
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => "it is not executable (chmod +x)",
+        Ok(_) => return Ok(file),
+    };
+    Err(Error::new(
+        Kind::Dependency,
+        format!("A custom runtime needs an executable file `bootstrap` at the top of its code: {wrong}"),
+    ))
+}
+
+fn environment(function: &Function, around: &Surroundings, api: SocketAddr) -> BTreeMap<OsString, OsString> {
+    let mut all: BTreeMap<OsString, OsString> = BTreeMap::new();
+    let mut set = |key: &str, value: &dyn AsRef<std::ffi::OsStr>| {
+        all.insert(key.into(), value.as_ref().into());
+    };
+    // What a definition may change.
+    set("PATH", &around.path);
+    set("LANG", &"en_US.UTF-8");
+    set("TZ", &":UTC");
+    set("AWS_REGION", &function.arn.region());
+    set("AWS_DEFAULT_REGION", &function.arn.region());
+    if let Some(endpoint) = &around.endpoint {
+        set("AWS_ENDPOINT_URL", endpoint);
+        // Any credentials are accepted at that endpoint; SDKs insist on having some.
+        set("AWS_ACCESS_KEY_ID", &"local");
+        set("AWS_SECRET_ACCESS_KEY", &"local");
+        set("AWS_DISABLE_HOST_PREFIX_INJECTION", &"true");
+        set("AWS_EC2_METADATA_DISABLED", &"true");
+    }
+    for (key, value) in &function.environment {
+        set(key, value);
+    }
+    // What it may not.
+    let date = around
+        .now
+        .iso()
+        .chars()
+        .take(10)
+        .map(|c| if c == '-' { '/' } else { c })
+        .collect::<String>();
+    let stream = format!("{date}/[$LATEST]{}", bedplate_base::random_uuid().replace('-', ""));
+    set("_HANDLER", &function.handler);
+    set("AWS_LAMBDA_RUNTIME_API", &api.to_string());
+    set("AWS_LAMBDA_FUNCTION_NAME", &function.name);
+    set("AWS_LAMBDA_FUNCTION_VERSION", &"$LATEST");
+    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &function.memory_mb.to_string());
+    set("AWS_LAMBDA_INITIALIZATION_TYPE", &"on-demand");
+    set("AWS_LAMBDA_LOG_GROUP_NAME", &format!("/aws/lambda/{}", function.name));
+    set("AWS_LAMBDA_LOG_STREAM_NAME", &stream);
+    set("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", function.runtime));
+    set("LAMBDA_TASK_ROOT", &function.code);
+    set("LAMBDA_RUNTIME_DIR", &around.folder);
+    all
+}
