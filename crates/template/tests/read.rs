@@ -198,3 +198,29 @@ fn there_are_limits_and_none_of_them_is_a_crash() {
         }
     }
 }
+
+#[test]
+fn the_tennis_example_is_a_template() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let path = bedplate_template::find(&examples.join("tennis")).unwrap();
+    let stack = read(&path, &Options::default()).unwrap();
+    assert_eq!(
+        (stack.name.as_str(), stack.order.as_slice()),
+        ("tennis", &["TennisTools", "TennisAgent", "LiveAlias"].map(String::from)[..])
+    );
+    let group = &stack.agents[0].action_groups[0];
+    assert_eq!(group["actionGroupExecutor"]["lambda"], json!(stack.functions[0].arn));
+    assert_eq!(
+        group["functionSchema"]["functions"][1]["parameters"]["slot_id"]["required"],
+        json!(true)
+    );
+    assert_eq!(stack.aliases[0].agent_id, stack.agents[0].id);
+    assert!(stack.functions[0].code_uri.ends_with("examples/tennis/tools"));
+    // The script makes the same agent by hand: what the model sees of it must not drift apart.
+    let script = fs::read_to_string(examples.join("tennis/book.py")).unwrap();
+    for function in group["functionSchema"]["functions"].as_array().unwrap() {
+        for text in [&function["name"], &function["description"]] {
+            assert!(script.contains(text.as_str().unwrap()), "{text} is not in book.py");
+        }
+    }
+}
