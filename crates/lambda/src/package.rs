@@ -74,7 +74,7 @@ fn unpack(folder: &Path, zip: &[u8]) -> Result<Package> {
     let disk = |error: std::io::Error| Error::internal("The deployment package cannot be written to the state folder").with_source(error);
     let unfinished = Unfinished(folder.join(format!(".unpacking-{}", bedplate_base::random_id(12))));
     fs::create_dir_all(&unfinished.0).map_err(disk)?;
-    extract(zip, &unfinished.0)?;
+    extract(zip, &unfinished.0, limits::UNZIPPED_BYTES_MAX)?;
     sync(&unfinished.0).map_err(disk)?;
     match fs::rename(&unfinished.0, &package.folder) {
         Err(_) if package.folder.is_dir() => Ok(package), // another request was faster
@@ -83,7 +83,7 @@ fn unpack(folder: &Path, zip: &[u8]) -> Result<Package> {
     }
 }
 
-fn extract(zip: &[u8], folder: &Path) -> Result<()> {
+fn extract(zip: &[u8], folder: &Path, bytes_max: u64) -> Result<()> {
     let unreadable = |error: zip::result::ZipError| invalid(format!("it cannot be read: {error}"));
     let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(unreadable)?;
     if archive.len() > limits::ZIP_ENTRIES_MAX {
@@ -93,7 +93,7 @@ fn extract(zip: &[u8], folder: &Path) -> Result<()> {
             limits::ZIP_ENTRIES_MAX
         )));
     }
-    let mut room = limits::UNZIPPED_BYTES_MAX;
+    let mut room = bytes_max;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(unreadable)?;
         let name = entry.name().map_err(unreadable)?.into_owned();
@@ -122,12 +122,9 @@ fn extract(zip: &[u8], folder: &Path) -> Result<()> {
             .mode(mode)
             .open(&path)
             .map_err(failed)?;
-        room = copy(&mut entry, &mut file, room).map_err(failed)?.ok_or_else(|| {
-            invalid(format!(
-                "it is more than {} bytes unzipped, which is the limit",
-                limits::UNZIPPED_BYTES_MAX
-            ))
-        })?;
+        room = copy(&mut entry, &mut file, room)
+            .map_err(failed)?
+            .ok_or_else(|| invalid(format!("it is more than {bytes_max} bytes unzipped, which is the limit")))?;
     }
     Ok(())
 }
@@ -186,7 +183,7 @@ impl Drop for Unfinished {
 
 #[cfg(test)]
 mod tests {
-    use super::{inside, unpack};
+    use super::{extract, inside, unpack};
     use std::io::{Cursor, Write};
     use zip::write::{SimpleFileOptions, ZipWriter};
 
@@ -229,11 +226,9 @@ mod tests {
 
         let mut link = ZipWriter::new(Cursor::new(Vec::new()));
         link.add_symlink("a", "/etc/passwd", SimpleFileOptions::default()).unwrap();
-        let flood = zip(&[("a", &vec![0; 200 << 20]), ("b", &vec![0; 60 << 20])]);
         for (what, bytes, word) in [
             ("slip", zip(&[("ok", b""), ("../evil", b"")]), "leads out"),
             ("link", link.finish().unwrap().into_inner(), "symbolic link"),
-            ("bomb", flood, "unzipped"),
             ("text", b"not a zip".to_vec(), "cannot be read"),
             ("cut", good[..good.len() - 30].to_vec(), "cannot be read"),
             ("file below a file", zip(&[("a", b""), ("a/b", b"")]), "cannot be unpacked"),
@@ -242,6 +237,15 @@ mod tests {
             let error = unpack(state.path(), &bytes).unwrap_err();
             assert!(error.message.contains(word), "{what}: {}", error.message);
         }
+        let bomb = zip(&[("a", &[0; 700]), ("b", &[0; 400])]);
+        let aside = tempfile::tempdir().unwrap();
+        assert!(extract(&bomb, &aside.path().join("fits"), 1100).is_ok());
+        assert!(
+            extract(&bomb, &aside.path().join("bomb"), 1099)
+                .unwrap_err()
+                .message
+                .contains("more than 1099 bytes")
+        );
         let left: Vec<_> = std::fs::read_dir(state.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())

@@ -116,7 +116,15 @@ impl RuntimeApi {
             (&Method::POST, ["invocation", id, "response"]) => self.respond(id, request).await,
             (&Method::POST, ["invocation", id, "error"]) => self.fail(id, request).await,
             (&Method::POST, ["init", "error"]) => self.fail_init(request).await,
-            _ => refuse(StatusCode::NOT_FOUND, "NotFound", "The Lambda Runtime API has no such operation"),
+            _ => {
+                // Left unread, the body would end the connection.
+                read(request, 0, &mut None).await;
+                refuse(
+                    StatusCode::NOT_FOUND,
+                    "NotFound",
+                    "The Lambda Runtime API (2018-06-01) has no such operation",
+                )
+            }
         }
     }
 

@@ -128,7 +128,7 @@ def handler(event, context):
 ";
     house.host.create(house.python("fork", code)).unwrap();
     let options = Options {
-        timeout: Some(std::time::Duration::from_millis(400)),
+        timeout: Some(std::time::Duration::from_millis(1_500)),
         ..Options::default()
     };
     let got = house.host.invoke("fork", Bytes::new(), options).await.unwrap();

@@ -106,13 +106,18 @@ fn compare(at: &str, wanted: &Invoke, got: bedplate_base::Result<Invocation>) {
         (Some(why), Err(error)) if error.message.contains(why) => return,
         (Some(why), got) => panic!("{at}: wanted `{why}`, got {got:?}"),
     };
+    let body = || {
+        got.result
+            .as_ref()
+            .unwrap_or_else(|error| panic!("{at}: {error:?}\n{}", got.logs.text()))
+    };
     if let Some(answer) = &wanted.answer {
-        let body = got.result.as_ref().unwrap_or_else(|error| panic!("{at}: {error:?}"));
+        let body = body();
         let body: Value = serde_json::from_slice(body).unwrap_or_else(|error| panic!("{at}: {error}: {body:?}"));
         assert_eq!(body, serde_json::from_str::<Value>(answer).unwrap(), "{at}");
     }
     if let Some(text) = &wanted.text {
-        assert_eq!(got.result.as_ref().unwrap(), text.as_bytes(), "{at}");
+        assert_eq!(String::from_utf8_lossy(body()), *text, "{at}");
     }
     match (&wanted.fails, &got.result) {
         (None, result) => assert!(result.is_ok(), "{at}: {result:?}"),
