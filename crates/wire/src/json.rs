@@ -389,12 +389,17 @@ impl<'a> Fields<'a> {
         self.get(name)?.ok_or_else(|| ReadError::new("Member must not be null").at(name))
     }
 
-    /// The one member of a union that is set; `__type` and nulls do not count.
-    pub fn only(self) -> Result<(&'a str, &'a Value), ReadError> {
-        let mut set = self.0.iter().filter(|(name, value)| !value.is_null() && *name != "__type");
+    /// The one of the members `names` of a union that is set; others and nulls do not count.
+    pub fn only(self, names: &[&'static str]) -> Result<(&'static str, &'a Value), ReadError> {
+        let mut set = names
+            .iter()
+            .filter_map(|name| self.0.get(*name).filter(|value| !value.is_null()).map(|value| (*name, value)));
         match (set.next(), set.next()) {
-            (Some((name, value)), None) => Ok((name, value)),
-            _ => Err(ReadError::new("Exactly one member of a union must be set")),
+            (Some(member), None) => Ok(member),
+            _ => Err(ReadError::new(format!(
+                "Exactly one of these members must be set: [{}]",
+                names.join(", ")
+            ))),
         }
     }
 }

@@ -44,3 +44,6 @@ pub use request::{Body, Context, Request, Response, Streamed};
 pub use router::{Hints, RouteError, Routed, Router};
 pub use schema::{EMPTY, Kind, Member, Pattern, Place, Schema, TimeFormat};
 pub use table::same;
+
+/// JSON, as generated code names it.
+pub use serde_json::Value;

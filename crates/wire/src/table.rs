@@ -45,3 +45,51 @@ pub const fn same(left: &str, right: &str) -> bool {
     }
     index == left.len() && index == right.len()
 }
+
+/// A string enum: variants with the model's words. The default is the first; it exists so that structs can be built with `..Default::default()`.
+#[macro_export]
+macro_rules! string_enum {
+    ($(#[$doc:meta])* $name:ident { $first:ident = $first_word:literal, $($variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { #[default] $first, $($variant),* }
+
+        impl $name {
+            /// All of them, in the model's order.
+            pub const ALL: &'static [Self] = &[Self::$first, $(Self::$variant),*];
+
+            /// The model's word.
+            pub const fn as_str(self) -> &'static str {
+                match self { Self::$first => $first_word, $(Self::$variant => $word),* }
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::ReadError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $first_word => Ok(Self::$first),
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err($crate::ReadError::new(concat!("not a value of ", stringify!($name)))),
+                }
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl $crate::Json for $name {
+            fn to_json(&self) -> $crate::Value {
+                $crate::Value::from(self.as_str())
+            }
+
+            fn from_json(value: &$crate::Value) -> Result<Self, $crate::ReadError> {
+                String::from_json(value)?.parse()
+            }
+        }
+    };
+}
