@@ -14,6 +14,9 @@ pub const BUILTIN: &str = "builtin";
 /// Most routes and most providers of one configuration. Ours: far above what people write by hand.
 pub const ROUTES_MAX: usize = 1_000;
 
+/// Largest size that can be configured. Ours: a reply is held in memory.
+const SIZE_MAX: usize = 1024 * 1024 * 1024;
+
 /// Everything about models that a configuration can say.
 #[derive(Clone, Debug, Default)]
 pub struct ModelsConfig {
@@ -21,7 +24,7 @@ pub struct ModelsConfig {
     pub providers: BTreeMap<String, ProviderConfig>,
     /// `[[route]]`: which provider answers for which model id; the first match wins.
     pub routes: Vec<RouteConfig>,
-    /// `script = "answers.yaml"`: the file that `builtin/script` answers from.
+    /// `script = "answers.yaml"`: the file that `builtin/script` answers from, relative to the configuration's folder.
     pub script: Option<PathBuf>,
 }
 
@@ -50,7 +53,7 @@ pub struct ProviderConfig {
     /// Name of the environment variable that holds the API key. Never the key.
     #[serde(default)]
     pub api_key_env: Option<String>,
-    /// Path of a file that holds the API key and nothing else.
+    /// Path of a file that holds the API key and nothing else, relative to the configuration's folder.
     #[serde(default)]
     pub api_key_file: Option<PathBuf>,
     /// Field that carries the most tokens of a reply: `"max_tokens"` (default) or `"max_completion_tokens"` (default of
@@ -70,8 +73,8 @@ pub struct ProviderConfig {
     /// How long to wait for a reply that is not streamed: `"600s"` (default).
     #[serde(default, deserialize_with = "optional_duration")]
     pub reply_timeout: Option<Duration>,
-    /// Most bytes of one reply as sent: 10485760 (default).
-    #[serde(default)]
+    /// Most bytes of one reply as sent: `"10MiB"` (default).
+    #[serde(default, deserialize_with = "optional_size")]
     pub reply_bytes_max: Option<usize>,
 }
 
@@ -139,4 +142,26 @@ fn parse_duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     Some(Duration::from_millis(u64::from(number) * millis))
+}
+
+/// Reads `"1000B"`, `"512KiB"`, `"10MiB"`.
+fn optional_size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
+    let text = String::deserialize(from)?;
+    parse_size(&text).map(Some).ok_or_else(|| {
+        serde::de::Error::custom(format!(
+            "{text:?} is not a size: write a whole number from 1 and a unit of B, KiB, MiB, up to 1024MiB, such as \"10MiB\""
+        ))
+    })
+}
+
+fn parse_size(text: &str) -> Option<usize> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let number: usize = text[..digits].parse().ok().filter(|number| *number > 0)?;
+    let unit = match &text[digits..] {
+        "B" => 1,
+        "KiB" => 1024,
+        "MiB" => 1024 * 1024,
+        _ => return None,
+    };
+    number.checked_mul(unit).filter(|size| *size <= SIZE_MAX)
 }

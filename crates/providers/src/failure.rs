@@ -59,7 +59,7 @@ impl Fault {
     pub fn of_status(status: u16) -> Self {
         match status {
             429 => Self::Throttled,
-            401 | 402 | 403 => Self::AccessDenied,
+            401..=403 => Self::AccessDenied,
             404 => Self::NotFound,
             408 => Self::Timeout,
             500.. => Self::Unavailable,

@@ -146,7 +146,7 @@ fn compile(index: usize, route: &RouteConfig, known: &BTreeSet<&str>) -> Result<
             return Err(Error::validation(format!("{at}: {entry:?} in to is not of the form \"provider/model\", such as \"ollama/qwen3\"")));
         };
         if provider == BUILTIN {
-            if !matches!(model, PLANNER | "echo" | "script") && !model.strip_prefix("script:").is_some_and(|path| !path.is_empty()) {
+            if !matches!(model, PLANNER | "echo" | "script") && model.strip_prefix("script:").is_none_or(str::is_empty) {
                 return Err(Error::validation(format!(
                     "{at}: {entry:?} in to is not a built-in model; there are builtin/planner, builtin/echo, builtin/script and builtin/script:FILE"
                 )));

@@ -67,7 +67,7 @@ impl Draft {
         if let Some(model) = value["model"].as_str().filter(|model| !model.is_empty())
             && self.model.is_empty()
         {
-            self.model = model.chars().take(NAME_CHARS_MAX).collect();
+            self.model = model.chars().filter(|letter| !letter.is_control()).take(NAME_CHARS_MAX).collect();
         }
         if value["usage"].is_object() {
             self.usage = usage(&value["usage"]);

@@ -84,7 +84,7 @@ impl OpenAi {
                 first_byte: config.first_byte_timeout.unwrap_or(FIRST_BYTE),
                 idle: config.idle_timeout.unwrap_or(IDLE),
                 reply: config.reply_timeout.unwrap_or(REPLY),
-                reply_bytes_max: config.reply_bytes_max.unwrap_or(REPLY_BYTES_MAX).max(1),
+                reply_bytes_max: config.reply_bytes_max.unwrap_or(REPLY_BYTES_MAX),
                 backoff: BACKOFF,
             },
             client: OnceLock::new(),
@@ -231,7 +231,7 @@ impl OpenAi {
             .get("location")
             .and_then(|to| to.to_str().ok())
             .map(str::to_owned);
-        let bytes = self.body(response, ERROR_BYTES_MAX, self.limits.idle).await.unwrap_or_default();
+        let bytes = self.beginning(response).await;
         let said = match serde_json::from_slice(&bytes) {
             Ok(value) => decode::message_of(&value).unwrap_or_else(|| excerpt(&bytes)),
             Err(_) => excerpt(&bytes),
@@ -268,6 +268,18 @@ impl OpenAi {
                 Err(_) => return Err(Failure::raw(Fault::Timeout, format!("the reply was silent for {}", seconds(wait)))),
             }
         }
+    }
+
+    /// The beginning of an error answer, or what came of it.
+    async fn beginning(&self, mut response: Response) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while let Ok(Ok(Some(piece))) = tokio::time::timeout(self.limits.idle, response.chunk()).await {
+            bytes.extend_from_slice(&piece[..piece.len().min(ERROR_BYTES_MAX - bytes.len())]);
+            if bytes.len() >= ERROR_BYTES_MAX {
+                break;
+            }
+        }
+        bytes
     }
 
     fn client(&self) -> Result<&Client, Failure> {
@@ -400,8 +412,9 @@ fn is_json(response: &Response) -> bool {
     kind == "application/json" || kind.ends_with("+json")
 }
 
+/// The cause is shortened once the key is taken out of it.
 fn excerpt(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(2_000)]).into_owned()
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn seconds(duration: Duration) -> String {

@@ -1,0 +1,248 @@
+//! Whole calls over the wire: what is sent, and what is made of what comes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bedplate_converse::{Inference, Message, Request, Tool, ToolChoice};
+use bedplate_journal::Part;
+use bedplate_providers::{OpenAi, ProviderConfig};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::cases;
+use crate::server::{Exchange, Server};
+
+/// The key of every case: long, so that it would be seen.
+const KEY: &str = "sk-very-secret-0123456789";
+
+/// A request in the words of `converse`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Asks {
+    pub(crate) model: String,
+    pub(crate) system: String,
+    pub(crate) messages: Vec<Value>,
+    pub(crate) tools: Vec<Value>,
+    pub(crate) tool_choice: Option<Value>,
+    pub(crate) temperature: Option<f64>,
+    pub(crate) top_p: Option<f64>,
+    pub(crate) top_k: Option<u32>,
+    pub(crate) max_tokens: Option<u32>,
+    pub(crate) stop: Vec<String>,
+    pub(crate) streaming: bool,
+}
+
+impl Asks {
+    pub(crate) fn request(&self) -> Request {
+        let mut messages: Vec<Arc<Message>> = self
+            .messages
+            .iter()
+            .map(|message| Arc::new(Message::from_json(message).unwrap()))
+            .collect();
+        if messages.is_empty() {
+            messages.push(Arc::new(Message::user("Hello")));
+        }
+        let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        Request {
+            model: self.model.clone(),
+            system: self.system.clone(),
+            messages,
+            tools: self
+                .tools
+                .iter()
+                .map(|tool| Tool {
+                    name: word(tool, "name"),
+                    description: word(tool, "description"),
+                    schema: tool["schema"].clone(),
+                })
+                .collect(),
+            tool_choice: match &self.tool_choice {
+                None => ToolChoice::Auto,
+                Some(Value::String(any)) if any == "any" => ToolChoice::Any,
+                Some(tool) => ToolChoice::Tool(word(tool, "tool")),
+            },
+            inference: Inference {
+                temperature: self.temperature,
+                top_p: self.top_p,
+                top_k: self.top_k,
+                max_tokens: self.max_tokens,
+                stop_sequences: self.stop.clone(),
+            },
+            streaming: self.streaming,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    /// `[providers.test]`; kind and base_url are filled in.
+    #[serde(default)]
+    provider: serde_json::Map<String, Value>,
+    #[serde(default)]
+    request: Asks,
+    exchanges: Vec<Exchange>,
+    /// The whole reply in Converse's form, its usage included.
+    #[serde(default)]
+    reply: Option<Value>,
+    #[serde(default)]
+    failure: Option<Expected>,
+    /// What was reported, as `text: …`, `thinking: …`, `tool: …`.
+    #[serde(default)]
+    parts: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    error: String,
+    /// All of these stand in the cause.
+    cause: Vec<String>,
+}
+
+pub(crate) fn part_text(part: &Part) -> String {
+    match part {
+        Part::Text(text) => format!("text: {text}"),
+        Part::Thinking(text) => format!("thinking: {text}"),
+        Part::Tool(name) => format!("tool: {name}"),
+    }
+}
+
+fn server_of(base_url: &str, settings: &serde_json::Map<String, Value>) -> OpenAi {
+    let mut settings = settings.clone();
+    settings.insert("kind".into(), json!("openai"));
+    settings.insert("base_url".into(), json!(base_url));
+    let config: ProviderConfig = serde_json::from_value(settings.into()).unwrap();
+    let environment = |name: &str| (name == "TEST_KEY").then(|| KEY.to_owned());
+    OpenAi::new("test", &config, &environment)
+        .unwrap()
+        .with_backoff(Duration::from_millis(1))
+}
+
+async fn check(case: Case) {
+    let name = case.name;
+    let expected = case.exchanges.clone();
+    let mut server = Server::start(case.exchanges).await;
+    let provider = server_of(&server.base_url, &case.provider);
+    let request = case.request.request();
+    let mut parts = Vec::new();
+    let mut report = |part: Part| {
+        parts.push(part_text(&part));
+        server.parts.send_replace(parts.len());
+    };
+    let result = provider.call(&request, "test-model", &mut report).await;
+    for (index, exchange) in expected.iter().enumerate() {
+        let asked = server
+            .asked
+            .try_recv()
+            .unwrap_or_else(|_| panic!("{name}: request {} was never made; {result:?}", index + 1));
+        assert_eq!(asked.line, "POST /v1/chat/completions HTTP/1.1", "{name}");
+        if let Some(body) = &exchange.expect {
+            assert_eq!(&asked.body, body, "{name}: request {}", index + 1);
+        }
+        for (header, value) in &exchange.expect_headers {
+            assert_eq!(asked.headers.get(header), value.as_ref(), "{name}: header {header}");
+        }
+    }
+    assert!(server.asked.try_recv().is_err(), "{name}: more requests than expected");
+    if let Some(expected) = &case.parts {
+        assert_eq!(&parts, expected, "{name}");
+    }
+    match (result, case.reply, case.failure) {
+        (Ok(reply), Some(expected), None) => assert_eq!(reply.to_json(), expected, "{name}"),
+        (Err(failure), None, Some(expected)) => {
+            assert_eq!(failure.fault.as_str(), expected.error, "{name}: {failure}");
+            for words in &expected.cause {
+                assert!(failure.cause.contains(words), "{name}: {words:?} is not in {:?}", failure.cause);
+            }
+            assert!(
+                !format!("{failure} {failure:?} {provider:?}").contains(&KEY[..5]),
+                "{name}: the key shows in {failure}"
+            );
+            assert!(
+                failure.cause.chars().count() < 700 && !failure.cause.contains('\n'),
+                "{name}: {failure}"
+            );
+        }
+        (result, reply, failure) => panic!("{name}: got {result:?}, expected {reply:?} or {failure:?}"),
+    }
+}
+
+async fn check_all(file: &str) {
+    for case in cases::<Case>(file) {
+        let name = case.name.clone();
+        tokio::time::timeout(Duration::from_secs(20), check(case))
+            .await
+            .unwrap_or_else(|_| panic!("{name}: hangs"));
+    }
+}
+
+#[tokio::test]
+async fn requests() {
+    check_all("requests.yaml").await;
+}
+
+#[tokio::test]
+async fn replies() {
+    check_all("replies.yaml").await;
+}
+
+#[tokio::test]
+async fn streams() {
+    check_all("streams.yaml").await;
+}
+
+#[tokio::test]
+async fn failures() {
+    check_all("failures.yaml").await;
+}
+
+/// Nothing listens: the cause names the address. With TLS too, wherever its certificates are.
+#[tokio::test]
+async fn nobody_listens() {
+    for scheme in ["http", "https"] {
+        let mut server = Server::start(Vec::new()).await;
+        let base_url = server.base_url.replace("http", scheme);
+        let provider = server_of(&base_url, &serde_json::Map::new());
+        // The scripted server ends at once, as it has nothing to play; wait until its port is closed.
+        assert!(server.asked.recv().await.is_none());
+        let failure = provider
+            .call(&Asks::default().request(), "test-model", &mut |_| {})
+            .await
+            .unwrap_err();
+        assert_eq!(failure.fault.as_str(), "Model.Unavailable");
+        assert!(failure.cause.contains(&base_url), "{failure}");
+        assert!(scheme == "https" || failure.cause.contains("cannot be reached"), "{failure}");
+    }
+}
+
+/// A call that is dropped drops its connection.
+#[tokio::test]
+async fn cancelled() {
+    let stall: Vec<Exchange> = serde_json::from_value(json!([{
+        "headers": {"content-type": "text/event-stream"},
+        "pieces": ["data: {\"choices\":[{\"delta\":{\"content\":\"He\"}}]}\n\n"],
+        "end": "stall"
+    }]))
+    .unwrap();
+    let mut server = Server::start(stall).await;
+    let provider = server_of(&server.base_url, &serde_json::Map::new());
+    let request = Asks {
+        streaming: true,
+        ..Asks::default()
+    }
+    .request();
+    let (seen_in, seen) = tokio::sync::oneshot::channel();
+    let mut seen_in = Some(seen_in);
+    let mut report = |_| {
+        if let Some(seen) = seen_in.take() {
+            seen.send(()).unwrap();
+        }
+    };
+    tokio::select! {
+        result = provider.call(&request, "test-model", &mut report) => panic!("answered: {result:?}"),
+        first = seen => first.unwrap(),
+    }
+    server.gone.recv().await.unwrap();
+}
