@@ -181,25 +181,24 @@ fn links(root: &Path, path: &Path, name: &str, text: &str, report: &mut Report) 
         }
         let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
         let at = format!("{name}:{number}");
-        let page = if file.is_empty() {
-            path.to_path_buf()
-        } else {
-            path.parent().unwrap_or(root).join(file)
-        };
+        let page = path.parent().unwrap_or(root).join(file);
         let inside = page
             .canonicalize()
             .ok()
             .zip(root.canonicalize().ok())
             .is_some_and(|(page, root)| page.starts_with(root));
-        if !inside {
+        if !file.is_empty() && !inside {
             report
                 .problems
                 .push(format!("{at}: the link to `{target}` leads nowhere in this repository"));
-        } else if !anchor.is_empty() && file.is_empty() | file.ends_with(".md") {
-            let headings = fs::read_to_string(&page).map(|text| anchors(&text)).unwrap_or_default();
-            if !headings.contains(anchor) {
-                report.problems.push(format!("{at}: the page has no heading for `#{anchor}`"));
-            }
+            continue;
+        }
+        let headings = match file {
+            "" => anchors(text),
+            _ => fs::read_to_string(&page).map(|text| anchors(&text)).unwrap_or_default(),
+        };
+        if !anchor.is_empty() && (file.is_empty() || file.ends_with(".md")) && !headings.contains(anchor) {
+            report.problems.push(format!("{at}: the page has no heading for `#{anchor}`"));
         }
     }
 }
