@@ -60,9 +60,14 @@ impl Report {
             path: path.to_owned(),
             message: message.into(),
         };
-        if self.found.len() < DIAGNOSTICS_MAX && !self.found.contains(&diagnostic) {
+        if !self.is_full() && !self.found.contains(&diagnostic) {
             self.found.push(diagnostic);
         }
+    }
+
+    /// Whether no more is noted: then there is no sense in looking further.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() >= DIAGNOSTICS_MAX
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -72,6 +77,15 @@ impl Report {
     /// All of them, in the order of the file.
     pub(crate) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| diagnostic.at);
+        if self.is_full() {
+            let message = format!("these are {DIAGNOSTICS_MAX} mistakes; there may be more");
+            self.found.push(Diagnostic {
+                file: self.file,
+                at: At::default(),
+                path: String::new(),
+                message,
+            });
+        }
         self.found
     }
 }
@@ -80,9 +94,10 @@ impl Report {
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let word = word.to_ascii_lowercase();
     // A third of the letters may be wrong: "Handlr" is near "Handler", "Foo" is near nothing.
-    let allowed = (word.chars().count() / 3).min(4);
+    let allowed = (word.len() / 3).min(4);
     known
         .into_iter()
+        .filter(|known| known.len().abs_diff(word.len()) <= allowed)
         .map(|known| (distance(&word, &known.to_ascii_lowercase()), known))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
@@ -108,11 +123,13 @@ pub(crate) fn sentence<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// Edits between two words: letters put in, left out, changed. Long words are cut, the answer is then only a bound.
+/// Edits between two words, byte by byte: put in, left out, changed. Long words are near to nothing: names are short.
 fn distance(a: &str, b: &str) -> usize {
-    const LETTERS_MAX: usize = 128;
-    let a: Vec<char> = a.chars().take(LETTERS_MAX).collect();
-    let b: Vec<char> = b.chars().take(LETTERS_MAX).collect();
+    const BYTES_MAX: usize = 64;
+    if a.len().max(b.len()) > BYTES_MAX {
+        return usize::MAX;
+    }
+    let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, left) in a.iter().enumerate() {
         let mut corner = row[0];

@@ -13,8 +13,10 @@
 mod bedrock;
 mod diagnostic;
 mod document;
+mod frame;
 mod node;
 mod order;
+mod outputs;
 mod parameters;
 mod read;
 mod resource;
@@ -25,7 +27,9 @@ mod stack;
 
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic};
 pub use document::{DEPTH_MAX, NODES_MAX, TEMPLATE_BYTES_MAX};
+pub use frame::RESOURCES_MAX;
 pub use node::At;
+pub use outputs::OUTPUTS_MAX;
 pub use parameters::PARAMETERS_MAX;
-pub use read::{OUTPUTS_MAX, Options, RESOURCES_MAX, find, read};
+pub use read::{Options, find, read};
 pub use stack::{Agent, AgentAlias, Function, Output, Resource, Stack};

@@ -5,41 +5,13 @@ use std::path::{Path, PathBuf};
 
 use bedplate_base::Place;
 
-use crate::diagnostic::{Diagnostic, Report, did_you_mean, instead, sentence};
+use crate::diagnostic::{Diagnostic, Report, did_you_mean};
 use crate::node::{At, Entry, Kind, Node};
 use crate::order::{Mention, mentions, sort};
 use crate::resource::{Build, Context, Type};
 use crate::scope::Scope;
-use crate::stack::{Output, Stack};
-use crate::{document, parameters, resource, serverless};
-
-/// Resources of a template (CloudFormation's quota).
-pub const RESOURCES_MAX: usize = 500;
-/// Outputs of a template (CloudFormation's quota).
-pub const OUTPUTS_MAX: usize = 200;
-
-/// The macro that turns SAM's types into CloudFormation's.
-const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
-const SECTIONS: &[&str] = &[
-    "AWSTemplateFormatVersion",
-    "Transform",
-    "Description",
-    "Metadata",
-    "Parameters",
-    "Globals",
-    "Resources",
-    "Outputs",
-];
-const SECTIONS_LATER: &[&str] = &["Conditions", "Mappings", "Rules", "Hooks"];
-const MEMBERS: &[&str] = &[
-    "Type",
-    "Properties",
-    "DependsOn",
-    "Metadata",
-    "DeletionPolicy",
-    "UpdateReplacePolicy",
-];
-const MEMBERS_LATER: &[&str] = &["Condition", "CreationPolicy", "UpdatePolicy", "Connectors"];
+use crate::stack::Stack;
+use crate::{document, parameters, resource};
 
 /// How to read a template.
 #[derive(Clone, Debug, Default)]
@@ -73,12 +45,13 @@ pub fn read(path: &Path, options: &Options) -> Result<Stack, Vec<Diagnostic>> {
     }
 }
 
-struct Reader<'a> {
+/// A template that is being read.
+pub(crate) struct Reader<'a> {
     path: &'a Path,
     folder: PathBuf,
     options: &'a Options,
-    document: &'a Node,
-    report: &'a mut Report,
+    pub(crate) document: &'a Node,
+    pub(crate) report: &'a mut Report,
     stack: String,
 }
 
@@ -173,158 +146,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The top of the document.
-    fn sections(&mut self) {
-        for entry in self.document.entries().unwrap_or_default() {
-            let key = entry.key.as_str();
-            if SECTIONS_LATER.contains(&key) {
-                self.report.add(entry.at, key, "this section is not supported yet");
-            } else if !SECTIONS.contains(&key) {
-                self.report.add(
-                    entry.at,
-                    key,
-                    format!("there is no such section{}", instead(key, SECTIONS.iter().copied())),
-                );
-            }
-        }
-        if let Some(transform) = self.document.get("Transform") {
-            let names: Vec<&Node> = match &transform.value.kind {
-                Kind::List(items) => items.iter().collect(),
-                _ => vec![&transform.value],
-            };
-            for name in names.into_iter().filter(|name| name.scalar().as_deref() != Some(SERVERLESS)) {
-                self.report
-                    .add(name.at, "Transform", format!("only the transform {SERVERLESS} is supported"));
-            }
-        }
-        if let Some(version) = self.document.get("AWSTemplateFormatVersion")
-            && version.value.scalar().as_deref() != Some("2010-09-09")
-        {
-            self.report.add(
-                version.value.at,
-                "AWSTemplateFormatVersion",
-                "the only version there is is 2010-09-09",
-            );
-        }
-    }
-
-    /// `Globals.Function`.
-    fn globals(&mut self) -> Option<Node> {
-        let globals = self.document.get("Globals")?;
-        if globals.value.entries().is_none() {
-            self.report.add(
-                globals.value.at,
-                "Globals",
-                format!("a map is wanted here, this is {}", globals.value.noun()),
-            );
-        }
-        for entry in globals
-            .value
-            .entries()
-            .unwrap_or_default()
-            .iter()
-            .filter(|entry| entry.key != "Function")
-        {
-            let near = did_you_mean(&entry.key, ["Function"]);
-            self.report.add(
-                entry.at,
-                &format!("Globals.{}", entry.key),
-                format!("only Globals.Function is supported{near}"),
-            );
-        }
-        let function = &globals.value.get("Function")?.value;
-        if function.entries().is_none() {
-            self.report.add(
-                function.at,
-                "Globals.Function",
-                format!("a map is wanted here, this is {}", function.noun()),
-            );
-        }
-        for entry in function
-            .entries()?
-            .iter()
-            .filter(|entry| serverless::NOT_GLOBAL.contains(&entry.key.as_str()))
-        {
-            let path = format!("Globals.Function.{}", entry.key);
-            self.report
-                .add(entry.at, &path, "this property cannot be global; write it into the functions");
-        }
-        Some(function.clone())
-    }
-
-    /// The section's entries; `None` when there are too many to go on.
-    fn resources(&mut self) -> Option<&'a [Entry]> {
-        let Some(section) = self.document.get("Resources") else {
-            self.report.add(self.document.at, "", "the section Resources is missing");
-            return Some(&[]);
-        };
-        let Some(entries) = section.value.entries() else {
-            self.report.add(
-                section.value.at,
-                "Resources",
-                format!("a map of resources is wanted here, this is {}", section.value.noun()),
-            );
-            return Some(&[]);
-        };
-        if entries.len() > RESOURCES_MAX {
-            let message = format!("a template has at most {RESOURCES_MAX} resources, this one has {}", entries.len());
-            self.report.add(entries[RESOURCES_MAX].at, "Resources", message);
-            return None;
-        }
-        Some(entries)
-    }
-
-    /// Checks the frame of a resource and finds its type.
-    fn resource_type(&mut self, entry: &Entry) -> Option<Type> {
-        let path = path_of(entry);
-        if entry.key.is_empty() || !entry.key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            self.report.add(entry.at, &path, "a logical id consists of letters and digits only");
-        }
-        let Some(members) = entry.value.entries() else {
-            self.report.add(
-                entry.value.at,
-                &path,
-                format!("a resource is a map with a Type, this is {}", entry.value.noun()),
-            );
-            return None;
-        };
-        let Some(kind) = entry.value.get("Type") else {
-            self.report
-                .add(entry.at, &path, "Type is missing, for example `Type: AWS::Bedrock::Agent`");
-            return None;
-        };
-        let name = kind.value.scalar().unwrap_or_default();
-        let Some(found) = Type::from_name(&name) else {
-            let near = did_you_mean(&name, Type::names());
-            let message = format!("{name} is not supported yet; supported are {}{near}", sentence(Type::names()));
-            self.report.add(kind.value.at, &path, message);
-            return None;
-        };
-        if found == Type::Function && self.document.get("Transform").is_none() {
-            self.report.add(
-                kind.value.at,
-                &path,
-                format!("{name} needs the line `Transform: {SERVERLESS}` at the top of the template"),
-            );
-        }
-        for member in members {
-            let path = format!("{path}.{}", member.key);
-            if MEMBERS_LATER.contains(&member.key.as_str()) {
-                self.report.add(member.at, &path, "this is not supported yet; leave it out");
-            } else if !MEMBERS.contains(&member.key.as_str()) {
-                let instead = instead(&member.key, MEMBERS.iter().copied());
-                self.report.add(member.at, &path, format!("a resource has no such member{instead}"));
-            }
-        }
-        if let Some(properties) = entry.value.get("Properties")
-            && properties.value.entries().is_none()
-        {
-            let message = format!("a map is wanted here, this is {}", properties.value.noun());
-            self.report.add(properties.value.at, &format!("{path}.Properties"), message);
-        }
-        Some(found)
-    }
-
     /// Logical ids in the order of their needs; in the template's own order when there is a circle.
     fn order(&mut self, resources: &[Entry], types: &BTreeMap<&str, Type>, globals: Option<&Node>, scope: &Scope) -> Vec<String> {
         let mut needs = BTreeMap::new();
@@ -386,69 +207,6 @@ impl<'a> Reader<'a> {
         out
     }
 
-    fn outputs(&mut self, scope: &Scope) -> Vec<Output> {
-        let Some(section) = self.document.get("Outputs") else {
-            return Vec::new();
-        };
-        let Some(entries) = section.value.entries() else {
-            self.report.add(
-                section.value.at,
-                "Outputs",
-                format!("a map of outputs is wanted here, this is {}", section.value.noun()),
-            );
-            return Vec::new();
-        };
-        if entries.len() > OUTPUTS_MAX {
-            self.report.add(
-                entries[OUTPUTS_MAX].at,
-                "Outputs",
-                format!("a template has at most {OUTPUTS_MAX} outputs"),
-            );
-        }
-        entries
-            .iter()
-            .take(OUTPUTS_MAX)
-            .filter_map(|entry| self.output(entry, scope))
-            .collect()
-    }
-
-    fn output(&mut self, entry: &Entry, scope: &Scope) -> Option<Output> {
-        let path = format!("Outputs.{}", entry.key);
-        for member in entry.value.entries().unwrap_or_default() {
-            let path = format!("{path}.{}", member.key);
-            match member.key.as_str() {
-                "Value" | "Description" | "Export" => {}
-                "Condition" => self.report.add(member.at, &path, "this is not supported yet; leave it out"),
-                other => {
-                    let instead = instead(other, ["Value", "Description", "Export"]);
-                    self.report.add(member.at, &path, format!("an output has no such member{instead}"));
-                }
-            }
-        }
-        let Some(value) = entry.value.get("Value") else {
-            self.report.add(entry.at, &path, "Value is missing");
-            return None;
-        };
-        let path = format!("{path}.Value");
-        let node = scope.resolve(&value.value, &path, self.report)?;
-        match (&node.kind, node.scalar()) {
-            (Kind::Failed, _) => None,
-            (_, Some(value)) => {
-                let description = entry.value.get("Description").and_then(|entry| entry.value.scalar());
-                Some(Output {
-                    name: entry.key.clone(),
-                    description,
-                    value,
-                })
-            }
-            _ => {
-                self.report
-                    .add(node.at, &path, format!("a string is wanted here, this is {}", node.noun()));
-                None
-            }
-        }
-    }
-
     /// Names that may exist once only.
     fn same_names(&mut self, build: &Build) {
         let agents = build
@@ -477,7 +235,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn path_of(entry: &Entry) -> String {
+/// Where a resource stands in the document.
+pub(crate) fn path_of(entry: &Entry) -> String {
     format!("Resources.{}", entry.key)
 }
 

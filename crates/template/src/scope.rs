@@ -52,6 +52,12 @@ const PSEUDO: &[&str] = &[
 impl Scope {
     /// Works all functions of a value out. `None` is `AWS::NoValue`: the property is not there.
     pub(crate) fn resolve(&self, node: &Node, path: &str, report: &mut Report) -> Option<Node> {
+        if report.is_full() {
+            return Some(Node {
+                at: node.at,
+                kind: Kind::Failed,
+            });
+        }
         let kind = match &node.kind {
             Kind::List(items) => Kind::List(
                 items

@@ -82,7 +82,7 @@ pub(crate) const fn later(name: &'static str) -> Property {
 
 /// Checks `node` (functions worked out already) and gives the API's JSON; `None` when something was reported.
 pub(crate) fn convert(node: &Node, shape: &Shape, path: &str, report: &mut Report) -> Option<Value> {
-    if matches!(node.kind, Kind::Failed) {
+    if matches!(node.kind, Kind::Failed) || report.is_full() {
         return None;
     }
     let value = match shape {
@@ -155,6 +155,9 @@ pub(crate) fn object(node: &Node, properties: &[Property], union: bool, path: &s
     let mut out = Map::new();
     let mut good = true;
     for entry in entries {
+        if report.is_full() {
+            return None;
+        }
         let here = format!("{path}.{}", entry.key);
         let Some(property) = properties.iter().find(|property| property.name == entry.key) else {
             let known = properties

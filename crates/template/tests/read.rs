@@ -224,3 +224,18 @@ fn the_tennis_example_is_a_template() {
         }
     }
 }
+
+#[test]
+fn a_flood_of_mistakes_is_cut_and_says_so() {
+    let mut text = String::from("Resources:\n");
+    (0..400).for_each(|n| {
+        writeln!(
+            text,
+            "  R{n}: {{Type: AWS::Bedrock::Agent, Properties: {{AgentName: !Ref Rr{n}, Bad{n}: 1}}}}"
+        )
+        .unwrap()
+    });
+    let diagnostics = read_text(text.as_bytes()).unwrap_err();
+    assert_eq!(diagnostics.len(), bedplate_template::DIAGNOSTICS_MAX + 1);
+    assert_eq!(diagnostics.last().unwrap().message, "these are 100 mistakes; there may be more");
+}
