@@ -138,11 +138,14 @@ fn release() -> Outcome {
     cargo_run(&["build", "--release", "--locked", "--package", "bedplate"])
 }
 
-/// Runs `e2e/` in an environment of its own under the target folder.
+/// Runs `e2e/` and the tests of the examples in an environment of its own under the target folder.
 fn pytest(args: &[String]) -> Outcome {
     let python = environment()?;
     let mut command = Command::new(python);
-    command.args(["-m", "pytest", "-q", "e2e"]).args(args).current_dir(root());
+    command
+        .args(["-m", "pytest", "-q", "e2e", "examples"])
+        .args(args)
+        .current_dir(root());
     command.env("BEDPLATE_BIN", target().join("release").join("bedplate"));
     finish(command)
 }
