@@ -182,6 +182,11 @@ impl Host {
         }
     }
 
+    /// Whether [`Self::shutdown`] was called.
+    pub fn is_shut_down(&self) -> bool {
+        self.0.running.is_closed()
+    }
+
     /// Takes no more invokes and kills every process with all that it started.
     pub fn shutdown(&self) {
         self.0.running.close();

@@ -22,6 +22,7 @@ mod python;
 mod reference;
 mod runtime_api;
 mod spawn;
+mod target;
 
 pub use function::{Function, Runtime};
 pub use host::{Config, Host};
@@ -29,6 +30,7 @@ pub use invocation::{FunctionError, Invocation, Kind, Options};
 pub use logs::{LogSink, Logs};
 pub use package::{Package, Packages};
 pub use reference::Reference;
+pub use target::LambdaTarget;
 
 /// Numbers that bound everything this crate holds or waits for.
 pub mod limits {

@@ -46,4 +46,45 @@ impl Logs {
         }
         text
     }
+
+    /// The last lines as one text of at most `bytes_max` bytes: whole lines, unless the last one alone is longer.
+    pub fn tail(&self, bytes_max: usize) -> String {
+        let mut room = bytes_max;
+        let mut first = self.lines.len();
+        while let Some(left) = first.checked_sub(1).and_then(|index| room.checked_sub(self.lines[index].len() + 1)) {
+            room = left;
+            first -= 1;
+        }
+        match self.lines.back() {
+            Some(last) if first == self.lines.len() => {
+                let cut = (last.len() + 1).saturating_sub(bytes_max);
+                format!("{}\n", &last[last.ceil_char_boundary(cut.min(last.len()))..])
+            }
+            _ => self.lines.iter().skip(first).map(|line| format!("{line}\n")).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Logs;
+
+    #[test]
+    fn the_tail_has_whole_lines() {
+        let mut logs = Logs::default();
+        ["one", "zwölf", "drei"].into_iter().for_each(|line| logs.push(line.into()));
+        for (bytes, tail) in [
+            (100, "one\nzwölf\ndrei\n"),
+            (16, "one\nzwölf\ndrei\n"),
+            (15, "zwölf\ndrei\n"),
+            (12, "zwölf\ndrei\n"),
+            (11, "drei\n"),
+            (8, "drei\n"),
+            (5, "drei\n"),
+            (3, "ei\n"),
+            (1, "\n"),
+        ] {
+            assert_eq!(logs.tail(bytes), tail, "{bytes}");
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! Functions as data: each file in `cases/` is a function with invokes and what must come of them, run on real
 //! processes. Only the handlers wait, and only where a time-out is the point.
 
+#![allow(clippy::unwrap_used)] // a test that fails has failed
+
 mod cases;
 mod lifecycle;
+mod target;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
