@@ -15,17 +15,24 @@ use crate::schema::{Kind, Member, Place, Schema, TimeFormat};
 
 /// Reads and validates the input of a routed request.
 pub fn read<T: Bound>(routed: &Routed, request: &Request) -> Result<T, Fault> {
-    let (value, payload) = gather(T::schema(), routed, request).map_err(serialization)?;
-    let mut violations = Violations::default();
-    check(T::schema(), &value, request.context.strict, &mut violations).map_err(serialization)?;
-    if let Some(error) = violations.into_error() {
-        return Err(Fault::from_error(error));
-    }
+    let (value, payload) = validate(routed, request)?;
     let mut input = T::from_json(&value).map_err(serialization)?;
     if let Some(payload) = payload {
         input.set_payload(payload);
     }
     Ok(input)
+}
+
+/// All members of the input of a routed request as one valid JSON object, and the body when it is bytes.
+pub fn validate(routed: &Routed, request: &Request) -> Result<(Value, Option<Bytes>), Fault> {
+    let schema = routed.operation.input;
+    let (value, payload) = gather(schema, routed, request).map_err(serialization)?;
+    let mut violations = Violations::default();
+    check(schema, &value, request.context.strict, &mut violations).map_err(serialization)?;
+    match violations.into_error() {
+        Some(error) => Err(Fault::from_error(error)),
+        None => Ok((value, payload)),
+    }
 }
 
 fn serialization(error: ReadError) -> Fault {

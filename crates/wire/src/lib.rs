@@ -35,7 +35,7 @@ mod router;
 mod schema;
 mod table;
 
-pub use bind::{Reply, query_pairs, read};
+pub use bind::{Reply, query_pairs, read, validate};
 pub use check::{Violations, check};
 pub use fault::{COVERAGE_PAGE, Fault, error_response};
 pub use json::{Fields, Json, Object, ReadError, parse, time_to_json};
