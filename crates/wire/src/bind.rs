@@ -164,7 +164,7 @@ impl<T: Bound> Reply for T {
             (None, None) => Value::Object(std::mem::take(&mut head.body)).to_string().into(),
         };
         if !empty && !head.headers.iter().any(|(name, _)| *name == "content-type") {
-            head.headers.insert(1, ("content-type", protocol.content_type().to_owned()));
+            head.headers.insert(0, ("content-type", protocol.content_type().to_owned()));
         }
         Response {
             status: head.status,
@@ -213,6 +213,7 @@ impl Head {
             payload: None,
             blob: false,
         };
+        let mut own = Vec::new();
         for member in T::schema().members() {
             head.blob |= member.place == Place::Payload && matches!(member.schema.kind, Kind::Blob { .. });
             if member.place == Place::Body {
@@ -222,7 +223,7 @@ impl Head {
                 continue;
             };
             match member.place {
-                Place::Header(name) => head.headers.push((name, header_text(&value))),
+                Place::Header(name) => own.push((name, header_text(&value))),
                 Place::Status => {
                     head.status = value
                         .as_u64()
@@ -233,6 +234,8 @@ impl Head {
                 Place::Body | Place::Label(_) | Place::Query(_) => {}
             }
         }
+        own.sort(); // the order of the recordings: …session-id before …content-type
+        head.headers.extend(own);
         head
     }
 }

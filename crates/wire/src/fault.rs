@@ -125,8 +125,8 @@ impl Fault {
 /// An error in `protocol`'s envelope with a ready body. Prefer [`Fault::into_response`]; this is for errors of no known service.
 pub fn error_response(protocol: Protocol, status: u16, code: &str, body: Value, context: &Context) -> Response {
     let mut headers = vec![
-        ("x-amzn-requestid", context.request_id.clone()),
         ("content-type", protocol.content_type().to_owned()),
+        ("x-amzn-requestid", context.request_id.clone()),
     ];
     if protocol == Protocol::RestJson1 {
         headers.push(("x-amzn-errortype", code.to_owned()));

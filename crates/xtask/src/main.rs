@@ -1,6 +1,7 @@
 //! `cargo xtask`: the verbs of the developer loop.
 
 mod codegen;
+mod coverage;
 mod deny;
 mod layers;
 mod models;
@@ -13,7 +14,10 @@ use std::process::ExitCode;
 /// What a verb ends with: a text for people says what went wrong.
 type Outcome = Result<(), String>;
 
-const VERBS: &[(&str, &str, fn(&[String]) -> Outcome)] = &[
+/// A verb: its name, what it does, and its main function.
+type Verb = (&'static str, &'static str, fn(&[String]) -> Outcome);
+
+const VERBS: &[Verb] = &[
     (
         "models",
         "reduce the published service models to facts under service-models/ (needs python3 and the network)",
@@ -23,6 +27,11 @@ const VERBS: &[(&str, &str, fn(&[String]) -> Outcome)] = &[
         "codegen",
         "generate the wire crates from service-models/; --check only compares",
         codegen::run,
+    ),
+    (
+        "coverage",
+        "write the docs' table of operations from the dispatch tables; --check only compares",
+        coverage::run,
     ),
     ("check", "types of the workspace, or of the packages named", steps::check_types),
     (

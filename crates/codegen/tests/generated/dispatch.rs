@@ -138,7 +138,7 @@ fn tables_act_and_refuse() {
         "GET /agents/ABCDEFGHIJ/",
         "",
         200,
-        &[ID, JSON],
+        &[JSON, ID],
         r#"{"agent":{"agentArn":"","agentId":"ABCDEFGHIJ""#,
     );
     let refused = "Bedplate does not implement ListAgents of bedrock-agent yet.";
@@ -146,21 +146,21 @@ fn tables_act_and_refuse() {
         "POST /agents/",
         "",
         501,
-        &[ID, JSON, ("x-amzn-errortype", "NotImplementedException")],
+        &[JSON, ID, ("x-amzn-errortype", "NotImplementedException")],
         refused,
     );
     check(
         "GET /agents/MISSING000/",
         "",
         404,
-        &[ID, JSON, ("x-amzn-errortype", "ResourceNotFoundException")],
+        &[JSON, ID, ("x-amzn-errortype", "ResourceNotFoundException")],
         r#"{"message":"no agent for request-1"}"#,
     );
     check(
         "PUT /agents/",
         r#"{"agentName":"a"}"#,
         402,
-        &[ID, JSON, ("x-amzn-errortype", "ServiceQuotaExceededException")],
+        &[JSON, ID, ("x-amzn-errortype", "ServiceQuotaExceededException")],
         "Too many agents.",
     );
     check(
@@ -186,8 +186,8 @@ fn an_event_stream() {
     let headers = [
         ("content-type", "application/vnd.amazon.eventstream"),
         ID,
-        ("x-amzn-bedrock-agent-content-type", "application/json"),
         ("x-amz-bedrock-agent-session-id", "s1"),
+        ("x-amzn-bedrock-agent-content-type", "application/json"),
     ];
     let line = "POST /agents/ABCDEFGHIJ/agentAliases/TSTALIASID/sessions/s1/text";
     check(line, r#"{"inputText":"Hi"}"#, 200, &headers, r#"{"bytes":"SGk="}"#);
@@ -195,7 +195,7 @@ fn an_event_stream() {
 
 #[test]
 fn a_blob_is_the_body_and_lambda_has_an_envelope_of_its_own() {
-    let headers = [ID, JSON, ("x-amz-function-error", "Unhandled")];
+    let headers = [JSON, ID, ("x-amz-function-error", "Unhandled")];
     check(
         "POST /2015-03-31/functions/f/invocations",
         "not { json",
@@ -203,7 +203,7 @@ fn a_blob_is_the_body_and_lambda_has_an_envelope_of_its_own() {
         &headers,
         "not { json",
     );
-    let headers = [ID, JSON, ("x-amzn-errortype", "ResourceNotFoundException")];
+    let headers = [JSON, ID, ("x-amzn-errortype", "ResourceNotFoundException")];
     check(
         "POST /2015-03-31/functions/f/invocations",
         "",
