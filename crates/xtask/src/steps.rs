@@ -74,7 +74,7 @@ pub(crate) fn fix(_: &[String]) -> Outcome {
     cargo_run(&["fmt", "--all"])
 }
 
-/// The simulator with one seed; the same seed gives the same run.
+/// The tests whose names speak of simulation, with one seed in `BEDPLATE_SIM_SEED`; the same seed gives the same run.
 pub(crate) fn sim(args: &[String]) -> Outcome {
     let seed = match args {
         [seed] => seed
@@ -82,7 +82,7 @@ pub(crate) fn sim(args: &[String]) -> Outcome {
             .map_err(|_| format!("{seed:?} is not a seed; a seed is a whole number, such as 42"))?,
         _ => return Err("usage: cargo xtask sim SEED (a whole number, such as 42)".to_owned()),
     };
-    let mut command = cargo_command(&["test", "--workspace", "--lib", "--tests", "--", "--nocapture", "sim"]);
+    let mut command = cargo_command(&["test", "--workspace", "--lib", "--tests", "--", "--nocapture", "simulat"]);
     command.env("BEDPLATE_SIM_SEED", seed.to_string());
     finish(command)
 }

@@ -1,11 +1,13 @@
 //! Bytes in, bytes out: the cases of `raw.toml`, and the ones that are too long to write down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bedplate_http::Limits;
 use bedplate_http::limits::BODY_BYTES_MAX;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinSet;
 
 use crate::house::{House, read_until};
 
@@ -162,4 +164,45 @@ async fn the_budget_of_bodies() {
     go.send(()).unwrap();
     read_until(&mut first, "waited").await;
     assert!(house.talk(send).await.starts_with("HTTP/1.1 200 "));
+}
+
+/// Whatever bytes come: the connection ends, and the listener goes on.
+#[tokio::test]
+async fn mutations() {
+    let house = Arc::new(House::open(quick()).await);
+    let cases: Cases = toml::from_str(include_str!("raw.toml")).unwrap();
+    let mut seed = 0x5eed_u64;
+    let mut random = move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap() % below.max(1)
+    };
+    let mut talks = JoinSet::new();
+    for case in cases.case.iter().cycle().take(500) {
+        let mut bytes = case.send.clone().into_bytes();
+        for _ in 0..random(6) {
+            let at = random(bytes.len());
+            match random(3) {
+                0 if !bytes.is_empty() => bytes[at] = u8::try_from(random(256)).unwrap(),
+                1 => bytes.truncate(at),
+                _ => bytes.insert(at, b"\r\n\0%/:;,\xff"[random(9)]),
+            }
+        }
+        // Few at once: what overflows the kernel's backlog is open on one side only, and says nothing about us.
+        if talks.len() == 32 {
+            talks.join_next().await.unwrap().unwrap();
+        }
+        let house = Arc::clone(&house);
+        talks.spawn(async move {
+            let answer = house.talk(&bytes).await;
+            assert!(
+                answer.is_empty() || answer.starts_with("HTTP/1.") || answer.contains('\0'),
+                "{answer:?} to {bytes:?}"
+            );
+        });
+    }
+    while let Some(talk) = talks.join_next().await {
+        talk.unwrap();
+    }
+    let answer = house.talk(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
