@@ -9,7 +9,7 @@ use crate::defaults::{ACTS_MAX, QUEUE_MAX};
 use crate::lambda;
 use crate::reply;
 use crate::session::{Act, ActState, Next, Phase, Session, Turn, Waiting};
-use crate::turn::{Answer, AskedKind, Question, Request, failure};
+use crate::turn::{Answer, AskedKind, Request, failure};
 
 /// What the model is told when the user says no.
 const DECLINED: &str = "The user declined this action; it was not run. Do not try it again unless the user asks for it.";

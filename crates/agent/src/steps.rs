@@ -157,6 +157,11 @@ impl Steps {
         self.over
     }
 
+    /// Whether `call` is the model call of this request that is running.
+    pub fn calls_model(&self, call: CallId) -> bool {
+        self.active && self.model.as_ref().is_some_and(|(open, ..)| *open == call)
+    }
+
     /// The steps that follow from one event; `rendered` is the model request that goes with a `Called`.
     pub fn push(&mut self, event: &Event, rendered: Option<&Payload>) -> Vec<Step> {
         let mut out = Vec::new();

@@ -49,25 +49,41 @@ impl Change {
 
     /// A document that must not exist yet.
     pub fn create(mut self, key: impl Into<String>, body: &Value) -> Self {
-        self.0.push(ResourceWrite { key: key.into(), expect: Expect::Absent, body: Some(text(body)) });
+        self.0.push(ResourceWrite {
+            key: key.into(),
+            expect: Expect::Absent,
+            body: Some(text(body)),
+        });
         self
     }
 
     /// A new content for a document that was read before; fails when somebody wrote in between.
     pub fn replace(mut self, read: &Document, body: &Value) -> Self {
-        self.0.push(ResourceWrite { key: read.key.clone(), expect: Expect::Version(read.version), body: Some(text(body)) });
+        self.0.push(ResourceWrite {
+            key: read.key.clone(),
+            expect: Expect::Version(read.version),
+            body: Some(text(body)),
+        });
         self
     }
 
     /// A content, whatever was there.
     pub fn put(mut self, key: impl Into<String>, body: &Value) -> Self {
-        self.0.push(ResourceWrite { key: key.into(), expect: Expect::Any, body: Some(text(body)) });
+        self.0.push(ResourceWrite {
+            key: key.into(),
+            expect: Expect::Any,
+            body: Some(text(body)),
+        });
         self
     }
 
     /// Deletes what is there, if it is.
     pub fn delete(mut self, key: impl Into<String>) -> Self {
-        self.0.push(ResourceWrite { key: key.into(), expect: Expect::Any, body: None });
+        self.0.push(ResourceWrite {
+            key: key.into(),
+            expect: Expect::Any,
+            body: None,
+        });
         self
     }
 
@@ -111,7 +127,13 @@ impl Catalog {
 
     /// As `commit`, with the store's own error: callers tell a lost race from a full disk.
     pub async fn try_commit(&self, change: Change) -> Result<(), CommitError> {
-        self.store.commit(Batch { resources: change.0, blobs: change.1, ..Batch::default() }).await
+        self.store
+            .commit(Batch {
+                resources: change.0,
+                blobs: change.1,
+                ..Batch::default()
+            })
+            .await
     }
 
     /// All documents whose key begins with `prefix`, in key order; for sets that are bounded by a limit.
@@ -120,7 +142,11 @@ impl Catalog {
         let mut out = Vec::new();
         let mut after = None;
         loop {
-            let page = bedplate_store::Page { after: after.take(), limit: STEP, backwards: false };
+            let page = bedplate_store::Page {
+                after: after.take(),
+                limit: STEP,
+                backwards: false,
+            };
             let rows = self.store.resources(prefix, page).await?;
             let more = rows.len() == STEP;
             after = rows.last().map(|row| row.key.clone());
@@ -141,5 +167,9 @@ fn text(body: &Value) -> Arc<str> {
 fn document(row: Resource) -> Result<Document> {
     let body = serde_json::from_str(&row.body)
         .map_err(|error| Error::internal(format!("The stored document {} is damaged.", row.key)).with_source(error))?;
-    Ok(Document { key: row.key, version: row.version, body })
+    Ok(Document {
+        key: row.key,
+        version: row.version,
+        body,
+    })
 }

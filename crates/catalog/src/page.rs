@@ -21,14 +21,27 @@ impl Catalog {
     /// `Validation` for a token that this listing did not give.
     pub async fn list(&self, prefix: &str, limit: usize, token: Option<&str>) -> Result<Listing> {
         let after = token.map(|token| decode(prefix, token)).transpose()?;
-        let mut rows = self.store.resources(prefix, Page { after, limit: limit + 1, backwards: false }).await?;
+        let mut rows = self
+            .store
+            .resources(
+                prefix,
+                Page {
+                    after,
+                    limit: limit + 1,
+                    backwards: false,
+                },
+            )
+            .await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next_token = match rows.last() {
             Some(last) if more => Some(encode(prefix, &last.key)),
             _ => None,
         };
-        Ok(Listing { documents: rows.into_iter().map(document).collect::<Result<_>>()?, next_token })
+        Ok(Listing {
+            documents: rows.into_iter().map(document).collect::<Result<_>>()?,
+            next_token,
+        })
     }
 }
 
@@ -45,7 +58,10 @@ fn decode(prefix: &str, token: &str) -> Result<String> {
         return Err(invalid());
     }
     let (check, hex) = token.split_at(8);
-    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect();
+    let bytes: Option<Vec<u8>> = (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok())
+        .collect();
     let rest = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid)?;
     if mark(prefix, &rest) != check {
         return Err(invalid());

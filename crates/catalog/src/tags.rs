@@ -38,9 +38,16 @@ impl Catalog {
 /// The write that gives `arn` exactly these tags.
 pub(crate) fn set_tags(arn: &str, tags: &Tags) -> Result<Change> {
     if tags.len() > TAGS_MAX {
-        return Err(Error::validation(format!("A resource can have at most {TAGS_MAX} tags, this would make {}.", tags.len())));
+        return Err(Error::validation(format!(
+            "A resource can have at most {TAGS_MAX} tags, this would make {}.",
+            tags.len()
+        )));
     }
-    Ok(if tags.is_empty() { Change::new().delete(tag_key(arn)) } else { Change::new().put(tag_key(arn), &json!(tags)) })
+    Ok(if tags.is_empty() {
+        Change::new().delete(tag_key(arn))
+    } else {
+        Change::new().put(tag_key(arn), &json!(tags))
+    })
 }
 
 impl Change {

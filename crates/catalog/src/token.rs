@@ -16,14 +16,17 @@ impl Token {
     /// The token of an operation; `request` is the request without the token: the same token with another request is a
     /// conflict.
     pub fn new(place: &str, operation: &str, token: &str, request: &Value) -> Self {
-        Self { key: key(&["token", place, operation, token]), request: sha256(request.to_string().as_bytes()).to_string() }
+        Self {
+            key: key(&["token", place, operation, token]),
+            request: sha256(request.to_string().as_bytes()).to_string(),
+        }
     }
 }
 
 impl Change {
     /// Remembers, together with the rest, that `token` made `resource` (its key).
     pub fn token(self, token: &Token, resource: &str) -> Self {
-        self.create(token.key.clone(), &json!({"request": token.request, "resource": resource}))
+        self.put(token.key.clone(), &json!({"request": token.request, "resource": resource}))
     }
 }
 

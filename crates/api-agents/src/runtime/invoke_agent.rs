@@ -1,0 +1,205 @@
+//! InvokeAgent: resolves the alias, sends the turn to its session, and streams what happens.
+//!
+//! The answer's headers are sent once the turn is admitted, which means journaled: from then on the turn goes on whatever
+//! becomes of this client, and failures are frames.
+
+use std::collections::VecDeque;
+
+use bedplate_agent::steps::{Kind, Steps};
+use bedplate_agent::turn::{AgentRef, Request, failure};
+use bedplate_base::{Error, Kind as ErrorKind, Result};
+use bedplate_engine::{Feed, Item};
+use bedplate_journal::{ExecId, Raw, Sender, Signal, Value};
+use bedplate_store::Letter;
+use bedplate_wire::{Context, Streamed};
+use bedplate_wire_bedrock_agent_runtime::types::{InvokeAgentRequest, InvokeAgentResponse};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use serde_json::json;
+
+use super::encode::{Encoder, Outgoing, exception};
+use super::submit;
+use crate::State;
+use crate::control::aliases;
+
+/// InvokeAgent.
+///
+/// # Errors
+/// `NotFound` for unknown agents and aliases, `Validation` for requests that do not fit the session; all before the stream.
+pub async fn invoke(state: &State, context: &Context, input: InvokeAgentRequest) -> Result<Streamed<InvokeAgentResponse>> {
+    let output = InvokeAgentResponse {
+        content_type: "application/json".into(),
+        memory_id: input.memory_id.clone(),
+        session_id: input.session_id.clone(),
+    };
+    let place = &context.place;
+    let target = aliases::resolve(state, place, &input.agent_id, &input.agent_alias_id).await?;
+    let (agent_id, alias_id) = (input.agent_id.clone(), target.alias_id);
+    let alias_arn = place.arn("bedrock", format_args!("agent-alias/{agent_id}/{alias_id}")).to_string();
+    let mut message = submit::message(input)?;
+    message.agent = AgentRef {
+        id: agent_id,
+        name: target.agent_name,
+        alias_id,
+        alias_arn,
+        version: target.version,
+    };
+    let exec = execution(context, &message);
+    let program = state.program(target.program).await?;
+    let letter = Letter {
+        start: Some((bedplate_agent::KIND.into(), start(context, &message))),
+        signal: signal(context, program, &message),
+    };
+    let feed = state.engine.request(&exec, letter).await?;
+    let mut turn = Turn::new(context, exec, feed, state.settings.strict);
+    turn.admit().await?;
+    let frames = stream::unfold(turn, |mut turn| async move { turn.next().await.map(|event| (event.frame(), turn)) });
+    Ok(Streamed {
+        output,
+        frames: frames.boxed(),
+    })
+}
+
+/// The execution of a session: sessions are told apart by place, agent, alias and id.
+fn execution(context: &Context, message: &Request) -> ExecId {
+    let key = bedplate_catalog::key(&[
+        bedplate_agent::KIND,
+        &context.place.account,
+        &context.place.region,
+        &message.agent.id,
+        &message.agent.alias_id,
+        &message.session_id,
+    ]);
+    ExecId::new(key)
+}
+
+/// What a session begins with.
+fn start(context: &Context, message: &Request) -> Raw {
+    Raw::json(&json!({"place": context.place.to_string(), "agent": message.agent.id, "session": message.session_id}))
+}
+
+fn signal(context: &Context, program: Value, message: &Request) -> Signal {
+    let payload = serde_json::to_string(message).expect("invariant: a turn's message is plain data");
+    Signal::Message {
+        from: Sender::Client(context.request_id.as_str().into()),
+        program: Some(program),
+        payload: Value::inline(Raw::new(payload)),
+    }
+}
+
+/// One request's view of its session.
+struct Turn {
+    feed: Feed,
+    steps: Steps,
+    encoder: Encoder,
+    ready: VecDeque<Outgoing>,
+    /// Nothing follows what is ready.
+    over: bool,
+}
+
+impl Turn {
+    fn new(context: &Context, exec: ExecId, feed: Feed, strict: bool) -> Self {
+        Self {
+            feed,
+            steps: Steps::new(exec, context.request_id.as_str()),
+            encoder: Encoder::new(context.request_id.clone(), strict),
+            ready: VecDeque::new(),
+            over: false,
+        }
+    }
+
+    /// Waits for the commit that holds the message. A message that was refused there is an error of the request.
+    async fn admit(&mut self) -> Result<()> {
+        while self.steps.request().is_none() {
+            let Some(item) = self.feed.next().await else {
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "The server is stopping; send the request again.",
+                ));
+            };
+            self.take(item)?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Option<Outgoing> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.over {
+                return None;
+            }
+            match self.feed.next().await {
+                Some(item) => {
+                    if let Err(error) = self.take(item) {
+                        self.end(error.message);
+                    }
+                }
+                None => self.end("The server is stopping. The turn goes on after its restart; ask for the session again.".into()),
+            }
+        }
+    }
+
+    fn end(&mut self, message: String) {
+        self.over = true;
+        self.ready.push_back(exception("internalServerException", message, None));
+    }
+
+    /// Takes an item of the feed.
+    ///
+    /// # Errors
+    /// The message was refused before its turn began.
+    fn take(&mut self, item: Item) -> Result<()> {
+        match item {
+            Item::Committed(events) => {
+                for committed in events.iter() {
+                    for step in self.steps.push(&committed.event, committed.rendered.as_ref()) {
+                        if let Kind::Failed {
+                            code,
+                            message,
+                            detail,
+                            refused: true,
+                        } = &step.kind
+                        {
+                            self.over = true;
+                            return Err(refusal(code, message, detail));
+                        }
+                        let request = self.steps.request().cloned().unwrap_or_default();
+                        let outgoing = self.encoder.step(&step, &request);
+                        self.ready.extend(
+                            outgoing
+                                .into_iter()
+                                .filter(|event| request.trace || !matches!(event, Outgoing::Trace(_))),
+                        );
+                    }
+                }
+                self.over |= self.steps.over();
+            }
+            Item::Text { call, text } => {
+                if self.steps.calls_model(call) {
+                    let event = self.encoder.text(text);
+                    self.ready.push_back(event);
+                }
+            }
+            Item::Lost(reason) => self.end(format!(
+                "The answer could not be streamed to the end: {reason}. The session has it all."
+            )),
+        }
+        Ok(())
+    }
+}
+
+fn refusal(code: &str, message: &str, detail: &str) -> Error {
+    let kind = match code {
+        failure::VALIDATION => ErrorKind::Validation,
+        failure::QUEUE_FULL | failure::THROTTLED => ErrorKind::Throttled,
+        _ => ErrorKind::Internal,
+    };
+    let message = if detail.is_empty() {
+        message.to_owned()
+    } else {
+        format!("{message} {detail}")
+    };
+    Error::new(kind, message)
+}
