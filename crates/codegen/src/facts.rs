@@ -19,10 +19,10 @@ pub enum Selection<'a> {
 pub fn reduce(model: &Value, selection: &Selection<'_>) -> Result<String, String> {
     let object = |key: &str| model[key].as_object().ok_or_else(|| format!("the model has no `{key}`"));
     let (metadata, all_operations, all_shapes) = (object("metadata")?, object("operations")?, object("shapes")?);
-    if let Selection::Only(names) = selection {
-        if let Some(name) = names.iter().find(|name| !all_operations.contains_key(*name)) {
-            return Err(format!("the model has no operation {name}"));
-        }
+    if let Selection::Only(names) = selection
+        && let Some(name) = names.iter().find(|name| !all_operations.contains_key(*name))
+    {
+        return Err(format!("the model has no operation {name}"));
     }
     let mut operations = Map::new();
     let mut wanted = Vec::new();
@@ -72,7 +72,7 @@ fn strip(value: &Value) -> Value {
         Value::Object(entries) => {
             let kept = entries
                 .iter()
-                .filter(|(key, value)| !(DROPPED.contains(&key.as_str()) && !value.is_object()));
+                .filter(|(key, value)| !DROPPED.contains(&key.as_str()) || value.is_object());
             Value::Object(kept.map(|(key, value)| (key.clone(), strip(value))).collect())
         }
         Value::Array(items) => items.iter().map(strip).collect(),

@@ -19,6 +19,17 @@ pub(crate) fn types(model: &Model) -> String {
     {
         text = text.replace("{Call, Empty}", "Call");
     }
+    let full: Vec<&str> = model
+        .operations
+        .iter()
+        .filter(|(_, operation)| operation.input.is_some())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    text += &format!(
+        "/// Calls `$callback!` with the names of all operations that have types: for tests that go through all of them.\n#[macro_export]\n\
+         macro_rules! for_each_operation {{ ($callback:ident) => {{ $callback! {{ {} }} }}; }}\n\n",
+        full.join(", ")
+    );
     for (name, operation) in model.operations.iter().filter(|(_, operation)| operation.input.is_some()) {
         let ty = |reference: &Option<crate::model::Reference>| {
             reference
@@ -67,7 +78,11 @@ pub(crate) fn tables(model: &Model, exceptions: &Exceptions) -> Result<String, S
         quoted(signing),
         errors(model)?,
         name = quoted(&model.name),
-        segments = if operations.contains("Label(") { "Segment::{Label, Literal}, " } else { "" },
+        segments = if operations.contains("Label(") {
+            "Segment::{Label, Literal}, "
+        } else {
+            ""
+        },
         empty = if operations.contains("&EMPTY") { "EMPTY, " } else { "" },
     ))
 }

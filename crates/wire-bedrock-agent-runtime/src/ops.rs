@@ -8,6 +8,10 @@ use crate::types;
 /// The service.
 pub const NAME: &str = "bedrock-agent-runtime";
 
+/// Calls `$callback!` with the names of all operations that have types: for tests that go through all of them.
+#[macro_export]
+macro_rules! for_each_operation { ($callback:ident) => { $callback! { AgenticRetrieveStream, CheckIngestedDocumentAcl, CreateInvocation, CreateSession, DeleteAgentMemory, DeleteSession, EndSession, GenerateQuery, GetAgentMemory, GetDocumentContent, GetExecutionFlowSnapshot, GetFlowExecution, GetIngestedDocumentAcl, GetInvocationStep, GetSession, InvokeAgent, InvokeFlow, InvokeInlineAgent, ListFlowExecutionEvents, ListFlowExecutions, ListInvocationSteps, ListInvocations, ListSessions, ListTagsForResource, OptimizePrompt, PutInvocationStep, Rerank, Retrieve, RetrieveAndGenerate, RetrieveAndGenerateStream, StartFlowExecution, StopFlowExecution, TagResource, UntagResource, UpdateSession } }; }
+
 /// Operation `AgenticRetrieveStream`.
 #[derive(Clone, Copy, Debug)]
 pub struct AgenticRetrieveStream;

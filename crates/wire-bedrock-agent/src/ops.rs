@@ -8,6 +8,10 @@ use crate::types;
 /// The service.
 pub const NAME: &str = "bedrock-agent";
 
+/// Calls `$callback!` with the names of all operations that have types: for tests that go through all of them.
+#[macro_export]
+macro_rules! for_each_operation { ($callback:ident) => { $callback! { AssociateAgentCollaborator, AssociateAgentKnowledgeBase, CreateAgent, CreateAgentActionGroup, CreateAgentAlias, CreateDataSource, CreateFlow, CreateFlowAlias, CreateFlowVersion, CreateKnowledgeBase, CreatePrompt, CreatePromptVersion, CreateRetrievalInstruction, CreateRetrievalInstructionVersion, CreateVpcConfiguration, DeleteAgent, DeleteAgentActionGroup, DeleteAgentAlias, DeleteAgentVersion, DeleteDataSource, DeleteFlow, DeleteFlowAlias, DeleteFlowVersion, DeleteKnowledgeBase, DeleteKnowledgeBaseDocuments, DeletePrompt, DeleteResourcePolicy, DeleteRetrievalInstruction, DeleteVpcConfiguration, DisassociateAgentCollaborator, DisassociateAgentKnowledgeBase, GetAgent, GetAgentActionGroup, GetAgentAlias, GetAgentCollaborator, GetAgentKnowledgeBase, GetAgentVersion, GetDataSource, GetFlow, GetFlowAlias, GetFlowVersion, GetIngestionJob, GetKnowledgeBase, GetKnowledgeBaseDocuments, GetPrompt, GetResourcePolicy, GetRetrievalInstruction, GetVpcConfiguration, IngestKnowledgeBaseDocuments, ListAgentActionGroups, ListAgentAliases, ListAgentCollaborators, ListAgentKnowledgeBases, ListAgentVersions, ListAgents, ListDataSources, ListFlowAliases, ListFlowVersions, ListFlows, ListIngestionJobs, ListKnowledgeBaseDocuments, ListKnowledgeBases, ListPrompts, ListRetrievalInstructionVersions, ListRetrievalInstructions, ListTagsForResource, ListVpcConfigurations, PrepareAgent, PrepareFlow, PutResourcePolicy, StartIngestionJob, StopIngestionJob, TagResource, UntagResource, UpdateAgent, UpdateAgentActionGroup, UpdateAgentAlias, UpdateAgentCollaborator, UpdateAgentKnowledgeBase, UpdateDataSource, UpdateFlow, UpdateFlowAlias, UpdateKnowledgeBase, UpdatePrompt, UpdateRetrievalInstruction, ValidateFlowDefinition } }; }
+
 /// Operation `AssociateAgentCollaborator`.
 #[derive(Clone, Copy, Debug)]
 pub struct AssociateAgentCollaborator;

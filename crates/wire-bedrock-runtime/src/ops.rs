@@ -8,6 +8,10 @@ use crate::types;
 /// The service.
 pub const NAME: &str = "bedrock-runtime";
 
+/// Calls `$callback!` with the names of all operations that have types: for tests that go through all of them.
+#[macro_export]
+macro_rules! for_each_operation { ($callback:ident) => { $callback! { ApplyGuardrail, Converse, ConverseStream, CountTokens, GetAsyncInvoke, InvokeGuardrailChecks, InvokeModel, InvokeModelWithBidirectionalStream, InvokeModelWithResponseStream, ListAsyncInvokes, StartAsyncInvoke } }; }
+
 /// Operation `ApplyGuardrail`.
 #[derive(Clone, Copy, Debug)]
 pub struct ApplyGuardrail;

@@ -8,6 +8,10 @@ use crate::types;
 /// The service.
 pub const NAME: &str = "bedrock";
 
+/// Calls `$callback!` with the names of all operations that have types: for tests that go through all of them.
+#[macro_export]
+macro_rules! for_each_operation { ($callback:ident) => { $callback! { CreateGuardrail, CreateGuardrailVersion, CreateInferenceProfile, DeleteEnforcedGuardrailConfiguration, DeleteGuardrail, DeleteInferenceProfile, DeleteModelInvocationLoggingConfiguration, GetFoundationModel, GetFoundationModelAvailability, GetGuardrail, GetInferenceProfile, GetModelInvocationLoggingConfiguration, ListEnforcedGuardrailsConfiguration, ListFoundationModels, ListGuardrails, ListInferenceProfiles, ListTagsForResource, PutEnforcedGuardrailConfiguration, PutModelInvocationLoggingConfiguration, TagResource, UntagResource, UpdateGuardrail } }; }
+
 /// Operation `CreateGuardrail`.
 #[derive(Clone, Copy, Debug)]
 pub struct CreateGuardrail;

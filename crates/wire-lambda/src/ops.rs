@@ -8,6 +8,10 @@ use crate::types;
 /// The service.
 pub const NAME: &str = "lambda";
 
+/// Calls `$callback!` with the names of all operations that have types: for tests that go through all of them.
+#[macro_export]
+macro_rules! for_each_operation { ($callback:ident) => { $callback! { AddPermission, CreateAlias, CreateFunction, DeleteAlias, DeleteFunction, DeleteFunctionConcurrency, GetAccountSettings, GetAlias, GetFunction, GetFunctionConcurrency, GetFunctionConfiguration, GetPolicy, Invoke, InvokeAsync, InvokeWithResponseStream, ListAliases, ListFunctions, ListTags, ListVersionsByFunction, PublishVersion, PutFunctionConcurrency, RemovePermission, TagResource, UntagResource, UpdateAlias, UpdateFunctionCode, UpdateFunctionConfiguration } }; }
+
 /// Operation `AddPermission`.
 #[derive(Clone, Copy, Debug)]
 pub struct AddPermission;

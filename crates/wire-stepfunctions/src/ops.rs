@@ -8,6 +8,10 @@ use crate::types;
 /// The service.
 pub const NAME: &str = "stepfunctions";
 
+/// Calls `$callback!` with the names of all operations that have types: for tests that go through all of them.
+#[macro_export]
+macro_rules! for_each_operation { ($callback:ident) => { $callback! { CreateActivity, CreateStateMachine, CreateStateMachineAlias, DeleteActivity, DeleteStateMachine, DeleteStateMachineAlias, DeleteStateMachineVersion, DescribeActivity, DescribeExecution, DescribeMapRun, DescribeStateMachine, DescribeStateMachineAlias, DescribeStateMachineForExecution, GetActivityTask, GetExecutionHistory, ListActivities, ListExecutions, ListMapRuns, ListStateMachineAliases, ListStateMachineVersions, ListStateMachines, ListTagsForResource, PublishStateMachineVersion, RedriveExecution, SendTaskFailure, SendTaskHeartbeat, SendTaskSuccess, StartExecution, StartSyncExecution, StopExecution, TagResource, TestState, UntagResource, UpdateMapRun, UpdateStateMachine, UpdateStateMachineAlias, ValidateStateMachineDefinition } }; }
+
 /// Operation `CreateActivity`.
 #[derive(Clone, Copy, Debug)]
 pub struct CreateActivity;

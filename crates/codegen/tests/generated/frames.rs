@@ -7,21 +7,25 @@ use bytes::Bytes;
 
 /// Headers and payload of a frame, read by hand, so that the writer's library does not judge itself.
 fn taken_apart(frame: &Bytes) -> (Vec<(String, u8, String)>, String) {
-    let number = |at: usize| u32::from_be_bytes(frame[at..at + 4].try_into().unwrap()) as usize;
+    let number = |at: usize| u32::from_be_bytes(frame[at..at + 4].try_into().expect("four bytes")) as usize;
     let (total, headers_len) = (number(0), number(4));
     assert_eq!(total, frame.len());
     let mut headers = Vec::new();
     let mut at = 12;
     while at < 12 + headers_len {
         let name_len = usize::from(frame[at]);
-        let name = String::from_utf8(frame[at + 1..at + 1 + name_len].to_vec()).unwrap();
+        let name = String::from_utf8(frame[at + 1..at + 1 + name_len].to_vec()).expect("UTF-8");
         at += 1 + name_len;
         let kind = frame[at];
         let value_len = usize::from(u16::from_be_bytes([frame[at + 1], frame[at + 2]]));
-        headers.push((name, kind, String::from_utf8(frame[at + 3..at + 3 + value_len].to_vec()).unwrap()));
+        headers.push((
+            name,
+            kind,
+            String::from_utf8(frame[at + 3..at + 3 + value_len].to_vec()).expect("UTF-8"),
+        ));
         at += 3 + value_len;
     }
-    (headers, String::from_utf8(frame[at..total - 4].to_vec()).unwrap())
+    (headers, String::from_utf8(frame[at..total - 4].to_vec()).expect("UTF-8"))
 }
 
 fn header(name: &str, value: &str) -> (String, u8, String) {

@@ -1,5 +1,6 @@
 //! The generated crates and `wire` together: routes, validation, envelopes, codecs and frames, with the cases as data.
 
+mod all;
 mod dispatch;
 mod frames;
 mod requests;
