@@ -1,5 +1,6 @@
 //! Requests into inputs and outputs into responses: one walk over the schema's members, the same for every operation.
 
+use bedplate_base::Error;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
@@ -8,7 +9,7 @@ use crate::check::{Violations, check};
 use crate::fault::Fault;
 use crate::json::{self, Json, ReadError};
 use crate::limits::QUERY_PAIRS_MAX;
-use crate::operation::{Bound, Operation, Protocol};
+use crate::operation::{Bound, Call, Operation, Protocol};
 use crate::request::{Body, Context, Request, Response, Streamed};
 use crate::router::Routed;
 use crate::schema::{Kind, Member, Place, Schema, TimeFormat};
@@ -32,6 +33,17 @@ pub fn validate(routed: &Routed, request: &Request) -> Result<(Value, Option<Byt
     match violations.into_error() {
         Some(error) => Err(Fault::from_error(error)),
         None => Ok((value, payload)),
+    }
+}
+
+/// Reads and validates an input that came as one JSON object instead of a request: templates call operations this way.
+pub fn read_value<C: Call>(value: &Value, strict: bool) -> Result<C::Input, Error> {
+    let mut violations = Violations::default();
+    let wrong = |error: ReadError| Error::validation(format!("{}: {error}", C::NAME));
+    check(C::Input::schema(), value, strict, &mut violations).map_err(wrong)?;
+    match violations.into_error() {
+        Some(error) => Err(error),
+        None => C::Input::from_json(value).map_err(wrong),
     }
 }
 

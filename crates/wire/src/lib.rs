@@ -20,7 +20,7 @@
 //!
 //! A streaming handler returns `Result<Streamed<InvokeAgentResponse>, Error>`: `Streamed::new(output, stream)` with a stream of the
 //! generated union (`ResponseStream::Chunk(…)`, `ResponseStream::DependencyFailedException(…)`), each member a frame. Inputs are validated
-//! before the handler sees them. Stored documents are `value.to_json()` and `T::from_json(&value)`. Inside the edge:
+//! before the handler sees them; `read_value::<ops::CreateAgent>(&json, strict)` does the same without HTTP. Stored documents are `value.to_json()` and `T::from_json(&value)`. Inside the edge:
 //! `router.route_request(&request, signing_name)` gives [`Routed`] (its `service.name` picks the dispatcher) or a [`RouteError`].
 
 mod bind;
@@ -35,7 +35,7 @@ mod router;
 mod schema;
 mod table;
 
-pub use bind::{Reply, query_pairs, read, validate};
+pub use bind::{Reply, query_pairs, read, read_value, validate};
 pub use check::{Violations, check};
 pub use fault::{COVERAGE_PAGE, Fault, error_response};
 pub use json::{Fields, Json, Object, ReadError, parse, time_to_json};

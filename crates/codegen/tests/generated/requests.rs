@@ -69,3 +69,17 @@ fn requests() {
         }
     }
 }
+
+#[test]
+fn an_input_may_come_as_a_value() {
+    use bedplate_wire_bedrock_agent::ops::GetAgent;
+    let read = |text: &str| bedplate_wire::read_value::<GetAgent>(&serde_json::from_str(text).expect("JSON"), true);
+    assert_eq!(
+        read(r#"{"agentId":"ABCDEFGHIJ"}"#)
+            .map(|input| input.agent_id)
+            .map_err(|error| error.message),
+        Ok("ABCDEFGHIJ".into())
+    );
+    assert!(read("{}").is_err_and(|error| error.message.contains("Value null at 'agentId'")));
+    assert!(read(r#"{"agentId":1}"#).is_err_and(|error| error.message.starts_with("GetAgent: NUMBER_VALUE can not be")));
+}

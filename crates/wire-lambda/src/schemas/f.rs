@@ -114,6 +114,21 @@ pub(crate) static FUNCTION_CONFIGURATION: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static FUNCTION_NAME_LENIENT: Schema = Schema {
+    name: "FunctionName",
+    sensitive: false,
+    kind: Kind::String {
+        min: 1,
+        max: 140,
+        pattern: Some(Pattern::new(
+            "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z0-9-]+:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?",
+            "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z0-9-]+:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?",
+            None,
+        )),
+    },
+    lenient: None,
+};
+
 pub(crate) static FUNCTION_NAME: Schema = Schema {
     name: "FunctionName",
     sensitive: false,
@@ -126,7 +141,7 @@ pub(crate) static FUNCTION_NAME: Schema = Schema {
             None,
         )),
     },
-    lenient: None,
+    lenient: Some(&FUNCTION_NAME_LENIENT),
 };
 
 pub(crate) static FUNCTION_RUNTIME_ALIAS: Schema = Schema {

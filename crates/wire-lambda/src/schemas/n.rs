@@ -5,6 +5,21 @@ use bedplate_wire::{Kind, Member, Pattern, Place, Schema, TimeFormat};
 
 use super::*;
 
+pub(crate) static NAMESPACED_FUNCTION_NAME_LENIENT: Schema = Schema {
+    name: "NamespacedFunctionName",
+    sensitive: false,
+    kind: Kind::String {
+        min: 1,
+        max: 256,
+        pattern: Some(Pattern::new(
+            "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z0-9-]+:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
+            "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z0-9-]+:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
+            None,
+        )),
+    },
+    lenient: None,
+};
+
 pub(crate) static NAMESPACED_FUNCTION_NAME: Schema = Schema {
     name: "NamespacedFunctionName",
     sensitive: false,
@@ -17,7 +32,7 @@ pub(crate) static NAMESPACED_FUNCTION_NAME: Schema = Schema {
             None,
         )),
     },
-    lenient: None,
+    lenient: Some(&NAMESPACED_FUNCTION_NAME_LENIENT),
 };
 
 pub(crate) static NAMESPACED_STATEMENT_ID: Schema = Schema {

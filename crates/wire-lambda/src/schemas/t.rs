@@ -5,6 +5,21 @@ use bedplate_wire::{Kind, Member, Pattern, Place, Schema, TimeFormat};
 
 use super::*;
 
+pub(crate) static TAGGABLE_RESOURCE_LENIENT: Schema = Schema {
+    name: "TaggableResource",
+    sensitive: false,
+    kind: Kind::String {
+        min: 1,
+        max: 10000,
+        pattern: Some(Pattern::new(
+            "arn:(aws[a-zA-Z-]*)?:lambda:[a-z0-9-]+:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?",
+            "arn:(aws[a-zA-Z-]*)?:lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?",
+            None,
+        )),
+    },
+    lenient: None,
+};
+
 pub(crate) static TAGGABLE_RESOURCE: Schema = Schema {
     name: "TaggableResource",
     sensitive: false,
@@ -17,7 +32,7 @@ pub(crate) static TAGGABLE_RESOURCE: Schema = Schema {
             None,
         )),
     },
-    lenient: None,
+    lenient: Some(&TAGGABLE_RESOURCE_LENIENT),
 };
 
 pub(crate) static TAGS: Schema = Schema {
