@@ -1,0 +1,105 @@
+//! A function as it is stored: the configuration that clients see, where its code is, and its permissions.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bedplate_base::{Arn, Error, Hash, Result};
+use bedplate_lambda::{Function, Packages, Runtime};
+use bedplate_wire::{Fault, Json};
+use bedplate_wire_lambda::types::FunctionConfiguration;
+use serde_json::{Value, json};
+
+use crate::State;
+use crate::fault::{exception, not_found};
+use crate::name::Name;
+
+/// A stored function.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Document {
+    /// As clients see it.
+    pub(crate) configuration: FunctionConfiguration,
+    /// Where its code is.
+    pub(crate) code: Code,
+    /// Statements of its resource policy.
+    pub(crate) policy: Vec<Value>,
+}
+
+/// Where code is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Code {
+    /// A deployment package, by the hash of its zip.
+    Package(Hash),
+    /// A folder of the user's own.
+    Folder(PathBuf),
+}
+
+impl Document {
+    /// Reads a stored document.
+    pub(crate) fn read(stored: &bedplate_catalog::Document) -> Result<Self> {
+        let damaged = || Error::internal(format!("The stored function {} is damaged", stored.key));
+        let configuration =
+            FunctionConfiguration::from_json(&stored.body["configuration"]).map_err(|error| damaged().with_source(error.to_string()))?;
+        let code = &stored.body["code"];
+        let code = match (code["package"].as_str(), code["folder"].as_str()) {
+            (Some(hash), _) => Code::Package(Hash::parse(hash).ok_or_else(damaged)?),
+            (None, Some(folder)) => Code::Folder(folder.into()),
+            (None, None) => return Err(damaged()),
+        };
+        let policy = stored.body["policy"].as_array().cloned().unwrap_or_default();
+        Ok(Self {
+            configuration,
+            code,
+            policy,
+        })
+    }
+
+    /// The document to store.
+    pub(crate) fn body(&self) -> Value {
+        let code = match &self.code {
+            Code::Package(hash) => json!({"package": hash.to_string()}),
+            Code::Folder(folder) => json!({"folder": folder.to_string_lossy()}),
+        };
+        json!({"configuration": self.configuration.to_json(), "code": code, "policy": self.policy})
+    }
+
+    /// What the host runs; checked.
+    pub(crate) fn function(&self, packages: &Packages) -> Result<Function> {
+        let configuration = &self.configuration;
+        let needed = |member: &Option<String>, name: &str| member.clone().ok_or_else(|| Error::validation(format!("{name} is missing")));
+        let arn = needed(&configuration.function_arn, "FunctionArn")?;
+        let function = Function {
+            name: needed(&configuration.function_name, "FunctionName")?,
+            arn: Arn::parse(&arn).ok_or_else(|| Error::internal(format!("{arn} is not an ARN")))?,
+            runtime: Runtime::parse(configuration.runtime.map_or("", |runtime| runtime.as_str()))?,
+            handler: configuration.handler.clone().unwrap_or_default(),
+            code: match &self.code {
+                Code::Folder(folder) => folder.clone(),
+                Code::Package(hash) => packages
+                    .find(*hash)
+                    .ok_or_else(|| Error::internal("The unpacked code is not in the state folder any more; send it again"))?,
+            },
+            environment: configuration
+                .environment
+                .clone()
+                .and_then(|environment| environment.variables)
+                .unwrap_or_default(),
+            timeout: Duration::from_secs(u64::try_from(configuration.timeout.unwrap_or(3)).unwrap_or(0)),
+            memory_mb: u32::try_from(configuration.memory_size.unwrap_or(128)).unwrap_or(128),
+        };
+        function.check()?;
+        Ok(function)
+    }
+}
+
+impl State {
+    /// The function called `name`, and the version to replace.
+    pub(crate) async fn find(&self, name: &Name) -> Result<(Document, bedplate_catalog::Document), Fault> {
+        let stored = self
+            .catalog
+            .get(&name.key)
+            .await
+            .map_err(exception)?
+            .ok_or_else(|| not_found(name.arn.as_str()))?;
+        Ok((Document::read(&stored).map_err(exception)?, stored))
+    }
+}

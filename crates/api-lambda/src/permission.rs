@@ -1,0 +1,128 @@
+//! AddPermission, GetPolicy and RemovePermission: kept and told, not enforced, because nobody is refused here.
+
+use bedplate_catalog::Change;
+use bedplate_wire::{Context, Fault};
+use bedplate_wire_lambda::types::{
+    AddPermissionRequest, AddPermissionResponse, GetPolicyRequest, GetPolicyResponse, RemovePermissionRequest,
+};
+use serde_json::{Map, Value, json};
+
+use crate::State;
+use crate::configuration::touch;
+use crate::fault::exception;
+use crate::name::Name;
+
+/// Longest policy, in bytes of JSON (Lambda quotas).
+const POLICY_BYTES_MAX: usize = 20 * 1024;
+
+/// Adds a statement to a function's policy.
+pub(crate) async fn add(state: &State, context: &Context, input: AddPermissionRequest) -> Result<AddPermissionResponse, Fault> {
+    let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
+    let _writing = state.writing.lock().await;
+    let (mut document, stored) = state.find(&name).await?;
+    if document
+        .policy
+        .iter()
+        .any(|statement| statement["Sid"] == input.statement_id.as_str())
+    {
+        let message = format!(
+            "The statement id ({}) provided already exists. Please provide a new statement id, or remove the existing statement.",
+            input.statement_id
+        );
+        return Err(Fault::new("ResourceConflictException", message));
+    }
+    check_revision(input.revision_id.as_deref(), document.configuration.revision_id.as_deref())?;
+    let statement = statement(&name, &input);
+    document.policy.push(statement.clone());
+    if Value::from(document.policy.clone()).to_string().len() > POLICY_BYTES_MAX {
+        return Err(Fault::new(
+            "PolicyLengthExceededException",
+            format!("The final policy size is bigger than the limit ({POLICY_BYTES_MAX})."),
+        ));
+    }
+    touch(&mut document.configuration, state.clock.now());
+    state
+        .catalog
+        .commit(Change::new().replace(&stored, &document.body()))
+        .await
+        .map_err(exception)?;
+    Ok(AddPermissionResponse {
+        statement: Some(statement.to_string()),
+    })
+}
+
+/// A function's policy; not found when it has none.
+pub(crate) async fn get(state: &State, context: &Context, input: GetPolicyRequest) -> Result<GetPolicyResponse, Fault> {
+    let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
+    let (document, _) = state.find(&name).await?;
+    if document.policy.is_empty() {
+        return Err(Fault::new(
+            "ResourceNotFoundException",
+            "The resource you requested does not exist.",
+        ));
+    }
+    let policy = json!({"Version": "2012-10-17", "Id": "default", "Statement": document.policy});
+    Ok(GetPolicyResponse {
+        policy: Some(policy.to_string()),
+        revision_id: document.configuration.revision_id,
+    })
+}
+
+/// Takes a statement away.
+pub(crate) async fn remove(state: &State, context: &Context, input: RemovePermissionRequest) -> Result<bedplate_wire::Empty, Fault> {
+    let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
+    let _writing = state.writing.lock().await;
+    let (mut document, stored) = state.find(&name).await?;
+    check_revision(input.revision_id.as_deref(), document.configuration.revision_id.as_deref())?;
+    let before = document.policy.len();
+    document.policy.retain(|statement| statement["Sid"] != input.statement_id.as_str());
+    if document.policy.len() == before {
+        return Err(Fault::new(
+            "ResourceNotFoundException",
+            format!("Statement {} is not found in resource policy.", input.statement_id),
+        ));
+    }
+    touch(&mut document.configuration, state.clock.now());
+    state
+        .catalog
+        .commit(Change::new().replace(&stored, &document.body()))
+        .await
+        .map_err(exception)?;
+    Ok(bedplate_wire::Empty)
+}
+
+/// A change that names the revision it was made for must find it.
+pub(crate) fn check_revision(wanted: Option<&str>, is: Option<&str>) -> Result<(), Fault> {
+    if wanted.is_some() && wanted != is {
+        let message = "The RevisionId provided does not match the latest RevisionId. Call the GetFunction/GetAlias API to retrieve the latest RevisionId";
+        return Err(Fault::new("PreconditionFailedException", message));
+    }
+    Ok(())
+}
+
+fn statement(name: &Name, input: &AddPermissionRequest) -> Value {
+    let principal = match input.principal.as_str() {
+        "*" => json!("*"),
+        service if service.contains('.') => json!({"Service": service}),
+        account if account.starts_with("arn:") => json!({"AWS": account}),
+        account => json!({"AWS": format!("arn:aws:iam::{account}:root")}),
+    };
+    let mut conditions = Map::new();
+    let mut condition = |operator: &str, key: &str, value: &Option<String>| {
+        if let Some(value) = value {
+            let of_operator = conditions.entry(operator).or_insert_with(|| json!({}));
+            of_operator[key] = value.as_str().into();
+        }
+    };
+    condition("StringEquals", "AWS:SourceAccount", &input.source_account);
+    condition("StringEquals", "aws:PrincipalOrgID", &input.principal_org_id);
+    condition("StringEquals", "lambda:EventSourceToken", &input.event_source_token);
+    condition("ArnLike", "AWS:SourceArn", &input.source_arn);
+    let mut statement = json!({
+        "Sid": input.statement_id, "Effect": "Allow", "Principal": principal, "Action": input.action, "Resource": name.arn.as_str(),
+    });
+    if !conditions.is_empty() {
+        statement["Condition"] = conditions.into();
+    }
+    statement
+}
