@@ -6,7 +6,6 @@ use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
 use crate::limits::FRAME_BYTES_MAX;
-use crate::operation::Event;
 
 /// The frame of an event with a JSON payload.
 pub fn event(event_type: &'static str, payload: &Value) -> Bytes {
@@ -27,11 +26,6 @@ pub fn exception(exception_type: &'static str, payload: &Value) -> Bytes {
         &headers(":exception-type", exception_type, "application/json", "exception"),
         payload.to_string().into(),
     )
-}
-
-/// An event of `initial-response` or `chunk`… as its union says; see [`Event`].
-pub fn of(event: &impl Event) -> Bytes {
-    event.frame()
 }
 
 fn headers(
