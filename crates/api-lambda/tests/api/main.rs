@@ -1,0 +1,272 @@
+//! The API as clients see it: files of requests and answers, over the real routes, a memory store and real processes.
+
+#![allow(clippy::unwrap_used)] // a test that fails has failed
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bedplate_api_lambda::{FolderFunction, State, apply};
+use bedplate_base::{BoxFuture, Clock, Place, Timestamp};
+use bedplate_catalog::Catalog;
+use bedplate_lambda::{Config, Host};
+use bedplate_store::MemoryStore;
+use bedplate_wire::{Body, Context, Request, Response, Router};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+/// The machine's clock.
+struct Machine;
+
+#[allow(clippy::disallowed_methods)] // this is the edge
+impl Clock for Machine {
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Timestamp(i64::try_from(since.as_nanos()).unwrap())
+    }
+
+    fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(due.since(self.now())))
+    }
+}
+
+/// A server without a port.
+struct House {
+    folder: tempfile::TempDir,
+    store: Arc<MemoryStore>,
+    router: Router,
+    state: State,
+}
+
+impl House {
+    fn new() -> Self {
+        let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::new()));
+        let state = state(folder.path(), &store);
+        Self {
+            folder,
+            store,
+            router: Router::new(&[&bedplate_wire_lambda::SERVICE]),
+            state,
+        }
+    }
+
+    async fn send(&self, method: &str, target: &str, headers: &Value, body: Bytes) -> Response {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut request = Request {
+            method: method.parse().unwrap(),
+            path: path.into(),
+            query: query.into(),
+            headers: http::HeaderMap::new(),
+            body,
+            context: Context {
+                request_id: bedplate_base::random_uuid(),
+                ..Context::default()
+            },
+        };
+        for (name, value) in headers.as_object().into_iter().flatten() {
+            let name: http::HeaderName = name.parse().unwrap();
+            request.headers.insert(name, value.as_str().unwrap().parse().unwrap());
+        }
+        let routed = self.router.route_request(&request, Some("lambda")).unwrap();
+        bedplate_api_lambda::dispatch(&self.state, routed, request).await
+    }
+}
+
+fn state(folder: &Path, store: &Arc<MemoryStore>) -> State {
+    #[allow(clippy::disallowed_methods)] // this is the edge
+    let path = std::env::var_os("PATH").unwrap();
+    let host = Host::new(Config {
+        folder: folder.join("functions"),
+        clock: Arc::new(Machine),
+        path,
+    });
+    State::new(Catalog::new(Arc::clone(store) as _), host, Arc::new(Machine))
+}
+
+/// Runs one case file: a list of requests with what must come of them, and `"restart"`.
+async fn check(name: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/{name}.json"));
+    let steps: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut house = House::new();
+    for (index, step) in steps.iter().enumerate() {
+        let at = format!("{name}, step {}", index + 1);
+        if step == "restart" {
+            house.state = state(house.folder.path(), &house.store);
+            house.state.restore().await.unwrap();
+            continue;
+        }
+        let known = ["do", "headers", "send", "status", "answer_headers", "error", "answer", "log"];
+        assert!(
+            step.as_object().unwrap().keys().all(|key| known.contains(&key.as_str())),
+            "{at}: {step}"
+        );
+        let (method, target) = step["do"].as_str().unwrap().split_once(' ').unwrap();
+        let body = match &step["send"] {
+            Value::Null => Bytes::new(),
+            Value::String(text) => text.clone().into(),
+            body => zipped(body).to_string().into(),
+        };
+        let response = house.send(method, target, &step["headers"], body).await;
+        compare(&at, step, response);
+    }
+}
+
+/// Puts Base64 of a zip in the place of `{"zip": {name: content}}`.
+fn zipped(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => match members.get("zip") {
+            Some(Value::Object(files)) => {
+                let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+                for (name, content) in files {
+                    zip.start_file(name.as_str(), zip::write::SimpleFileOptions::default()).unwrap();
+                    zip.write_all(content.as_str().unwrap().as_bytes()).unwrap();
+                }
+                STANDARD.encode(zip.finish().unwrap().into_inner()).into()
+            }
+            _ => members
+                .iter()
+                .map(|(name, value)| (name.clone(), zipped(value)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        },
+        other => other.clone(),
+    }
+}
+
+fn compare(at: &str, wanted: &Value, response: Response) {
+    let Body::Full(bytes) = &response.body else {
+        panic!("{at}: streams")
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let headers: BTreeMap<String, String> = response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+        .collect();
+    assert_eq!(Some(u64::from(response.status)), wanted["status"].as_u64(), "{at}: {text}");
+    assert_eq!(
+        headers.get("x-amzn-errortype").map(String::as_str),
+        wanted["error"].as_str(),
+        "{at}: {text}"
+    );
+    if let Some(answer) = wanted.get("answer") {
+        let got = if bytes.is_empty() {
+            json!("")
+        } else {
+            serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{at}: {error}: {text}"))
+        };
+        holds(at, answer, &got);
+    }
+    let got = headers
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect::<serde_json::Map<_, _>>();
+    holds(at, wanted.get("answer_headers").unwrap_or(&json!({})), &got.into());
+    if let Some(log) = wanted["log"].as_array() {
+        let text = String::from_utf8(STANDARD.decode(&headers["x-amz-log-result"]).unwrap()).unwrap();
+        assert!(text.len() <= 4096, "{at}: {} bytes of log", text.len());
+        for part in log {
+            assert!(text.contains(part.as_str().unwrap()), "{at}: no {part} in {text}");
+        }
+    }
+}
+
+/// Whether `got` has what is wanted: members of objects (`null`: absent), `"*"` for anything, `"…x…"` for a part of a text.
+fn holds(at: &str, wanted: &Value, got: &Value) {
+    match (wanted, got) {
+        (Value::Object(wanted), Value::Object(members)) => {
+            for (name, value) in wanted {
+                match (value, members.get(name)) {
+                    (Value::Null, is) => assert_eq!(is, None, "{at}: {name} must be absent"),
+                    (value, Some(is)) => holds(&format!("{at}: {name}"), value, is),
+                    (_, None) => panic!("{at}: {name} is missing in {got}"),
+                }
+            }
+        }
+        (Value::Array(wanted), Value::Array(items)) if wanted.len() == items.len() => {
+            wanted.iter().zip(items).for_each(|(wanted, is)| holds(at, wanted, is));
+        }
+        (Value::String(text), _) if text == "*" => {}
+        (Value::String(text), Value::String(is)) if text.starts_with('…') => {
+            assert!(is.contains(text.trim_matches('…')), "{at}: {is}");
+        }
+        _ => assert_eq!(wanted, got, "{at}"),
+    }
+}
+
+#[tokio::test]
+async fn life_cycle() {
+    check("life_cycle").await;
+}
+
+#[tokio::test]
+async fn invokes() {
+    check("invokes").await;
+}
+
+#[tokio::test]
+async fn refusals() {
+    check("refusals").await;
+}
+
+#[tokio::test]
+async fn permissions_and_tags() {
+    check("permissions_and_tags").await;
+}
+
+#[tokio::test]
+async fn functions_in_folders() {
+    let house = House::new();
+    let code = house.folder.path().join("src");
+    std::fs::create_dir(&code).unwrap();
+    std::fs::write(code.join("app.py"), "def handler(event, context):\n    return 1\n").unwrap();
+    let given = FolderFunction {
+        name: "book".into(),
+        runtime: "python3.12".into(),
+        handler: "app.handler".into(),
+        folder: code.clone(),
+        environment: BTreeMap::new(),
+        timeout_s: 30,
+        memory_mb: 128,
+        description: None,
+        tags: BTreeMap::new(),
+    };
+    let arn = apply(&house.state, &Place::default(), given.clone()).await.unwrap();
+    assert_eq!(arn.as_str(), "arn:aws:lambda:us-east-1:000000000000:function:book");
+    let invoke = async || {
+        let Body::Full(body) = house
+            .send("POST", "/2015-03-31/functions/book/invocations", &json!({}), Bytes::new())
+            .await
+            .body
+        else {
+            panic!("streams")
+        };
+        body
+    };
+    assert_eq!(invoke().await, "1");
+    let sha = async || {
+        let Body::Full(body) = house
+            .send("GET", "/2015-03-31/functions/book/configuration", &json!({}), Bytes::new())
+            .await
+            .body
+        else {
+            panic!("streams")
+        };
+        serde_json::from_slice::<Value>(&body).unwrap()["CodeSha256"].clone()
+    };
+    let before = sha().await;
+    std::fs::write(code.join("app.py"), "def handler(event, context):\n    return 'changed'\n").unwrap();
+    apply(&house.state, &Place::default(), given.clone()).await.unwrap();
+    assert_eq!(invoke().await, "\"changed\"");
+    assert_ne!(sha().await, before);
+
+    let gone = FolderFunction {
+        folder: house.folder.path().join("nowhere"),
+        ..given
+    };
+    let error = apply(&house.state, &Place::default(), gone).await.unwrap_err();
+    assert!(error.message.contains("existing folder"), "{error}");
+}
