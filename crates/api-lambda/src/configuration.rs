@@ -99,7 +99,7 @@ pub(crate) fn environment(given: Environment) -> Result<Option<EnvironmentRespon
             reserved.join(", ")
         )));
     }
-    Ok((!variables.is_empty()).then(|| EnvironmentResponse {
+    Ok((!variables.is_empty()).then_some(EnvironmentResponse {
         variables: Some(variables),
         error: None,
     }))
