@@ -246,8 +246,11 @@ impl Inner {
     }
 
     fn resolve(&self, function: &str) -> Result<Arc<Slot>> {
-        let reference = Reference::parse(function)?;
         let functions = self.functions();
+        if let Some(slot) = functions.get(function) {
+            return Ok(Arc::clone(slot)); // an ARN as we give it out: the usual case
+        }
+        let reference = Reference::parse(function)?;
         let place = |slot: &Slot| {
             let arn = &slot.function.arn;
             reference.region.as_deref().is_none_or(|region| region == arn.region())

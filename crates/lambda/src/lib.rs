@@ -65,8 +65,8 @@ pub mod limits {
     pub const RUNNING_MAX: usize = 64;
     /// Idle processes of the whole host; beyond it the one that was used longest ago ends (ours).
     pub const IDLE_MAX: usize = 32;
-    /// Invokes waiting for one function; beyond it they are throttled (ours).
-    pub const WAITING_MAX: usize = 1_000;
+    /// Invokes waiting for one function, each with its payload in memory; beyond it they are throttled (ours).
+    pub const WAITING_MAX: usize = 200;
     /// How long an idle process is kept (ours; AWS keeps them for minutes).
     pub const IDLE_TIME_MAX: Duration = Duration::from_secs(600);
     /// How often idle processes are looked at.
@@ -81,6 +81,6 @@ pub mod limits {
     pub const DRAIN_BYTES_MAX: usize = 1024 * 1024;
     /// Connections of one process to its Runtime API (ours; runtimes use one or two).
     pub const CONNECTIONS_MAX: usize = 32;
-    /// Longest type name and stack frames kept of a function's error (ours).
+    /// Stack frames kept of a function's error (ours).
     pub const ERROR_FRAMES_MAX: usize = 100;
 }
