@@ -1,1 +1,25 @@
-//! See ARCHITECTURE.md.
+//! The offline rule engine behind `builtin/planner`: a model without weights.
+//!
+//! It gets what any model gets (system prompt, messages, tools with their schemas) and answers as any model answers:
+//! with tool calls or with text. It is a pure function, and it is always labelled rule-based. Nothing in it knows an
+//! example: the language is in `language/` and `data/`, what a tool is about is read from the tool.
+//!
+//! The main path: `schema` (tools) → `dialogue` (turns) → `goals` (what is wanted: `clause`, `intent`, `arguments`,
+//! `phrases`) → `chain` (which calls come next: `pick`, `results`) → `answer`.
+
+mod answer;
+mod arguments;
+mod chain;
+mod clause;
+mod dialogue;
+mod goals;
+mod intent;
+mod language;
+mod phrases;
+mod pick;
+mod plan;
+mod results;
+mod schema;
+mod values;
+
+pub use plan::{MODEL, Moment, plan};

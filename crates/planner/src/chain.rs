@@ -1,0 +1,820 @@
+//! From goals to the next calls: what is missing is taken from results, fetched by another tool first, or asked for.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::DateTime;
+use serde_json::{Map, Value};
+
+use crate::arguments::assign;
+use crate::clause::{Clause, Condition, analyse};
+use crate::dialogue::Call;
+use crate::goals::{Goal, Memory, alike, claim, field, recall, same};
+use crate::intent::matches;
+use crate::language::entities::{Utterance, What};
+use crate::language::thesaurus::thesaurus;
+use crate::language::tokens::{Shape, name_words};
+use crate::language::words::{is_negation, is_stop};
+use crate::pick::{Pick, pick};
+use crate::results::{Outcome, items, plain};
+use crate::schema::{Param, Role, ToolFacts, Type};
+
+/// Most calls of one turn.
+pub(crate) const CALLS_MAX: usize = 10;
+/// How many tools may stand before one another.
+const DEPTH_MAX: usize = 3;
+
+/// A call to make, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Next {
+    pub(crate) tool: usize,
+    pub(crate) input: Map<String, Value>,
+    pub(crate) why: String,
+}
+
+/// Something the answer must say.
+#[derive(Clone, Debug)]
+pub(crate) enum Note {
+    /// The goal's own call has been made: its index.
+    Done { call: usize },
+    /// Parameters of the tool that only the user knows.
+    Ask { tool: usize, params: Vec<usize> },
+    /// Several items fit: which one?
+    Choose { tool: usize, items: Vec<Value> },
+    /// Nothing fits what was asked for; what there is instead.
+    NoneFits { call: usize, items: Vec<Value> },
+    /// A call that was needed first did not help.
+    Blocked { tool: usize, call: usize },
+    /// The condition does not hold.
+    Unmet { tool: usize, condition: String },
+    /// Nobody can tell whether the condition holds.
+    Unknown { tool: usize, condition: String },
+}
+
+/// What to do next.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) next: Vec<Next>,
+    pub(crate) notes: Vec<Note>,
+}
+
+enum State {
+    Ready(Map<String, Value>),
+    First(Next),
+    Waits,
+    Stop(Note),
+}
+
+/// The turn as it stands.
+pub(crate) struct Situation<'a> {
+    pub(crate) tools: &'a [ToolFacts],
+    pub(crate) memory: &'a Memory,
+    /// Calls of this turn.
+    pub(crate) calls: &'a [Call],
+    /// Attributes that the system prompt tells: name in words and value.
+    pub(crate) attributes: &'a BTreeMap<String, String>,
+    pub(crate) now: DateTime,
+}
+
+/// Looks at every goal in order and collects the calls that can be made now.
+pub(crate) fn advance(situation: &Situation, goals: &[Goal]) -> Plan {
+    let mut plan = Plan::default();
+    let mut claimed = vec![false; situation.calls.len()];
+    let mut waiting = false;
+    let tools = situation.tools;
+    for goal in goals {
+        if goal.condition.is_none()
+            && let Some(call) = claim(goal, situation.calls, &mut claimed, tools)
+        {
+            plan.notes.push(Note::Done { call });
+            continue;
+        }
+        let reads = tools[goal.tool].reads;
+        if waiting && (!reads || goal.condition.is_some()) {
+            continue;
+        }
+        if let Some((u, condition)) = &goal.condition {
+            if let Some(call) = claim(goal, situation.calls, &mut claimed, tools) {
+                plan.notes.push(Note::Done { call });
+                continue;
+            }
+            let text = u.slice(condition.from, condition.to).to_owned();
+            match situation.condition(goal, u, condition) {
+                Checked::Holds => {}
+                Checked::Fails => {
+                    plan.notes.push(Note::Unmet {
+                        tool: goal.tool,
+                        condition: text,
+                    });
+                    continue;
+                }
+                Checked::Ask(next) => {
+                    waiting = true;
+                    if !plan.next.contains(&next) {
+                        plan.next.push(next);
+                    }
+                    continue;
+                }
+                Checked::Unknown => {
+                    plan.notes.push(Note::Unknown {
+                        tool: goal.tool,
+                        condition: text,
+                    });
+                    continue;
+                }
+                Checked::Waits => {
+                    waiting = true;
+                    continue;
+                }
+            }
+        }
+        match situation.resolve(goal, DEPTH_MAX) {
+            State::Ready(input) => {
+                let next = Next {
+                    why: situation.why(goal.tool, &input, goals.len() > 1),
+                    tool: goal.tool,
+                    input,
+                };
+                // the very same call has been answered already
+                let made = situation
+                    .calls
+                    .iter()
+                    .position(|call| call.tool == Some(next.tool) && call.input == next.input);
+                match made {
+                    Some(call) => plan.notes.push(Note::Done { call }),
+                    None if !plan.next.contains(&next) => plan.next.push(next),
+                    None => {}
+                }
+                waiting = true;
+            }
+            State::First(next) => {
+                if !plan.next.contains(&next) {
+                    plan.next.push(next);
+                }
+                waiting = true;
+            }
+            State::Waits => waiting = true,
+            State::Stop(note) => plan.notes.push(note),
+        }
+    }
+    plan.next.truncate(CALLS_MAX.saturating_sub(situation.calls.len()));
+    plan
+}
+
+enum Checked {
+    Holds,
+    Fails,
+    Ask(Next),
+    Waits,
+    Unknown,
+}
+
+impl Situation<'_> {
+    /// Fills what is missing, or says what stands in the way.
+    fn resolve(&self, goal: &Goal, depth: usize) -> State {
+        let tool = &self.tools[goal.tool];
+        let mut values = goal.values.clone();
+        let mut asks: Vec<usize> = Vec::new();
+        let mut first: Option<State> = None;
+        for p in 0..tool.params.len() {
+            let param = &tool.params[p];
+            if values[p].is_some() {
+                continue;
+            }
+            if let Some(value) = self.attribute(param) {
+                values[p] = Some(value);
+                continue;
+            }
+            if !param.required {
+                continue;
+            }
+            if goal.refers || self.definite(goal, param, tool) {
+                let picked = self.referred(goal, p);
+                if let Some(value) = picked {
+                    values[p] = Some(value);
+                    continue;
+                }
+            }
+            match self.produced(goal, p, &values, depth) {
+                Some(Produced::Value(item)) => {
+                    let found = match &item {
+                        Value::Object(map) => field(map, param, tool),
+                        scalar => Some(scalar.clone()),
+                    };
+                    match found {
+                        Some(value) => {
+                            values[p] = Some(typed(value, param));
+                            // what else the item tells that this tool needs
+                            if let Value::Object(map) = &item {
+                                for (other, known) in tool.params.iter().enumerate() {
+                                    if values[other].is_none() && known.required && known.role != Role::Text {
+                                        values[other] = field(map, known, tool).map(|value| typed(value, known));
+                                    }
+                                }
+                            }
+                        }
+                        None => asks.push(p),
+                    }
+                }
+                Some(Produced::State(state)) => {
+                    if first.is_none() {
+                        first = Some(state);
+                    }
+                }
+                None => asks.push(p),
+            }
+        }
+        asks.retain(|p| values[*p].is_none());
+        match first {
+            Some(State::First(next)) => return State::First(next),
+            Some(state) => return state,
+            None => {}
+        }
+        if !asks.is_empty() {
+            return State::Stop(Note::Ask {
+                tool: goal.tool,
+                params: asks,
+            });
+        }
+        let input = tool
+            .params
+            .iter()
+            .zip(values)
+            .filter_map(|(param, value)| value.map(|value| (param.name.clone(), value)))
+            .collect();
+        State::Ready(input)
+    }
+
+    /// What the system prompt tells by the parameter's name.
+    fn attribute(&self, param: &Param) -> Option<Value> {
+        if matches!(param.role, Role::Date | Role::Time | Role::DateTime) {
+            return None;
+        }
+        self.attributes
+            .get(&name_words(&param.name).join(" "))
+            .map(|text| typed(Value::String(text.clone()), param))
+    }
+
+    /// "The order", "my booking": a definite noun that names the parameter, or the tool's own noun for a bare id.
+    fn definite(&self, goal: &Goal, param: &Param, tool: &ToolFacts) -> bool {
+        if self.memory.calls.is_empty() && self.calls.is_empty() || param.role != Role::Id {
+            return false;
+        }
+        let nouns: Vec<&str> = if param.nouns().is_empty() { tool.nouns() } else { param.nouns() };
+        goal.said.iter().any(|(u, from, to)| {
+            let fresh = u
+                .entities
+                .iter()
+                .any(|entity| *from <= entity.from && entity.to <= *to && matches!(entity.what, What::When(_)));
+            !fresh
+                && (from + 1..*to).any(|at| {
+                    matches!(u.word(at - 1), "the" | "this" | "that" | "my")
+                        && nouns.iter().any(|noun| thesaurus().similarity(noun, &u.tokens[at].stem) >= 0.8)
+                })
+        })
+    }
+
+    /// "It", "the blue one": from earlier arguments, or one item of an earlier list.
+    fn referred(&self, goal: &Goal, p: usize) -> Option<Value> {
+        let tool = &self.tools[goal.tool];
+        let param = &tool.params[p];
+        let all: Vec<Call> = self.memory.calls.iter().chain(self.calls).cloned().collect();
+        for call in all.iter().rev() {
+            let Some(outcome) = &call.outcome else { continue };
+            let list = items(outcome);
+            if list.len() > 1 {
+                if let Pick::One(Value::Object(map)) = pick(&list, &goal.said, false)
+                    && let Some(value) = field(&map, param, tool)
+                {
+                    return Some(typed(value, param));
+                }
+                let named = goal.said.iter().any(|(u, from, to)| {
+                    u.entities
+                        .iter()
+                        .any(|entity| *from <= entity.from && entity.to <= *to && matches!(entity.what, What::Ordinal(_)))
+                });
+                if named {
+                    return None;
+                }
+            }
+            if let Some(value) = recall(tool, p, std::slice::from_ref(call), self.tools) {
+                return Some(typed(value, param));
+            }
+        }
+        None
+    }
+
+    /// Another tool that yields the parameter: what it has yielded, or its call.
+    fn produced(&self, goal: &Goal, p: usize, values: &[Option<Value>], depth: usize) -> Option<Produced> {
+        let tool = &self.tools[goal.tool];
+        let param = &tool.params[p];
+        if depth == 0 {
+            return None;
+        }
+        for producer in self.producers(goal.tool, p) {
+            let source = &self.tools[producer];
+            let mut sub = Goal {
+                tool: producer,
+                values: vec![None; source.params.len()],
+                said: goal.said.clone(),
+                condition: None,
+                refers: false,
+            };
+            for (u, from, to) in &goal.said {
+                let clause = Clause {
+                    verb_at: self.verb_tokens(u, *from, *to),
+                    ..analyse(u, *from, *to)
+                };
+                let given = assign(u, &clause, &[], source, self.now);
+                for (q, value) in given.values.into_iter().enumerate() {
+                    let loose = matches!(source.params[q].role, Role::Text | Role::Query | Role::Thing | Role::Flag)
+                        && !u.entities.iter().any(|entity| given.taken[entity.from])
+                        && !source.params[q].required;
+                    if value.is_some() && !loose && (source.params[q].required || self.worth(&source.params[q])) {
+                        sub.values[q] = value;
+                    }
+                }
+            }
+            for (q, other) in source.params.iter().enumerate() {
+                if sub.values[q].is_none()
+                    && let Some((_, value)) = tool
+                        .params
+                        .iter()
+                        .zip(values)
+                        .find(|(known, value)| value.is_some() && alike(known, tool, other, source))
+                {
+                    sub.values[q].clone_from(value);
+                }
+            }
+            let known = self
+                .calls
+                .iter()
+                .map(|call| (true, call))
+                .rev()
+                .chain(self.memory.calls.iter().rev().take(6).map(|call| (false, call)));
+            let mut answered = None;
+            for (current, call) in known {
+                let fits = call.tool == Some(producer)
+                    && call.outcome.is_some()
+                    && source
+                        .params
+                        .iter()
+                        .zip(&sub.values)
+                        .all(|(param, value)| match (value, call.input.get(&param.name)) {
+                            (Some(value), Some(given)) => same(value, given),
+                            (Some(_), None) => true,
+                            (None, _) => true,
+                        });
+                if fits && (current || !goal_is_fresh(goal)) {
+                    answered = Some((current, call));
+                    break;
+                }
+            }
+            if let Some((current, call)) = answered {
+                let index = if current {
+                    self.calls.iter().position(|other| std::ptr::eq(other, call))
+                } else {
+                    None
+                };
+                match call.outcome.as_ref()? {
+                    Outcome::Data(_) => {
+                        let list = items(call.outcome.as_ref()?);
+                        let scalar_list = list.iter().all(|item| !item.is_object());
+                        let usable = scalar_list
+                            || list
+                                .iter()
+                                .any(|item| item.as_object().is_some_and(|map| field(map, param, tool).is_some()));
+                        if !usable {
+                            continue;
+                        }
+                        let creates = tool.verbs.iter().any(|verb| thesaurus().has_class(verb, "create"));
+                        return Some(match pick(&list, &goal.said, creates || list.len() == 1) {
+                            Pick::One(item) => Produced::Value(item),
+                            Pick::Many => Produced::State(State::Stop(Note::Choose {
+                                tool: goal.tool,
+                                items: list,
+                            })),
+                            Pick::None => Produced::State(State::Stop(Note::NoneFits {
+                                call: index.unwrap_or(0),
+                                items: list,
+                            })),
+                        });
+                    }
+                    Outcome::Prose(text) => {
+                        // an id in prose, when there is exactly one
+                        let u = Utterance::read(text, self.now);
+                        let ids: Vec<&String> = u
+                            .entities
+                            .iter()
+                            .filter_map(|entity| if let What::Id(id) = &entity.what { Some(id) } else { None })
+                            .collect();
+                        if let [id] = ids[..] {
+                            return Some(Produced::Value(Value::String(id.clone())));
+                        }
+                        return Some(Produced::State(State::Stop(Note::Ask {
+                            tool: goal.tool,
+                            params: vec![p],
+                        })));
+                    }
+                    _ => {
+                        return Some(Produced::State(State::Stop(match index {
+                            Some(call) => Note::Blocked { tool: goal.tool, call },
+                            None => Note::Ask {
+                                tool: goal.tool,
+                                params: vec![p],
+                            },
+                        })));
+                    }
+                }
+            }
+            if self.calls.iter().any(|call| call.tool == Some(producer) && call.outcome.is_none()) {
+                return Some(Produced::State(State::Waits));
+            }
+            match self.resolve(&sub, depth - 1) {
+                State::Ready(input) => {
+                    if self.calls.iter().any(|call| call.tool == Some(producer) && call.input == input) {
+                        continue;
+                    }
+                    let why = format!("need the {} for {}", param.label(), tool.plain.join(" "));
+                    let why = match self.wish(goal) {
+                        Some(wish) => format!("{why} ({wish})"),
+                        None => why,
+                    };
+                    return Some(Produced::State(State::First(Next {
+                        tool: producer,
+                        input,
+                        why,
+                    })));
+                }
+                State::First(next) => return Some(Produced::State(State::First(next))),
+                State::Waits => return Some(Produced::State(State::Waits)),
+                State::Stop(note @ (Note::Choose { .. } | Note::NoneFits { .. } | Note::Blocked { .. })) => {
+                    return Some(Produced::State(State::Stop(note)));
+                }
+                State::Stop(_) => {}
+            }
+        }
+        None
+    }
+
+    /// Optional parameters of a tool that is asked first: only those that narrow by a hard fact.
+    fn worth(&self, param: &Param) -> bool {
+        !matches!(param.role, Role::Text | Role::Query | Role::Flag)
+    }
+
+    fn verb_tokens(&self, u: &Utterance, from: usize, to: usize) -> Vec<usize> {
+        analyse(u, from, to).verb_at
+    }
+
+    /// The date and time that were asked for, for the rationale.
+    fn wish(&self, goal: &Goal) -> Option<String> {
+        let (u, from, to) = goal.said.last()?;
+        let parts: Vec<&str> = u
+            .entities
+            .iter()
+            .filter(|entity| {
+                *from <= entity.from && entity.to <= *to && matches!(entity.what, What::When(_) | What::Proper(_) | What::Id(_))
+            })
+            .map(|entity| u.slice(entity.from, entity.to))
+            .take(3)
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
+    /// Tools that may yield parameter `p` of `tool`, the likeliest first.
+    fn producers(&self, tool: usize, p: usize) -> Vec<usize> {
+        let known = thesaurus();
+        let target = &self.tools[tool];
+        let param = &target.params[p];
+        let chained = param.role == Role::Id
+            || matches!(param.role, Role::Thing)
+                && param.words.len() > 1
+                && param
+                    .words
+                    .last()
+                    .is_some_and(|word| matches!(word.as_str(), "id" | "slot" | "key" | "account"));
+        if !chained || param.ty == Type::List || param.ty == Type::Object {
+            return Vec::new();
+        }
+        let bare = param.nouns().is_empty();
+        let nouns: Vec<&str> = if bare { target.nouns() } else { param.nouns() };
+        let mut out: Vec<(f64, usize)> = Vec::new();
+        for (index, source) in self.tools.iter().enumerate() {
+            let needs_it = source
+                .params
+                .iter()
+                .any(|other| other.required && (alike(param, target, other, source)));
+            if index == tool || source.asks || !source.reads || needs_it {
+                continue;
+            }
+            let near = |words: &[String], noun: &str| words.iter().map(|word| known.similarity(word, noun)).fold(0.0, f64::max);
+            let mut score: f64 = 0.0;
+            for noun in &nouns {
+                score += 2.0 * near(&source.words, noun) + near(&source.about, noun);
+            }
+            score /= nouns.len().max(1) as f64;
+            let description = source.description.to_lowercase();
+            let label = param.label();
+            if description.contains(&label) || description.contains(&param.name.to_lowercase()) {
+                score += 2.0;
+            }
+            // an availability check yields what can be booked
+            let offers = source
+                .words
+                .iter()
+                .chain(&source.about)
+                .any(|word| matches!(word.as_str(), "available" | "availabl" | "free" | "open"));
+            if offers && target.verbs.iter().any(|verb| known.has_class(verb, "create")) {
+                score += 0.7;
+            }
+            if source
+                .verbs
+                .iter()
+                .any(|verb| known.verb_similarity(verb, "find") >= 0.8 || known.verb_similarity(verb, "show") >= 0.8)
+            {
+                score += 0.4;
+            }
+            if score >= 1.3 {
+                out.push((score, index));
+            }
+        }
+        out.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        out.into_iter().map(|(_, index)| index).take(3).collect()
+    }
+
+    /// Whether the condition of a goal holds, as far as results tell.
+    fn condition(&self, goal: &Goal, u: &Utterance, condition: &Condition) -> Checked {
+        let verdict = |outcome: &Outcome| holds(u, condition, outcome).map(|holds| holds != condition.negated);
+        let mut answered = false;
+        for call in self.calls.iter().rev() {
+            let Some(outcome) = &call.outcome else { return Checked::Waits };
+            if call.tool.is_some_and(|tool| !self.tools[tool].reads) {
+                continue;
+            }
+            answered = true;
+            if let Some(holds) = verdict(outcome) {
+                return if holds { Checked::Holds } else { Checked::Fails };
+            }
+        }
+        // who can tell?
+        let clause = analyse(u, condition.from, condition.to);
+        let mut best: Option<(f64, usize, Map<String, Value>)> = None;
+        let found = matches(u, &clause, &[(condition.from, condition.to)], self.tools, self.now);
+        for (index, tool) in self.tools.iter().enumerate() {
+            if !tool.reads || tool.asks || index == goal.tool {
+                continue;
+            }
+            let mut sub = Goal {
+                tool: index,
+                values: vec![None; tool.params.len()],
+                said: goal.said.clone(),
+                condition: None,
+                refers: goal.refers,
+            };
+            let mut shared = 0.0;
+            for (q, other) in tool.params.iter().enumerate() {
+                let source = &self.tools[goal.tool];
+                if let Some((known, value)) = source
+                    .params
+                    .iter()
+                    .zip(&goal.values)
+                    .find(|(known, value)| value.is_some() && alike(known, source, other, tool))
+                {
+                    shared += if known.role == Role::Id { 2.0 } else { 1.0 };
+                    sub.values[q].clone_from(value);
+                }
+            }
+            let scored = found.iter().find(|found| found.tool == index);
+            let about = scored.map_or(0.0, |found| found.score.max(0.0) * 0.5);
+            if let Some(found) = scored {
+                for (q, value) in found.assigned.values.iter().enumerate() {
+                    if sub.values[q].is_none() && tool.params[q].role != Role::Query && tool.params[q].role != Role::Text {
+                        sub.values[q].clone_from(value);
+                    }
+                }
+            }
+            if shared + about < 1.5 {
+                continue;
+            }
+            if let State::Ready(input) = self.resolve(&sub, 1)
+                && best.as_ref().is_none_or(|(score, ..)| shared + about > *score)
+                && !self.calls.iter().any(|call| call.tool == Some(index) && call.input == input)
+            {
+                best = Some((shared + about, index, input));
+            }
+        }
+        match best {
+            Some((_, tool, input)) => Checked::Ask(Next {
+                why: format!("need to know whether {}", u.slice(condition.from, condition.to)),
+                tool,
+                input,
+            }),
+            None if answered => Checked::Unknown,
+            // a tool that is asked first settles "if it is free" by itself
+            None if (0..self.tools[goal.tool].params.len())
+                .any(|p| goal.values[p].is_none() && !self.producers(goal.tool, p).is_empty()) =>
+            {
+                Checked::Holds
+            }
+            None => Checked::Unknown,
+        }
+    }
+
+    fn why(&self, tool: usize, input: &Map<String, Value>, several: bool) -> String {
+        let tool = &self.tools[tool];
+        let facts: Vec<String> = input.values().take(3).map(plain).filter(|text| text.len() < 60).collect();
+        let name = tool.plain.join(" ");
+        let lead = if several {
+            "next"
+        } else if tool.reads {
+            "need"
+        } else {
+            "can"
+        };
+        if facts.is_empty() {
+            format!("{lead} {name}")
+        } else {
+            format!("{lead} {name}: {}", facts.join(", "))
+        }
+    }
+}
+
+enum Produced {
+    Value(Value),
+    State(State),
+}
+
+/// A goal of this turn alone: lists of earlier turns do not serve it.
+fn goal_is_fresh(goal: &Goal) -> bool {
+    goal.said.len() == 1 && !goal.refers
+}
+
+/// The value in the type of the parameter.
+fn typed(value: Value, param: &Param) -> Value {
+    match (param.ty, &value) {
+        (Type::Text, Value::Number(number)) => Value::String(number.to_string()),
+        (Type::Integer | Type::Number, Value::String(text)) => {
+            serde_json::from_str::<Value>(text).ok().filter(Value::is_number).unwrap_or(value)
+        }
+        (Type::List, Value::Array(_)) => value,
+        (Type::List, _) => Value::Array(vec![value]),
+        _ => value,
+    }
+}
+
+/// Whether a result says what the condition says; `None` when it is silent.
+fn holds(u: &Utterance, condition: &Condition, outcome: &Outcome) -> Option<bool> {
+    let known = thesaurus();
+    let range = condition.from..condition.to.min(u.tokens.len());
+    let negated = u.tokens[range.clone()].iter().any(|token| {
+        is_negation(&token.lower) && token.lower != "no" || matches!(token.lower.as_str(), "no" | "isn't" | "hasn't" | "unavailable")
+    });
+    let words: Vec<&str> = u.tokens[range.clone()]
+        .iter()
+        .filter(|token| {
+            token.shape == Shape::Word
+                && !is_stop(&token.lower)
+                && !is_negation(&token.lower)
+                && !matches!(token.lower.as_str(), "been" | "already" | "yet" | "still" | "is" | "gets")
+        })
+        .map(|token| token.stem.as_str())
+        .collect();
+    let number = u
+        .entities
+        .iter()
+        .filter(|entity| range.contains(&entity.from))
+        .find_map(|entity| match entity.what {
+            What::Number(value) | What::Money(value, _) | What::Percent(value) => Some((entity.from, value)),
+            _ => None,
+        });
+    let flip = |found: bool| Some(found != negated);
+    let list = items(outcome);
+    if let Some((at, limit)) = number {
+        let before: Vec<&str> = u.tokens[range.start..at].iter().map(|token| token.lower.as_str()).collect();
+        let more = before.iter().any(|word| {
+            matches!(
+                *word,
+                "over" | "above" | "more" | "exceeds" | "exceed" | "least" | "higher" | "greater" | "minimum"
+            )
+        });
+        let less = before.iter().any(|word| {
+            matches!(
+                *word,
+                "under" | "below" | "less" | "most" | "lower" | "cheaper" | "maximum" | "within" | "fewer"
+            )
+        });
+        let map = list.first()?.as_object()?;
+        let numbers: Vec<(&String, f64)> = map
+            .iter()
+            .filter_map(|(key, value)| number_in(value).map(|number| (key, number)))
+            .collect();
+        let (_, value) = numbers
+            .iter()
+            .find(|(key, _)| {
+                name_words(key).iter().any(|part| {
+                    words
+                        .iter()
+                        .any(|word| known.similarity(&crate::language::stem::stem(part), word) >= 0.8)
+                })
+            })
+            .or(if numbers.len() == 1 { numbers.first() } else { None })?;
+        let least = before.contains(&"least");
+        let most = before.contains(&"most");
+        return Some(match (more, less) {
+            (true, _) => {
+                if least {
+                    *value >= limit
+                } else {
+                    *value > limit
+                }
+            }
+            (_, true) => {
+                if most || before.contains(&"within") {
+                    *value <= limit
+                } else {
+                    *value < limit
+                }
+            }
+            _ => (*value - limit).abs() < 1e-9,
+        });
+    }
+    let presence = words.iter().any(|word| {
+        known.similarity(word, "free") >= 0.8 || known.similarity(word, "stock") >= 0.8 || matches!(*word, "exist" | "any" | "possibl")
+    }) || words.is_empty();
+    match outcome {
+        Outcome::Empty(_) => return if presence { flip(false) } else { None },
+        Outcome::Error(_) => return if presence { flip(false) } else { None },
+        Outcome::Declined => return Some(false),
+        _ => {}
+    }
+    let says = |text: &str| -> Option<bool> {
+        let said = crate::language::tokens::tokens(&text.chars().take(2_000).collect::<String>());
+        let at = said.iter().position(|token| {
+            words
+                .iter()
+                .any(|word| token.stem == *word || known.similarity(&token.stem, word) >= 0.8 && !token.lower.starts_with("un"))
+        })?;
+        let denied = said[at.saturating_sub(3)..at].iter().any(|token| is_negation(&token.lower));
+        Some(!denied)
+    };
+    if let Outcome::Prose(text) = outcome {
+        if let Some(found) = says(text) {
+            return flip(found);
+        }
+        return flip(false).filter(|_| !words.is_empty() && text.len() < 200 && !presence);
+    }
+    for item in &list {
+        match item {
+            Value::Object(map) => {
+                let mut state = false;
+                for (key, value) in map {
+                    let parts: Vec<String> = name_words(key).iter().map(|word| crate::language::stem::stem(word)).collect();
+                    let about = parts
+                        .iter()
+                        .any(|part| words.iter().any(|word| known.similarity(part, word) >= 0.8));
+                    match value {
+                        Value::Bool(found) if about => return flip(*found),
+                        Value::Number(number) if about && presence => return flip(number.as_f64().unwrap_or(0.0) > 0.0),
+                        Value::String(text) => {
+                            if let Some(found) = says(text) {
+                                return flip(found);
+                            }
+                            state |= parts
+                                .iter()
+                                .any(|part| matches!(part.as_str(), "status" | "statu" | "state" | "stat" | "condition"));
+                        }
+                        _ => {}
+                    }
+                }
+                if state && !presence {
+                    return flip(false);
+                }
+                if presence && (list.len() > 1 || map.contains_key("id")) {
+                    return flip(true);
+                }
+                if map.values().any(Value::is_string) && !presence {
+                    return flip(false);
+                }
+            }
+            Value::Bool(found) => return flip(*found),
+            Value::String(text) => {
+                if let Some(found) = says(text) {
+                    return flip(found);
+                }
+            }
+            _ => {}
+        }
+    }
+    (presence && !list.is_empty()).then_some(!negated)
+}
+
+fn number_in(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => {
+            let text = text.trim_start_matches(['$', '€', '£']).replace(',', "");
+            let digits: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+            (digits.len() * 2 >= text.len()).then(|| digits.parse().ok()).flatten()
+        }
+        _ => None,
+    }
+}

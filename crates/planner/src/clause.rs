@@ -1,0 +1,504 @@
+//! One utterance into clauses: several wishes in a row, conditions, things that are not wanted.
+
+use crate::language::entities::{Utterance, What};
+use crate::language::thesaurus::{READ, thesaurus};
+use crate::language::tokens::Shape;
+use crate::language::words::{
+    is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
+};
+
+/// How a clause is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// "Cancel …", "could you …"
+    Command,
+    /// "Where is …", "do you have …"
+    Question,
+    /// Everything else.
+    Statement,
+}
+
+/// What must hold before a clause is followed: tokens `from..to`, turned around by `negated`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Condition {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) negated: bool,
+}
+
+/// One wish: tokens `from..to` of the utterance.
+#[derive(Clone, Debug)]
+pub(crate) struct Clause {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) mood: Mood,
+    /// Stem, or stems of a phrase joined by `_`.
+    pub(crate) verb: Option<String>,
+    /// Tokens that make up the verb.
+    pub(crate) verb_at: Vec<usize>,
+    /// "I'd like", "I need": a wish without a verb of its own.
+    pub(crate) desire: bool,
+    /// "Do not …".
+    pub(crate) forbidden: bool,
+    pub(crate) condition: Option<Condition>,
+}
+
+/// Most clauses of an utterance.
+const CLAUSES_MAX: usize = 12;
+
+/// Splits an utterance.
+pub(crate) fn clauses(u: &Utterance) -> Vec<Clause> {
+    let mut out: Vec<Clause> = Vec::new();
+    let mut from = 0;
+    let mut at = 0;
+    let mut told = false;
+    while at < u.tokens.len() {
+        if let Some(skip) = boundary(u, from, at, told) {
+            add(u, from, at, &mut out);
+            from = at + skip;
+            at = from;
+            told = false;
+            continue;
+        }
+        told |= begins_free_text(u, at);
+        if matches!(u.word(at), "!" | "?" | ";") {
+            told = false;
+        }
+        at += 1;
+    }
+    add(u, from, u.tokens.len(), &mut out);
+    out.truncate(CLAUSES_MAX);
+    out
+}
+
+/// Words after which everything is somebody's text.
+pub(crate) fn begins_free_text(u: &Utterance, at: usize) -> bool {
+    matches!(u.word(at), "saying" | "says" | "stating" | "telling")
+        || u.word(at) == "that"
+            && at > 1
+            && (matches!(u.word(at - 1), "her" | "him" | "them" | "everyone" | "team") || named_before(u, at))
+            && at > 1
+        || u.word(at) == ":"
+            && at > 0
+            && !u
+                .tokens
+                .get(at + 1)
+                .is_some_and(|next| matches!(next.shape, Shape::Id | Shape::Number))
+}
+
+fn named_before(u: &Utterance, at: usize) -> bool {
+    u.entities
+        .iter()
+        .any(|entity| entity.to == at && matches!(entity.what, What::Proper(_) | What::Email(_)))
+}
+
+/// Whether a clause ends before `at`; the number of tokens between it and the next one.
+fn boundary(u: &Utterance, from: usize, at: usize, told: bool) -> Option<usize> {
+    let word = u.word(at);
+    if u.entities.iter().any(|entity| entity.from < at && at < entity.to) {
+        return None;
+    }
+    if matches!(word, "!" | "?" | ";") {
+        return Some(1);
+    }
+    if word == "." {
+        let next = u.tokens.get(at + 1);
+        let title = at > 0 && matches!(u.word(at - 1), "dr" | "mr" | "mrs" | "ms" | "no" | "st");
+        let spaced = next.is_none_or(|next| next.start > u.tokens[at].end);
+        return (spaced && !title).then_some(1);
+    }
+    if told || at <= from {
+        return None;
+    }
+    let mut skip = 0;
+    let mut joined = false;
+    while matches!(
+        u.word(at + skip),
+        "," | "and"
+            | "then"
+            | "also"
+            | "after"
+            | "but"
+            | "-"
+            | "–"
+            | "—"
+            | "plus"
+            | "afterwards"
+            | "finally"
+            | "next"
+            | "otherwise"
+            | "else"
+    ) && skip < 4
+    {
+        if u.word(at + skip) == "after" && u.word(at + skip + 1) != "that" {
+            break;
+        }
+        joined |= u.word(at + skip) != "-";
+        skip += if u.word(at + skip) == "after" { 2 } else { 1 };
+    }
+    if !joined || skip == 0 {
+        return None;
+    }
+    if matches!(u.word(at + skip - 1), "otherwise" | "else") {
+        return Some(skip - 1).filter(|skip| *skip > 0);
+    }
+    starts(u, at + skip).then_some(skip)
+}
+
+/// Whether a new wish begins at `at`.
+fn starts(u: &Utterance, at: usize) -> bool {
+    let mut at = at;
+    let begin = at;
+    while is_filler(u.word(at)) && at - begin < 6 {
+        at += 1;
+    }
+    let led = at > begin
+        && u.tokens[begin..at]
+            .iter()
+            .any(|token| is_modal(&token.lower) || matches!(token.lower.as_str(), "i" | "i'd" | "please" | "let"));
+    let word = u.word(at);
+    if word == "if"
+        || matches!(u.word(begin), "if")
+        || (is_question_word(word) && !matches!(word, "which" | "who" | "whose" | "when" | "where"))
+        || (matches!(word, "where" | "when" | "which" | "who") && is_auxiliary(u.word(at + 1)))
+    {
+        return true;
+    }
+    if matches!(word, "don't" | "do" | "never")
+        || (matches!(word, "is" | "are" | "does" | "did") && at == begin)
+        || matches!(word, "how" | "what")
+    {
+        return true;
+    }
+    let Some(token) = u.tokens.get(at) else { return false };
+    if token.shape != Shape::Word
+        || !(thesaurus().is_imperative(word)
+            || thesaurus()
+                .phrase(|index| u.tokens.get(at + index).map(|token| token.stem.as_str()))
+                .is_some_and(|(phrase, _)| thesaurus().is_verb(&phrase)))
+    {
+        return led && word == "know";
+    }
+    let next = u.tokens.get(at + 1);
+    match next {
+        None => false,
+        Some(next) if next.shape == Shape::Punct => false,
+        Some(next) => {
+            is_determiner(&next.lower)
+                || is_pronoun(&next.lower)
+                || matches!(
+                    next.lower.as_str(),
+                    "me" | "us" | "you" | "for" | "if" | "what" | "whether" | "how" | "up" | "down" | "to"
+                )
+                || matches!(next.shape, Shape::Id | Shape::Number | Shape::Quoted | Shape::Email | Shape::Money)
+                || u.entities.iter().any(|entity| entity.from == at + 1)
+                || (next.shape == Shape::Word && !is_preposition(&next.lower) && !matches!(next.lower.as_str(), "and" | "or"))
+        }
+    }
+}
+
+fn add(u: &Utterance, from: usize, to: usize, out: &mut Vec<Clause>) {
+    let mut from = from;
+    let mut to = to;
+    while from < to && matches!(u.word(from), "," | "and" | "then" | "but" | ":" | "-" | "–" | ")" | "(") {
+        from += 1;
+    }
+    while to > from && matches!(u.word(to - 1), "," | "and" | "then" | "but" | "-" | "–") {
+        to -= 1;
+    }
+    if from >= to {
+        return;
+    }
+    let mut condition = None;
+    let otherwise = matches!(u.word(from), "otherwise" | "else") || (u.word(from) == "if" && u.word(from + 1) == "not");
+    if otherwise {
+        from += 1 + usize::from(u.word(from) == "if");
+        if u.word(from) == "," {
+            from += 1;
+        }
+        condition = out
+            .iter()
+            .rev()
+            .find_map(|clause| clause.condition.clone())
+            .map(|condition| Condition {
+                negated: !condition.negated,
+                ..condition
+            });
+    } else if let Some(at) = (from..to).find(|at| conditional(u, from, *at)) {
+        let negated = u.word(at) == "unless";
+        let start = at + 1;
+        // a condition before its wish ends at the comma or at `then`
+        let end = (start..to).find(|i| {
+            matches!(u.word(*i), "," | "then")
+                || (at == from && *i > start && (u.word(*i) == "please" || is_modal(u.word(*i)) && u.word(*i + 1) == "you"))
+        });
+        condition = Some(Condition {
+            from: start,
+            to: end.unwrap_or(to),
+            negated,
+        });
+        if at <= from + 1 && u.tokens[from..at].iter().all(|token| is_filler(&token.lower)) {
+            match end {
+                Some(end) => from = end + usize::from(matches!(u.word(end), "," | "then")),
+                None => {
+                    // "if it has not shipped" on its own, followed by the wish in the next clause
+                    out.push(Clause {
+                        from: to,
+                        to,
+                        mood: Mood::Statement,
+                        verb: None,
+                        verb_at: Vec::new(),
+                        desire: false,
+                        forbidden: false,
+                        condition,
+                    });
+                    return;
+                }
+            }
+        } else {
+            to = at;
+            while to > from && matches!(u.word(to - 1), "," | "only" | "but") {
+                to -= 1;
+            }
+        }
+    }
+    if condition.is_none()
+        && let Some(last) = out.last()
+        && last.from == last.to
+        && last.condition.is_some()
+    {
+        condition = out.pop().and_then(|clause| clause.condition);
+    }
+    if from >= to {
+        return;
+    }
+    let mut clause = analyse(u, from, to);
+    clause.condition = condition;
+    out.push(clause);
+}
+
+fn conditional(u: &Utterance, from: usize, at: usize) -> bool {
+    let word = u.word(at);
+    let before = if at > from { u.word(at - 1) } else { "" };
+    let before2 = if at > from + 1 { u.word(at - 2) } else { "" };
+    match word {
+        "if" => {
+            !(matches!(
+                before,
+                "check" | "see" | "know" | "whether" | "out" | "wondering" | "ask" | "tell" | "verify" | "mind" | "confirm" | "as" | "look"
+            ) || before == "me" && matches!(before2, "tell" | "show" | "inform"))
+                && !(u.word(at + 1) == "possible"
+                    || u.word(at + 1) == "you" && matches!(u.word(at + 2), "can" | "could" | "would" | "don't"))
+        }
+        "unless" => true,
+        _ => false,
+    }
+}
+
+/// Finds verb and mood of tokens `from..to`.
+pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
+    let known = thesaurus();
+    let mut out = Clause {
+        from,
+        to,
+        mood: Mood::Statement,
+        verb: None,
+        verb_at: Vec::new(),
+        desire: false,
+        forbidden: false,
+        condition: None,
+    };
+    let mut at = from;
+    let mut asks = false;
+    let mut polite = false;
+    while at < to {
+        let word = u.word(at);
+        let inside = u
+            .entities
+            .iter()
+            .any(|entity| entity.from <= at && at < entity.to && !matches!(entity.what, What::Ordinal(_)));
+        if inside && !is_filler(word) {
+            break;
+        }
+        // "I don't want to …", "please do not …", "never …"
+        if matches!(word, "don't" | "dont" | "never" | "not") || word == "do" && u.word(at + 1) == "not" {
+            let skip = 1 + usize::from(word == "do");
+            let mut next = at + skip;
+            while matches!(
+                u.word(next),
+                "want" | "need" | "you" | "to" | "wish" | "have" | "even" | "ever" | "please" | "would" | "like"
+            ) {
+                next += 1;
+            }
+            let subject = at > from && matches!(u.word(at - 1), "i" | "we");
+            let wanted = next > at + skip
+                && u.tokens[at + skip..next]
+                    .iter()
+                    .any(|token| matches!(token.lower.as_str(), "want" | "need" | "wish"));
+            if known.is_imperative(u.word(next))
+                && (!subject || wanted)
+                && !matches!(u.word(next), "forget" | "remember" | "see" | "find" | "get" if subject)
+            {
+                out.forbidden = true;
+                at = next;
+                break;
+            }
+            if is_filler(u.word(at)) || !subject {
+                break;
+            }
+            break;
+        }
+        if is_filler(word) || matches!(word, "," | "." | "want" | "like" | ":" | "(") {
+            asks |= matches!(word, "is" | "there") && !polite;
+            polite |= is_modal(word) || matches!(word, "please" | "want" | "need" | "like" | "i'd" | "let's");
+            out.desire |= matches!(word, "want" | "need" | "like" | "i'd" | "wish" | "wanna" | "would" | "love");
+            at += 1;
+            continue;
+        }
+        break;
+    }
+    let word = u.word(at);
+    let question =
+        is_question_word(word) || (is_auxiliary(word) && !(word == "do" && u.word(at + 1) == "not")) || matches!(word, "anything");
+    if at < to && question && !out.forbidden {
+        out.mood = Mood::Question;
+        out.desire = false;
+        // "how do I cancel": still about cancelling; "did you send": about sending
+        return out;
+    }
+    let phrase = known
+        .phrase(|index| (at + index < to).then(|| u.tokens[at + index].stem.as_str()))
+        .filter(|(phrase, _)| known.is_verb(phrase));
+    if let Some((phrase, used)) = phrase {
+        out.verb = Some(phrase);
+        out.verb_at = (at..at + used).collect();
+        out.mood = Mood::Command;
+    } else if at < to && known.is_verb(&u.tokens[at].stem) && u.tokens[at].shape == Shape::Word && !noun_here(u, at, from, to) {
+        out.verb = Some(u.tokens[at].stem.clone());
+        out.verb_at = vec![at];
+        out.mood = Mood::Command;
+        particle(u, at, to, &mut out);
+    } else {
+        // the first verb that is not a noun: after `to`, or in its plain form behind a subject
+        let found = (at..to).find(|i| {
+            let token = &u.tokens[*i];
+            token.shape == Shape::Word
+                && known.is_imperative(&token.lower)
+                && *i > from
+                && matches!(u.word(i - 1), "to" | "you" | "please" | "i" | "we")
+                && (u.word(i - 1) != "to" || polite || out.desire || !known.is_noun(&token.stem))
+        });
+        match found {
+            Some(i) if polite || asks || out.desire || matches!(u.word(i - 1), "you" | "please") => {
+                out.verb = Some(u.tokens[i].stem.clone());
+                out.verb_at = vec![i];
+                out.mood = Mood::Command;
+                particle(u, i, to, &mut out);
+            }
+            _ => {
+                // "lights off", "heating on please"
+                if let Some(i) = (at..to).find(|i| {
+                    matches!(u.word(*i), "on" | "off") && (*i + 1 == to || matches!(u.word(*i + 1), "please" | "in" | "now" | "."))
+                }) {
+                    let verb = format!("turn_{}", u.word(i));
+                    out.verb = Some(verb);
+                    out.verb_at = vec![i];
+                    out.mood = Mood::Command;
+                } else if asks {
+                    out.mood = Mood::Question;
+                }
+            }
+        }
+    }
+    if out.mood != Mood::Question && to < u.tokens.len() && u.word(to) == "?" && out.verb.is_none() {
+        out.mood = Mood::Question;
+    }
+    if out.verb.as_deref().is_some_and(|verb| verb == "get") && out.desire && !polite {
+        out.verb = None;
+    }
+    out
+}
+
+/// "order status", "book title": a verb form that is a noun here.
+fn noun_here(u: &Utterance, at: usize, from: usize, to: usize) -> bool {
+    let known = thesaurus();
+    if !known.is_noun(&u.tokens[at].stem) {
+        return false;
+    }
+    if at > from && is_determiner(u.word(at - 1)) {
+        return true;
+    }
+    let next = u.tokens.get(at + 1).filter(|_| at + 1 < to);
+    let plural = !known.is_imperative(u.word(at));
+    plural
+        || next.is_some_and(|next| {
+            matches!(
+                next.stem.as_str(),
+                "statu"
+                    | "status"
+                    | "history"
+                    | "detail"
+                    | "info"
+                    | "information"
+                    | "number"
+                    | "id"
+                    | "total"
+                    | "list"
+                    | "forecast"
+                    | "balanc"
+                    | "confirm"
+            )
+        })
+        || next.is_none_or(|next| matches!(next.lower.as_str(), "?" | "is" | "was" | "hasn't" | "has" | "for" if next.lower != "for"))
+}
+
+/// "turn the lamp off": the particle may stand at the end.
+fn particle(u: &Utterance, at: usize, to: usize, out: &mut Clause) {
+    let known = thesaurus();
+    for i in at + 1..to.min(at + 10) {
+        let word = u.word(i);
+        if matches!(word, "on" | "off" | "up" | "down" | "back" | "out" | "in" | "forward") {
+            let phrase = format!("{}_{}", u.tokens[at].stem, u.tokens[i].stem);
+            let free = i + 1 >= to
+                || i == at + 1
+                || matches!(
+                    u.word(i + 1),
+                    "in" | "at"
+                        | "please"
+                        | "for"
+                        | "from"
+                        | "to"
+                        | "by"
+                        | ","
+                        | "until"
+                        | "on"
+                        | "now"
+                        | "when"
+                        | "with"
+                        | "and"
+                        | "again"
+                )
+                || u.tokens[i + 1].shape == Shape::Punct;
+            if known.is_verb(&phrase) && free {
+                out.verb = Some(phrase);
+                out.verb_at.push(i);
+                return;
+            }
+        }
+    }
+}
+
+impl Clause {
+    /// Whether the clause asks to be told something.
+    pub(crate) fn reads(&self) -> bool {
+        self.mood == Mood::Question || self.verb.as_deref().is_some_and(|verb| thesaurus().has_class(verb, READ))
+    }
+
+    /// Whether it says anything beyond politeness.
+    pub(crate) fn has_content(&self, u: &Utterance) -> bool {
+        (self.from..self.to).any(|at| {
+            let token = &u.tokens[at];
+            token.shape != Shape::Punct && !is_stop(&token.lower) && !is_filler(&token.lower) && !is_negation(&token.lower)
+        })
+    }
+}

@@ -1,0 +1,759 @@
+//! What the user wants: goals, from one utterance and from what is still open of the turns before.
+
+use jiff::civil::DateTime;
+use serde_json::{Map, Value, json};
+
+use crate::arguments::assign;
+use crate::clause::{Clause, Condition, Mood, analyse, clauses};
+use crate::dialogue::{Call, Turn};
+use crate::intent::{Match, SCORE_MIN, matches};
+use crate::language::entities::{Utterance, What};
+use crate::language::thesaurus::thesaurus;
+use crate::language::tokens::{Shape, name_words};
+use crate::language::words::{is_pronoun, is_stop};
+use crate::results::Outcome;
+use crate::schema::{Role, ToolFacts};
+
+/// Most goals of a turn.
+const GOALS_MAX: usize = 8;
+
+/// One tool to be called, as far as is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Goal {
+    pub(crate) tool: usize,
+    /// One for each parameter.
+    pub(crate) values: Vec<Option<Value>>,
+    /// What was said about it, oldest first, with the part that matters.
+    pub(crate) said: Vec<(Utterance, usize, usize)>,
+    /// The condition with its utterance.
+    pub(crate) condition: Option<(Utterance, Condition)>,
+    /// It refers to something said before: "it", "the second one".
+    pub(crate) refers: bool,
+}
+
+/// What an utterance comes down to.
+#[derive(Clone, Debug)]
+pub(crate) enum Reading {
+    Goals(Vec<Goal>),
+    Greeting,
+    Thanks,
+    Goodbye,
+    /// Something must not be done, or is not wanted any more.
+    Refusal,
+    /// "Yes" without anything open.
+    Agreement,
+    /// Who or what are you, what can you do.
+    About,
+    /// Nothing fits.
+    Nothing,
+}
+
+/// What is known from the turns before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    /// All calls so far with their results, oldest first.
+    pub(crate) calls: Vec<Call>,
+    /// Goals that wait for an answer of the user.
+    pub(crate) open: Vec<Goal>,
+    /// Goals of the last turn that had any.
+    pub(crate) last: Vec<Goal>,
+}
+
+/// Reads what the current turn wants, from the turns before it.
+pub(crate) fn understand(turns: &[Turn], tools: &[ToolFacts], now: DateTime) -> (Reading, Memory) {
+    let mut memory = Memory::default();
+    let mut reading = Reading::Nothing;
+    for (index, turn) in turns.iter().enumerate() {
+        reading = read(&turn.said, &memory, tools, now);
+        if index + 1 == turns.len() {
+            break;
+        }
+        let goals = match &reading {
+            Reading::Goals(goals) => goals.clone(),
+            _ => Vec::new(),
+        };
+        let asked = turn
+            .reply
+            .as_deref()
+            .is_some_and(|reply| reply.contains('?') || reply.to_lowercase().contains("please"));
+        let mut claimed = vec![false; turn.calls.len()];
+        memory.open.clear();
+        for goal in &goals {
+            match claim(goal, &turn.calls, &mut claimed, tools) {
+                Some(at) => {
+                    if matches!(turn.calls[at].outcome, Some(Outcome::Error(_))) {
+                        let mut goal = goal.clone();
+                        for (p, param) in tools[goal.tool].params.iter().enumerate() {
+                            if param.role == Role::Id {
+                                goal.values[p] = None;
+                            }
+                        }
+                        memory.open.push(goal);
+                    }
+                }
+                None if asked => memory.open.push(goal.clone()),
+                None => {}
+            }
+        }
+        memory.calls.extend(turn.calls.iter().cloned());
+        if !goals.is_empty() {
+            memory.last = goals;
+        }
+    }
+    (reading, memory)
+}
+
+/// The call of this turn that serves the goal: the same tool, nothing that contradicts.
+pub(crate) fn claim(goal: &Goal, calls: &[Call], claimed: &mut [bool], tools: &[ToolFacts]) -> Option<usize> {
+    let found = (0..calls.len()).find(|at| {
+        !claimed[*at]
+            && calls[*at].tool == Some(goal.tool)
+            && tools[goal.tool].params.iter().zip(&goal.values).all(|(param, value)| {
+                value
+                    .as_ref()
+                    .is_none_or(|value| calls[*at].input.get(&param.name).is_none_or(|given| same(given, value)))
+            })
+    })?;
+    claimed[found] = true;
+    Some(found)
+}
+
+/// Equal, whether written as text or as a number.
+pub(crate) fn same(a: &Value, b: &Value) -> bool {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.to_lowercase(),
+        other => other.to_string(),
+    };
+    a == b || text(a) == text(b)
+}
+
+fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Reading {
+    let list = clauses(u);
+    let about_us = about_us(u);
+    let mut wanted: Vec<(Clause, Match)> = Vec::new();
+    let mut context: Vec<(usize, usize)> = Vec::new();
+    let mut refused = false;
+    let mut conditions: Vec<Option<Condition>> = Vec::new();
+    for clause in &list {
+        if clause.forbidden {
+            refused = true;
+            continue;
+        }
+        if !clause.has_content(u)
+            && !refers(u, clause.from, clause.to)
+            && !u.entities.iter().any(|entity| clause.from <= entity.from && entity.to <= clause.to)
+        {
+            continue;
+        }
+        let pending = !memory.open.is_empty() || !memory.last.is_empty();
+        let bare = clause.verb.is_none() && clause.mood == Mood::Statement && !clause.desire;
+        let mut found = matches(u, clause, &[], tools, now);
+        for found in &mut found {
+            found.score += reference_bonus(u, clause, &tools[found.tool], memory, tools);
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.tool.cmp(&b.tool)));
+        let good = found.into_iter().next().filter(|best| {
+            let enough = best.score >= if bare && pending { 4.5 } else { SCORE_MIN };
+            enough && (best.words >= 0.9 || clause.verb.is_some() && best.score >= SCORE_MIN + 0.4)
+        });
+        match good {
+            Some(best) => {
+                conditions.push(clause.condition.clone());
+                wanted.push((clause.clone(), best));
+            }
+            None => context.push((clause.from, clause.to)),
+        }
+    }
+    // an answer to what was asked
+    if !memory.open.is_empty() {
+        let declines = wanted.is_empty() && declines(u);
+        if declines {
+            return Reading::Refusal;
+        }
+        let answers = wanted.is_empty()
+            || wanted.iter().all(|(clause, best)| {
+                clause.mood == Mood::Statement
+                    && clause.verb.is_none()
+                    && !clause.desire
+                    && (best.score < 6.0 || memory.open.iter().any(|goal| goal.tool == best.tool))
+            })
+            || wanted
+                .iter()
+                .all(|(clause, best)| memory.open.iter().any(|goal| goal.tool == best.tool) && clause.mood != Mood::Question);
+        if answers && (!smalltalk_only(u) || !u.entities.is_empty()) {
+            let goals: Vec<Goal> = memory.open.iter().map(|goal| answered(goal, u, memory, tools, now)).collect();
+            return Reading::Goals(goals);
+        }
+    }
+    if wanted.is_empty() && about_us {
+        return Reading::About;
+    }
+    if wanted.is_empty()
+        && !refused
+        && let Some(goals) = follow_up(u, memory, tools, now)
+    {
+        return Reading::Goals(goals);
+    }
+    if wanted.is_empty() {
+        // perhaps the whole is more than its parts
+        let whole = analyse(u, 0, u.tokens.len());
+        if list.len() > 1
+            && !refused
+            && let Some(best) = matches(u, &whole, &[], tools, now)
+                .into_iter()
+                .next()
+                .filter(|best| best.score >= SCORE_MIN && best.words >= 1.2)
+        {
+            conditions.push(None);
+            wanted.push((whole, best));
+            context.clear();
+        }
+    }
+    if wanted.is_empty() {
+        if refused || declines(u) {
+            return Reading::Refusal;
+        }
+        return small_talk(u);
+    }
+    let mut goals: Vec<Goal> = Vec::new();
+    for (index, (clause, best)) in wanted.iter().enumerate().take(GOALS_MAX) {
+        let mut assigned = if context.is_empty() {
+            best.assigned.clone()
+        } else {
+            assign(u, clause, &context, &tools[best.tool], now)
+        };
+        // a later wish about the same thing: "… and cancel it"
+        let reference = refers(u, clause.from, clause.to);
+        if index > 0 {
+            for (p, param) in tools[best.tool].params.iter().enumerate() {
+                if assigned.values[p].is_some() {
+                    continue;
+                }
+                let before = goals.iter().rev().find_map(|goal| {
+                    tools[goal.tool]
+                        .params
+                        .iter()
+                        .zip(&goal.values)
+                        .find(|(other, value)| value.is_some() && alike(param, &tools[best.tool], other, &tools[goal.tool]))
+                        .and_then(|(_, value)| value.clone())
+                });
+                if before.is_some() && (reference || param.required) {
+                    assigned.values[p] = before;
+                }
+            }
+        } else if wanted.len() > 1 {
+            // the first wish may be completed by the second: "check the weather and book a court in Berlin"
+            for (p, param) in tools[best.tool].params.iter().enumerate() {
+                if assigned.values[p].is_none() && param.required && param.role != Role::Text {
+                    let later = wanted.iter().skip(1).find_map(|(_, other)| {
+                        tools[other.tool]
+                            .params
+                            .iter()
+                            .zip(&other.assigned.values)
+                            .find(|(known, value)| value.is_some() && known.name == param.name)
+                            .and_then(|(_, value)| value.clone())
+                    });
+                    assigned.values[p] = later;
+                }
+            }
+        }
+        let condition = conditions[index].clone().map(|condition| (u.clone(), condition));
+        let multiples = several(u, clause, best.tool, &assigned.values, tools);
+        let duplicate = goals.iter().any(|goal| goal.tool == best.tool && goal.values == assigned.values);
+        if duplicate {
+            continue;
+        }
+        // a second clause of the same tool that adds nothing of its own completes the first
+        if let Some(last) = goals.last_mut()
+            && last.tool == best.tool
+            && condition.is_none()
+            && last
+                .values
+                .iter()
+                .zip(&assigned.values)
+                .all(|(a, b)| a.is_none() || b.is_none() || a == b)
+        {
+            for (a, b) in last.values.iter_mut().zip(assigned.values) {
+                *a = a.take().or(b);
+            }
+            last.said.push((u.clone(), clause.from, clause.to));
+            continue;
+        }
+        for values in multiples.unwrap_or_else(|| vec![assigned.values.clone()]) {
+            goals.push(Goal {
+                tool: best.tool,
+                values,
+                said: std::iter::once((u.clone(), clause.from, clause.to))
+                    .chain(context.iter().map(|(from, to)| (u.clone(), *from, *to)))
+                    .collect(),
+                condition: condition.clone(),
+                refers: reference,
+            });
+        }
+    }
+    goals.truncate(GOALS_MAX);
+    Reading::Goals(goals)
+}
+
+/// "Orders A-1 and A-2": one call for each id when the tool takes only one.
+fn several(u: &Utterance, clause: &Clause, tool: usize, values: &[Option<Value>], tools: &[ToolFacts]) -> Option<Vec<Vec<Option<Value>>>> {
+    let params = &tools[tool].params;
+    let p = (0..params.len()).find(|p| {
+        matches!(params[*p].role, Role::Id | Role::Place | Role::Thing)
+            && params[*p].ty != crate::schema::Type::List
+            && params[*p].required
+            && values[*p].is_some()
+            && params.iter().filter(|other| other.role == params[*p].role).count() == 1
+    })?;
+    let first = values[p].clone()?;
+    let at = u.entities.iter().position(|entity| {
+        clause.from <= entity.from
+            && entity.to <= clause.to
+            && matches!(&entity.what, What::Id(text) | What::Proper(text) if first == json!(text))
+            || matches!(&entity.what, What::Number(_)) && first == json!(u.slice(entity.from, entity.to)) && params[p].role == Role::Id
+    })?;
+    let mut found = vec![values.to_vec()];
+    let mut last = at;
+    for next in at + 1..u.entities.len() {
+        let between = u.entities[last].to..u.entities[next].from;
+        let joined = between.len() <= 2
+            && !between.is_empty()
+            && u.tokens[between]
+                .iter()
+                .all(|token| matches!(token.lower.as_str(), "," | "and" | "&"));
+        let alike = std::mem::discriminant(&u.entities[next].what) == std::mem::discriminant(&u.entities[at].what);
+        if !joined || !alike || u.entities[next].to > clause.to {
+            break;
+        }
+        let text = u
+            .slice(u.entities[next].from, u.entities[next].to)
+            .trim_start_matches('#')
+            .to_owned();
+        let mut more = values.to_vec();
+        more[p] = Some(if first.is_number() {
+            serde_json::from_str(&text).unwrap_or(json!(text))
+        } else {
+            json!(text)
+        });
+        found.push(more);
+        last = next;
+    }
+    (found.len() > 1).then_some(found)
+}
+
+/// Whether two parameters of two tools mean the same thing.
+pub(crate) fn alike(a: &crate::schema::Param, of_a: &ToolFacts, b: &crate::schema::Param, of_b: &ToolFacts) -> bool {
+    if a.name == b.name {
+        return a.role != Role::Id || !a.nouns().is_empty() || shared_noun(of_a, of_b);
+    }
+    if a.role != b.role || a.end != b.end {
+        return false;
+    }
+    match a.role {
+        Role::Id => {
+            let a_nouns: Vec<&str> = if a.nouns().is_empty() { of_a.nouns() } else { a.nouns() };
+            let b_nouns: Vec<&str> = if b.nouns().is_empty() { of_b.nouns() } else { b.nouns() };
+            a_nouns.iter().any(|x| b_nouns.iter().any(|y| thesaurus().similarity(x, y) >= 0.8))
+        }
+        Role::Date | Role::Place | Role::Time | Role::Email | Role::DateTime => true,
+        Role::Person | Role::Thing => {
+            a.nouns()
+                .iter()
+                .any(|x| b.nouns().iter().any(|y| thesaurus().similarity(x, y) >= 0.8))
+                && !a.nouns().is_empty()
+        }
+        _ => false,
+    }
+}
+
+fn shared_noun(a: &ToolFacts, b: &ToolFacts) -> bool {
+    a.nouns()
+        .iter()
+        .any(|x| b.nouns().iter().any(|y| thesaurus().similarity(x, y) >= 0.8))
+}
+
+/// Whether the words point at something said before.
+pub(crate) fn refers(u: &Utterance, from: usize, to: usize) -> bool {
+    (from..to).any(|at| {
+        let word = u.word(at);
+        let points = is_pronoun(word)
+            && !matches!(word, "there" | "one" | "her" | "his" | "their" | "its")
+            && !(word == "that"
+                && u.tokens
+                    .get(at + 1)
+                    .is_some_and(|next| next.shape == Shape::Word && is_stop(&next.lower)))
+            && !(matches!(word, "this" | "that")
+                && matches!(
+                    u.word(at + 1),
+                    "week"
+                        | "month"
+                        | "year"
+                        | "weekend"
+                        | "morning"
+                        | "afternoon"
+                        | "evening"
+                        | "friday"
+                        | "monday"
+                        | "tuesday"
+                        | "wednesday"
+                        | "thursday"
+                        | "saturday"
+                        | "sunday"
+                ))
+            && !(word == "it" && at > 0 && matches!(u.word(at + 1), "possible" | "is" | "'s" | "will"));
+        let one = matches!(word, "one" | "ones") && at > from && !is_stop(u.word(at - 1))
+            || matches!(word, "one") && at > from && matches!(u.word(at - 1), "that" | "this" | "other");
+        points || one
+    }) || u
+        .entities
+        .iter()
+        .any(|entity| from <= entity.from && entity.to <= to && matches!(entity.what, What::Ordinal(_)))
+}
+
+/// A tool about what was spoken of last is likelier when the clause only points at it.
+fn reference_bonus(u: &Utterance, clause: &Clause, tool: &ToolFacts, memory: &Memory, tools: &[ToolFacts]) -> f64 {
+    if !refers(u, clause.from, clause.to) {
+        return 0.0;
+    }
+    let Some(last) = memory.last.last() else { return 0.0 };
+    let shared = shared_noun(tool, &tools[last.tool]);
+    let same_id = tool.params.iter().any(|param| {
+        param.role == Role::Id
+            && tools[last.tool]
+                .params
+                .iter()
+                .any(|other| alike(param, tool, other, &tools[last.tool]))
+    });
+    if same_id {
+        1.6
+    } else if shared {
+        1.2
+    } else {
+        0.0
+    }
+}
+
+/// The open goal with what the user has added.
+fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Goal {
+    let tool = &tools[goal.tool];
+    let clause = analyse(u, 0, u.tokens.len());
+    let given = assign(u, &clause, &[], tool, now);
+    let mut out = goal.clone();
+    let corrects = corrects(u);
+    for (p, value) in given.values.iter().enumerate() {
+        let sure = u.entities.iter().any(|entity| given.taken[entity.from])
+            || tool.params[p].role == Role::Option
+            || tool.params[p].role == Role::Flag;
+        if value.is_some()
+            && (out.values[p].is_none()
+                || corrects
+                || sure && value != &goal.values[p] && !matches!(tool.params[p].role, Role::Text | Role::Query))
+        {
+            out.values[p].clone_from(value);
+        }
+    }
+    let missing: Vec<usize> = (0..tool.params.len())
+        .filter(|p| tool.params[*p].required && out.values[*p].is_none())
+        .collect();
+    // a bare answer to the one question that is open
+    if let [p] = missing[..]
+        && given.values.iter().all(|value| value.is_none())
+        && tool.params[p].textual()
+        && !(tool.params[p].role == Role::Id
+            && memory
+                .calls
+                .iter()
+                .any(|call| call.outcome.is_some() && matches!(call.outcome, Some(Outcome::Data(_))))
+            && !u.entities.iter().any(|entity| matches!(entity.what, What::Id(_))))
+        && (tool.params[p].options.is_empty() || tool.params[p].open)
+        && !matches!(tool.params[p].role, Role::Date | Role::Time | Role::DateTime | Role::Email)
+    {
+        let text = bare_answer(u);
+        if !text.is_empty() {
+            out.values[p] = Some(json!(text));
+        }
+    }
+    out.said.push((u.clone(), 0, u.tokens.len()));
+    out.refers |= refers(u, 0, u.tokens.len());
+    out
+}
+
+/// The answer without "it's", "my name is", "please".
+fn bare_answer(u: &Utterance) -> String {
+    let mut from = 0;
+    if let Some(at) = (0..u.tokens.len().min(5)).rev().find(|at| {
+        matches!(
+            u.word(*at),
+            "is" | "it's" | "be" | "i'm" | "am" | "for" | ":" | "take" | "in" | "to" | "at"
+        )
+    }) {
+        from = at + 1;
+    }
+    while from < u.tokens.len()
+        && matches!(
+            u.word(from),
+            "the" | "a" | "an" | "my" | "," | "please" | "i'd" | "like" | "i" | "want" | "oh" | "um" | "ok" | "sure" | "yes"
+        )
+    {
+        from += 1;
+    }
+    let mut to = u.tokens.len();
+    while to > from && matches!(u.word(to - 1), "." | "please" | "!" | "," | "thanks") {
+        to -= 1;
+    }
+    u.slice(from, to).trim_start_matches('#').to_owned()
+}
+
+fn corrects(u: &Utterance) -> bool {
+    u.tokens.iter().take(6).any(|token| {
+        matches!(
+            token.lower.as_str(),
+            "no" | "actually" | "instead" | "sorry" | "meant" | "mean" | "rather" | "wait" | "wrong" | "oops"
+        )
+    }) || u.word(0) == "make" && matches!(u.word(1), "it" | "that")
+}
+
+fn declines(u: &Utterance) -> bool {
+    let text: Vec<&str> = u
+        .tokens
+        .iter()
+        .filter(|token| token.shape == Shape::Word)
+        .map(|token| token.lower.as_str())
+        .collect();
+    let joined = text.join(" ");
+    u.entities.is_empty()
+        && (text.len() <= 6 && matches!(text.first(), Some(&"no" | &"nope" | &"nah" | &"stop"))
+            || [
+                "never mind",
+                "nevermind",
+                "forget it",
+                "forget about it",
+                "no thanks",
+                "cancel that",
+                "don't bother",
+                "leave it",
+                "do nothing",
+                "not now",
+            ]
+            .iter()
+            .any(|phrase| joined.contains(phrase)))
+}
+
+fn smalltalk_only(u: &Utterance) -> bool {
+    !matches!(small_talk(u), Reading::Nothing)
+}
+
+/// "What about Friday?", "and for Paris?", "no, at 4": the last goal with something changed.
+fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Option<Vec<Goal>> {
+    let last = memory.last.last()?;
+    let begins = |words: &[&str]| words.iter().enumerate().all(|(index, word)| u.word(index) == *word);
+    let ellipsis = begins(&["what", "about"])
+        || begins(&["how", "about"])
+        || begins(&["and"])
+        || begins(&["same"])
+        || begins(&["the", "same"])
+        || begins(&["also"])
+        || begins(&["or"])
+        || begins(&["then"])
+        || begins(&["try"])
+        || begins(&["now"]);
+    let short = u.tokens.len() <= 8 && !u.entities.is_empty();
+    let picks = refers(u, 0, u.tokens.len()) && u.tokens.len() <= 8;
+    if !(ellipsis || corrects(u) || short || picks) || u.tokens.len() > 16 {
+        return None;
+    }
+    let tool = &tools[last.tool];
+    let mut clause = analyse(u, 0, u.tokens.len());
+    clause.verb_at.clear();
+    let given = assign(u, &clause, &[], tool, now);
+    if given.values.iter().all(Option::is_none) && u.entities.is_empty() {
+        return None;
+    }
+    let mut goal = last.clone();
+    let mut changed = false;
+    for (p, value) in given.values.iter().enumerate() {
+        if value.is_some() && *value != goal.values[p] {
+            goal.values[p].clone_from(value);
+            changed = true;
+        }
+    }
+    let time_only = u
+        .entities
+        .iter()
+        .any(|entity| matches!(entity.what, What::When(_) | What::Ordinal(_)));
+    if !changed && !time_only {
+        return None;
+    }
+    // an id that was picked from a list belongs to the old wish
+    goal.condition = None;
+    goal.said.push((u.clone(), 0, u.tokens.len()));
+    // something that was done already is better changed than done twice
+    if !tool.reads && corrects(u) {
+        let update = (0..tools.len())
+            .filter(|index| *index != last.tool && !tools[*index].reads)
+            .find(|index| {
+                tools[*index].verbs.iter().any(|verb| thesaurus().has_class(verb, "update")) && shared_noun(&tools[*index], tool)
+            });
+        if let Some(update) = update {
+            let given = assign(u, &clause, &[], &tools[update], now);
+            if given.values.iter().any(Option::is_some) {
+                return Some(vec![Goal {
+                    tool: update,
+                    values: given.values,
+                    said: vec![(u.clone(), 0, u.tokens.len())],
+                    condition: None,
+                    refers: true,
+                }]);
+            }
+        }
+    }
+    Some(vec![goal])
+}
+
+fn about_us(u: &Utterance) -> bool {
+    let text = u.text.to_lowercase();
+    [
+        "who are you",
+        "what are you",
+        "are you a bot",
+        "are you human",
+        "are you an ai",
+        "are you a robot",
+        "what can you do",
+        "how can you help",
+        "what do you do",
+        "are you real",
+        "which model",
+        "what model",
+        "help me understand what you",
+        "your capabilities",
+        "what can i ask",
+        "what else can you",
+    ]
+    .iter()
+    .any(|phrase| text.contains(phrase))
+        || text.trim_matches(['?', '!', '.', ' ']) == "help"
+}
+
+fn small_talk(u: &Utterance) -> Reading {
+    let words: Vec<&str> = u
+        .tokens
+        .iter()
+        .filter(|token| token.shape == Shape::Word)
+        .map(|token| token.lower.as_str())
+        .collect();
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    let text = words.join(" ");
+    if words.len() <= 8
+        && (has(&[
+            "thanks",
+            "thank",
+            "thx",
+            "cheers",
+            "great",
+            "perfect",
+            "awesome",
+            "cool",
+            "wonderful",
+            "excellent",
+        ]))
+    {
+        return Reading::Thanks;
+    }
+    if words.len() <= 6 && (has(&["bye", "goodbye", "ciao", "farewell"]) || text.contains("see you") || text.contains("good night")) {
+        return Reading::Goodbye;
+    }
+    if words.len() <= 8
+        && (has(&["hi", "hello", "hey", "greetings", "howdy", "yo"])
+            || text.starts_with("good morning")
+            || text.starts_with("good afternoon")
+            || text.starts_with("good evening")
+            || text.contains("how are you"))
+    {
+        return Reading::Greeting;
+    }
+    if words.len() <= 3 && has(&["yes", "yeah", "yep", "sure", "ok", "okay", "correct", "right"]) {
+        return Reading::Agreement;
+    }
+    Reading::Nothing
+}
+
+/// A value for a parameter from earlier arguments and results, the latest first.
+pub(crate) fn recall(goal_tool: &ToolFacts, p: usize, calls: &[Call], tools: &[ToolFacts]) -> Option<Value> {
+    let param = &goal_tool.params[p];
+    for call in calls.iter().rev() {
+        if let Some(tool) = call.tool.map(|tool| &tools[tool]) {
+            if let Some(Outcome::Data(value)) = &call.outcome
+                && let items = crate::results::items(&Outcome::Data(value.clone()))
+                && let [Value::Object(map)] = &items[..]
+                && let Some(found) = field(map, param, goal_tool)
+            {
+                return Some(found);
+            }
+            for (name, value) in &call.input {
+                if let Some(other) = tool.params.iter().find(|other| other.name == *name)
+                    && alike(param, goal_tool, other, tool)
+                {
+                    return Some(value.clone());
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The member of a result that a parameter can take: the same name, or the same noun and an id.
+pub(crate) fn field(map: &Map<String, Value>, param: &crate::schema::Param, tool: &ToolFacts) -> Option<Value> {
+    let scalar = |value: &Value| (value.is_string() || value.is_number() || value.is_boolean()).then(|| value.clone());
+    let wanted = name_words(&param.name);
+    if let Some(found) = map
+        .iter()
+        .find(|(key, _)| name_words(key) == wanted)
+        .and_then(|(_, value)| scalar(value))
+    {
+        return Some(found);
+    }
+    if param.role != Role::Id {
+        let found = map.iter().find(|(key, _)| {
+            let words: Vec<String> = name_words(key).iter().map(|word| crate::language::stem::stem(word)).collect();
+            words.iter().any(|word| param.words.last() == Some(word)) && words.len() == 1 && param.words.len() <= 2
+        });
+        return found.and_then(|(_, value)| scalar(value));
+    }
+    let id_words = [
+        "id",
+        "number",
+        "no",
+        "code",
+        "reference",
+        "ref",
+        "key",
+        "sku",
+        "identifier",
+        "uuid",
+        "num",
+        "confirmation",
+        "tracking",
+        "iban",
+    ];
+    let nouns: Vec<&str> = if param.nouns().is_empty() { tool.nouns() } else { param.nouns() };
+    let ids: Vec<(&String, &Value)> = map
+        .iter()
+        .filter(|(key, value)| name_words(key).last().is_some_and(|last| id_words.contains(&last.as_str())) && scalar(value).is_some())
+        .collect();
+    if let Some((_, value)) = ids.iter().find(|(key, _)| {
+        name_words(key).iter().any(|word| {
+            nouns
+                .iter()
+                .any(|noun| thesaurus().similarity(&crate::language::stem::stem(word), noun) >= 0.8)
+        })
+    }) {
+        return scalar(value);
+    }
+    if let Some((_, value)) = ids.iter().find(|(key, _)| name_words(key).len() == 1) {
+        return scalar(value);
+    }
+    map.iter()
+        .find(|(key, _)| nouns.iter().any(|noun| crate::language::stem::stem(&key.to_lowercase()) == *noun))
+        .and_then(|(_, value)| scalar(value))
+}

@@ -1,0 +1,243 @@
+//! Which tool a clause is about.
+//!
+//! Words of the clause are weighed against name, description, parameters and options of every tool, rarer words
+//! more; verbs are compared by synonym and class; and what the clause mentions must find a place in the tool.
+
+use jiff::civil::DateTime;
+
+use crate::arguments::{Assigned, assign};
+use crate::clause::{Clause, Mood};
+use crate::language::entities::{Utterance, What};
+use crate::language::stem::stem;
+use crate::language::thesaurus::{READ, thesaurus};
+use crate::language::tokens::{Shape, name_words};
+use crate::language::words::{is_filler, is_stop};
+use crate::schema::{Role, ToolFacts};
+
+/// Tools whose arguments are tried after the comparison of words.
+const CANDIDATES_MAX: usize = 8;
+/// The least score of a tool that is used.
+pub(crate) const SCORE_MIN: f64 = 3.0;
+
+/// A tool with what speaks for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Match {
+    pub(crate) tool: usize,
+    pub(crate) score: f64,
+    /// From nouns and other words alone.
+    pub(crate) words: f64,
+    pub(crate) assigned: Assigned,
+}
+
+/// The stems of a clause that say what it is about.
+pub(crate) fn content(u: &Utterance, clause: &Clause) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let known = thesaurus();
+    let mut at = clause.from;
+    while at < clause.to {
+        let token = &u.tokens[at];
+        let hidden = u
+            .entities
+            .iter()
+            .any(|entity| entity.from <= at && at < entity.to && !matches!(entity.what, What::Proper(_) | What::Ordinal(_)));
+        if let Some((phrase, used)) = known.phrase(|index| (at + index < clause.to).then(|| u.tokens[at + index].stem.as_str()))
+            && !hidden
+        {
+            out.push(phrase);
+            if used > 1 && u.tokens[at..at + used].iter().all(|token| is_stop(&token.lower)) {
+                at += used;
+                continue;
+            }
+        }
+        let told = at > clause.from + 2 && crate::clause::begins_free_text(u, at);
+        if told {
+            break;
+        }
+        let question = matches!(token.lower.as_str(), "where" | "when" | "cancelled" | "where's");
+        if token.shape == Shape::Word
+            && !hidden
+            && (question || !is_stop(&token.lower))
+            && !(is_filler(&token.lower) && token.lower != "back")
+            && !clause.verb_at.contains(&at)
+        {
+            let stem = if token.lower == "where's" {
+                "where".to_owned()
+            } else {
+                token.stem.clone()
+            };
+            if !out.contains(&stem) {
+                out.push(stem);
+            }
+        }
+        for entity in u.entities.iter().filter(|entity| entity.from == at) {
+            match &entity.what {
+                What::Money(..) => out.push("money".into()),
+                What::Email(_) => out.push("email".into()),
+                What::Id(text) => {
+                    let letters: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
+                    if letters.len() >= 3 {
+                        out.push(stem(&letters.to_lowercase()));
+                    }
+                }
+                _ => {}
+            }
+        }
+        at += 1;
+    }
+    out
+}
+
+/// All tools worth a thought for a clause, the best first.
+pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)], tools: &[ToolFacts], now: DateTime) -> Vec<Match> {
+    let words = content(u, clause);
+    let table: Vec<Vec<f64>> = words
+        .iter()
+        .map(|word| tools.iter().map(|tool| relevance(word, tool)).collect())
+        .collect();
+    let count = tools.len() as f64;
+    let mut scored: Vec<(f64, f64, usize)> = Vec::new();
+    for (index, tool) in tools.iter().enumerate() {
+        if tool.asks {
+            continue;
+        }
+        let mut about = 0.0;
+        for row in &table {
+            let spread = row.iter().filter(|weight| **weight >= 0.6 * row[index].max(0.5)).count() as f64;
+            let rarity = ((1.0 + count) / (0.5 + spread)).ln().clamp(0.45, 1.8);
+            about += row[index] * rarity;
+        }
+        let nouns = tool.nouns();
+        let covered = nouns
+            .iter()
+            .filter(|noun| words.iter().any(|word| thesaurus().similarity(word, noun) >= 0.8))
+            .count();
+        let coverage = if nouns.is_empty() {
+            0.0
+        } else {
+            1.6 * covered as f64 / nouns.len() as f64 - 0.15 * (nouns.len() - covered) as f64
+        };
+        let verb = verb_fit(clause, tool, u);
+        scored.push((about + coverage + verb, about, index));
+    }
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
+    let best_raw = scored.first().map_or(0.0, |best| best.0);
+    let mut out: Vec<Match> = Vec::new();
+    for (raw, about, index) in scored.into_iter().take(CANDIDATES_MAX) {
+        if raw < 0.8 || raw < best_raw - 5.0 {
+            continue;
+        }
+        let tool = &tools[index];
+        let assigned = assign(u, clause, context, tool, now);
+        let required: Vec<usize> = (0..tool.params.len()).filter(|p| tool.params[*p].required).collect();
+        let filled = required.iter().filter(|p| assigned.values[**p].is_some()).count() as f64;
+        let open = required
+            .iter()
+            .filter(|p| assigned.values[**p].is_none())
+            .map(|p| if tool.params[*p].role == Role::Id { 0.5 } else { 0.35 })
+            .sum::<f64>();
+        let optional = assigned
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(p, value)| value.is_some() && !tool.params[*p].required)
+            .count() as f64;
+        let fit = 0.7 * filled + 0.45 * optional + 0.35 * assigned.fit - open - 0.8 * assigned.left as f64;
+        out.push(Match {
+            tool: index,
+            score: raw + fit,
+            words: about,
+            assigned,
+        });
+    }
+    out.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.tool.cmp(&b.tool)));
+    out
+}
+
+fn relevance(word: &str, tool: &ToolFacts) -> f64 {
+    let known = thesaurus();
+    let best = |words: &[String], weight: f64| words.iter().map(|other| known.similarity(word, other) * weight).fold(0.0, f64::max);
+    let mut out = best(&tool.words, 2.4).max(best(&tool.about, 1.2)).max(best(&tool.group, 0.5));
+    for param in &tool.params {
+        out = out.max(best(&param.words, 1.1)).max(best(&param.about, 0.5));
+        for option in param.options.iter().filter_map(serde_json::Value::as_str) {
+            for part in name_words(option) {
+                let part = stem(&part);
+                if part == word || known.similarity(&part, word) >= 0.8 {
+                    out = out.max(1.4);
+                }
+            }
+        }
+    }
+    out
+}
+
+fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
+    let known = thesaurus();
+    if clause.mood == Mood::Question {
+        let word = u.word(clause.from);
+        let how_many = word == "how" && matches!(u.word(clause.from + 1), "many" | "much");
+        let _ = how_many;
+        return if tool.reads { 2.2 } else { -1.4 };
+    }
+    let Some(verb) = &clause.verb else {
+        if clause.desire {
+            let creates = tool
+                .verbs
+                .iter()
+                .any(|verb| known.has_class(verb, "create") || known.has_class(verb, "ship") || known.has_class(verb, "pay"));
+            return if creates {
+                1.3
+            } else if tool.reads {
+                0.3
+            } else {
+                -0.2
+            };
+        }
+        return if tool.reads { 0.7 } else { 0.0 };
+    };
+    let first = verb.split('_').next().unwrap_or(verb);
+    let mut best: f64 = 0.0;
+    let mut conflict = true;
+    for (rank, other) in tool.verbs.iter().enumerate() {
+        let near = known.verb_similarity(verb, other).max(if verb.contains('_') {
+            known.verb_similarity(first, other) * 0.8
+        } else {
+            0.0
+        });
+        best = best.max(near * if rank == 0 { 1.0 } else { 0.9 });
+        conflict &= near == 0.0;
+    }
+    let listed = tool
+        .words
+        .iter()
+        .any(|word| known.verb_similarity(verb, word) >= 0.85 || word == verb);
+    if listed {
+        best = best.max(0.9);
+    }
+    let reads = known.has_class(verb, READ);
+    let told = tool
+        .about
+        .iter()
+        .any(|word| word == verb || known.verb_similarity(verb, word) >= 1.0);
+    let class: f64 = if best >= 0.99 {
+        3.2
+    } else if best >= 0.7 {
+        2.6
+    } else if best >= 0.3 {
+        if reads { 1.8 } else { 0.9 }
+    } else if told {
+        1.0
+    } else if !known.is_verb(verb) {
+        0.0
+    } else if conflict && known.classes(verb) != ["read"] && tool.reads {
+        -1.6
+    } else {
+        -2.2
+    };
+    // "show", "give me" must not reach a tool that changes something through a second meaning
+    if reads && known.classes(verb).len() == 1 && !tool.reads {
+        class.min(-1.5)
+    } else {
+        class
+    }
+}

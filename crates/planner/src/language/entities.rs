@@ -1,0 +1,376 @@
+//! What a text mentions that has a value of its own: dates, numbers, ids, names, quotations.
+
+use jiff::civil::DateTime;
+
+use super::numbers::{in_digits, in_words, ordinal};
+use super::thesaurus::thesaurus;
+use super::tokens::{Shape, Token, tokens};
+use super::when::{self, When};
+use super::words::{is_auxiliary, is_filler, is_modal, is_question_word, is_stop};
+
+/// What is mentioned.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum What {
+    When(When),
+    Number(f64),
+    Money(f64, Option<&'static str>),
+    Percent(f64),
+    Ordinal(i64),
+    Email(String),
+    Phone(String),
+    Url(String),
+    Id(String),
+    Quoted(String),
+    Proper(String),
+}
+
+/// One mention: tokens `from..to`.
+#[derive(Clone, Debug)]
+pub(crate) struct Entity {
+    pub(crate) what: What,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+}
+
+/// A text with its tokens and mentions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Utterance {
+    pub(crate) text: String,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) entities: Vec<Entity>,
+}
+
+/// Most bytes of a text that are read.
+pub(crate) const TEXT_BYTES_MAX: usize = 4_000;
+
+impl Utterance {
+    /// Reads `text` as said at `now`.
+    pub(crate) fn read(text: &str, now: DateTime) -> Self {
+        let mut cut = text.len().min(TEXT_BYTES_MAX);
+        while !text.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let text = text[..cut].to_owned();
+        let tokens = tokens(&text);
+        let past = tokens.iter().any(|token| {
+            matches!(
+                token.lower.as_str(),
+                "was"
+                    | "were"
+                    | "did"
+                    | "last"
+                    | "since"
+                    | "spent"
+                    | "spend"
+                    | "happened"
+                    | "history"
+                    | "past"
+                    | "previous"
+                    | "yesterday"
+                    | "ago"
+                    | "born"
+                    | "transactions"
+                    | "expenses"
+                    | "sold"
+                    | "worked"
+            )
+        });
+        let mut entities = entities(&tokens, now, past);
+        drop_corrected(&tokens, &mut entities);
+        Self { text, tokens, entities }
+    }
+
+    /// The text of tokens `from..to`, as it was written.
+    pub(crate) fn slice(&self, from: usize, to: usize) -> &str {
+        if from >= to || to > self.tokens.len() {
+            return "";
+        }
+        &self.text[self.tokens[from].start..self.tokens[to - 1].end]
+    }
+
+    /// Lower-case word of a token, empty beyond the ends.
+    pub(crate) fn word(&self, at: usize) -> &str {
+        self.tokens.get(at).map_or("", |token| token.lower.as_str())
+    }
+}
+
+fn entities(tokens: &[Token], now: DateTime, past: bool) -> Vec<Entity> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        let (what, used) = match one(tokens, at, now, past) {
+            Some(found) => found,
+            None => {
+                at += 1;
+                continue;
+            }
+        };
+        out.push(Entity {
+            what,
+            from: at,
+            to: at + used,
+        });
+        at += used;
+    }
+    out
+}
+
+fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, usize)> {
+    let token = &tokens[at];
+    let text = || token.text.clone();
+    match token.shape {
+        Shape::Quoted => return Some((What::Quoted(text().trim_end_matches([',', '.']).to_owned()), 1)),
+        Shape::Url => return Some((What::Url(text()), 1)),
+        Shape::Email => return Some((What::Email(text()), 1)),
+        Shape::Uuid | Shape::Id => return Some((What::Id(text()), 1)),
+        Shape::Phone => return Some((What::Phone(text()), 1)),
+        Shape::Percent => return in_digits(token.text.trim_end_matches('%').trim()).map(|value| (What::Percent(value), 1)),
+        Shape::Money => return money(&token.text).map(|found| (found, 1)),
+        Shape::Punct => return None,
+        _ => {}
+    }
+    if let Some((found, used)) = when::read(tokens, at, now, past) {
+        return Some((What::When(found), used));
+    }
+    if token.shape == Shape::Ordinal {
+        return ordinal(&token.lower).map(|value| (What::Ordinal(value), 1));
+    }
+    if let Some((value, used)) = number(tokens, at) {
+        let next = tokens.get(at + used).map_or("", |token| token.lower.as_str());
+        if let Some(code) = currency(next) {
+            return Some((What::Money(value, Some(code)), used + 1));
+        }
+        if matches!(next, "percent" | "pct") {
+            return Some((What::Percent(value), used + 1));
+        }
+        let before = at.checked_sub(1).map_or("", |index| tokens[index].lower.as_str());
+        if currency(before).is_some() && before.len() == 3 && token.shape == Shape::Number {
+            return Some((What::Money(value, currency(before)), used));
+        }
+        return Some((What::Number(value), used));
+    }
+    if let Some(value) = ordinal(&token.lower).filter(|_| token.shape == Shape::Word) {
+        let next = tokens.get(at + 1).map_or("", |token| token.lower.as_str());
+        let begins = at == 0 || tokens[at - 1].shape == Shape::Punct;
+        if next != "name"
+            && !matches!(next, "week" | "month" | "year" | "," | "night")
+            && (!begins || next == "one")
+            && !matches!(token.lower.as_str(), "last" | "final" | "second")
+        {
+            return Some((What::Ordinal(value), 1));
+        }
+        if matches!(next, "one" | "option")
+            || (begins || tokens[at - 1].lower == "the") && tokens.get(at + 1).is_none_or(|next| next.shape == Shape::Punct)
+        {
+            return Some((What::Ordinal(value), 1));
+        }
+        return None;
+    }
+    proper(tokens, at)
+}
+
+fn number(tokens: &[Token], at: usize) -> Option<(f64, usize)> {
+    let token = &tokens[at];
+    if token.shape == Shape::Number {
+        let value = in_digits(&token.text)?;
+        let next = tokens.get(at + 1).map_or("", |token| token.lower.as_str());
+        return Some(match next {
+            "thousand" => (value * 1e3, 2),
+            "million" => (value * 1e6, 2),
+            "hundred" => (value * 100.0, 2),
+            "dozen" => (value * 12.0, 2),
+            _ => (value, 1),
+        });
+    }
+    if token.shape != Shape::Word {
+        return None;
+    }
+    let words: Vec<&str> = tokens.iter().skip(at).take(8).map(|token| token.lower.as_str()).collect();
+    let (value, used) = if token.lower == "a" && words.get(1) == Some(&"couple") && words.get(2) == Some(&"of") {
+        (2.0, 3)
+    } else {
+        in_words(&words)?
+    };
+    if used == 1 && token.lower == "one" {
+        let before = at.checked_sub(1).map_or("", |index| tokens[index].lower.as_str());
+        let next = tokens.get(at + 1);
+        let counts = next.is_some_and(|next| next.shape == Shape::Word && (!is_stop(&next.lower)) && next.lower != "way");
+        let begins = before.is_empty()
+            || matches!(
+                before,
+                "for" | "add" | "order" | "buy" | "and" | "get" | "book" | "only" | "just" | ","
+            );
+        if !counts || !begins && is_stop(before) && before != "me" && before != "like" && before != "want" {
+            return None;
+        }
+    }
+    Some((value, used))
+}
+
+fn money(text: &str) -> Option<What> {
+    let code = match text.chars().next()? {
+        '$' => "USD",
+        '€' => "EUR",
+        '£' => "GBP",
+        _ => "JPY",
+    };
+    let rest = text.trim_start_matches(['$', '€', '£', '¥']).trim().to_lowercase();
+    let digits: String = rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, ',' | '.')).collect();
+    let value = in_digits(digits.trim_end_matches(['.', ',']))?;
+    let factor = match rest[digits.len()..].trim() {
+        "k" | "thousand" => 1e3,
+        "million" => 1e6,
+        "hundred" => 100.0,
+        _ => 1.0,
+    };
+    Some(What::Money(value * factor, Some(code)))
+}
+
+/// The ISO code of a currency's word.
+pub(crate) fn currency(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "dollar" | "dollars" | "usd" | "bucks" | "$" => "USD",
+        "euro" | "euros" | "eur" | "€" => "EUR",
+        "pound" | "pounds" | "gbp" | "quid" | "£" => "GBP",
+        "yen" | "jpy" | "¥" => "JPY",
+        "francs" | "chf" => "CHF",
+        "rupees" | "inr" => "INR",
+        "cad" => "CAD",
+        "aud" => "AUD",
+        _ => return None,
+    })
+}
+
+fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
+    let capital = |token: &Token| {
+        token.shape == Shape::Word
+            && token.text.chars().any(char::is_uppercase)
+            && token.text != "I"
+            && !token.text.starts_with("I'")
+            && !when::is_calendar_word(&token.lower)
+    };
+    let token = &tokens[at];
+    if !capital(token) {
+        return None;
+    }
+    let initial = at == 0 || matches!(tokens[at - 1].text.as_str(), "." | "!" | "?" | ":" | ";") && !is_title(tokens, at.wrapping_sub(2));
+    let known = |token: &Token| {
+        is_stop(&token.lower)
+            || is_filler(&token.lower)
+            || is_question_word(&token.lower)
+            || is_auxiliary(&token.lower)
+            || is_modal(&token.lower)
+            || thesaurus().knows(&token.stem)
+    };
+    let plain = |token: &Token| token.text.chars().skip(1).all(|c| !c.is_uppercase());
+    if initial && plain(token) {
+        let next = tokens.get(at + 1);
+        let verb_first = thesaurus().is_verb(&token.stem)
+            || is_stop(&token.lower)
+            || is_filler(&token.lower)
+            || is_question_word(&token.lower)
+            || is_auxiliary(&token.lower)
+            || is_modal(&token.lower);
+        if verb_first || known(token) && !next.is_some_and(&capital) || crate::language::words::is_preposition(&token.lower) {
+            return None;
+        }
+    }
+    if !initial && plain(token) && (is_stop(&token.lower) || is_question_word(&token.lower)) && !tokens.get(at + 1).is_some_and(&capital) {
+        return None;
+    }
+    let mut end = at;
+    let mut title = false;
+    while let Some(next) = tokens.get(end) {
+        let link = matches!(
+            next.lower.as_str(),
+            "of" | "de" | "van" | "von" | "der" | "da" | "la" | "al" | "&" | "bin" | "del" | "du"
+        ) && end > at
+            && tokens.get(end + 1).is_some_and(&capital)
+            && (next.lower != "of" || !known(&tokens[end - 1]));
+        let dot = next.text == "." && title && tokens.get(end + 1).is_some_and(&capital);
+        let dash = next.text == "-" && end > at && tokens.get(end + 1).is_some_and(&capital) && tokens[end - 1].end == next.start;
+        let digits = next.shape == Shape::Number
+            && end > at
+            && next.text.len() < 4
+            && tokens.get(end + 1).is_some_and(&capital)
+            && tokens[end + 1].start == next.end + 1;
+        if !(capital(next) || link || dot || dash || digits) || end - at > 8 {
+            break;
+        }
+        title = is_title(tokens, end);
+        end += 1;
+        if next.text.ends_with("'s") || next.text.ends_with("’s") {
+            break;
+        }
+    }
+    let from = token.start;
+    let mut text = String::new();
+    for token in &tokens[at..end] {
+        if !text.is_empty()
+            && token.start > tokens[at].start
+            && !text.ends_with(' ')
+            && !(token.text == "." || token.text == "-")
+            && !text.ends_with('-')
+        {
+            text.push(' ');
+        }
+        text.push_str(&token.text);
+    }
+    let _ = from;
+    let text = text.trim_end_matches("'s").trim_end_matches("’s").to_owned();
+    Some((What::Proper(text), end - at))
+}
+
+fn is_title(tokens: &[Token], at: usize) -> bool {
+    tokens
+        .get(at)
+        .is_some_and(|token| matches!(token.lower.as_str(), "dr" | "mr" | "mrs" | "ms" | "prof" | "st"))
+}
+
+/// "Tuesday, no, Wednesday": the first one was a mistake. "Not Tuesday but Wednesday", "instead of Tuesday" too.
+fn drop_corrected(tokens: &[Token], entities: &mut Vec<Entity>) {
+    let kind = |what: &What| match what {
+        What::When(When::Date(_) | When::Range(..)) => 1,
+        What::When(When::Time(_)) => 2,
+        What::When(_) => 3,
+        What::Number(_) | What::Money(..) => 4,
+        What::Percent(_) => 5,
+        What::Proper(_) => 6,
+        What::Id(_) => 7,
+        What::Email(_) => 8,
+        _ => 0,
+    };
+    let mut drop = vec![false; entities.len()];
+    for index in 0..entities.len() {
+        let first = &entities[index];
+        let before = |offset: usize| first.from.checked_sub(offset).map_or("", |at| tokens[at].lower.as_str());
+        let denied = before(1) == "not"
+            || before(2) == "instead" && before(1) == "of"
+            || before(2) == "rather" && before(1) == "than"
+            || (before(2) == "not" && matches!(before(1), "at" | "on" | "for" | "to" | "the"));
+        let replaced = entities.iter().skip(index + 1).any(|second| {
+            kind(&second.what) == kind(&first.what)
+                && kind(&first.what) > 0
+                && second.from - first.to <= 6
+                && tokens[first.to..second.from].iter().enumerate().any(|(offset, token)| {
+                    matches!(
+                        token.lower.as_str(),
+                        "no" | "sorry" | "actually" | "rather" | "wait" | "scratch" | "correction" | "oops" | "mean" | "meant"
+                    ) || token.lower == "make"
+                        && tokens
+                            .get(first.to + offset + 1)
+                            .is_some_and(|next| matches!(next.lower.as_str(), "that" | "it"))
+                })
+        });
+        let other = entities
+            .iter()
+            .enumerate()
+            .any(|(other, entity)| other != index && kind(&entity.what) == kind(&first.what));
+        drop[index] = replaced || denied && other && kind(&first.what) > 0;
+    }
+    let mut index = 0;
+    entities.retain(|_| {
+        index += 1;
+        !drop[index - 1]
+    });
+}

@@ -1,0 +1,206 @@
+//! Raw text into tokens: what one regular expression can tell by shape alone.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::stem::stem;
+
+/// What a token looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Word,
+    Number,
+    Quoted,
+    Url,
+    Email,
+    Uuid,
+    DateTime,
+    Date,
+    Clock,
+    Money,
+    Phone,
+    Percent,
+    Ordinal,
+    Id,
+    Punct,
+}
+
+/// One token with its place in the text (bytes).
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) shape: Shape,
+    pub(crate) text: String,
+    pub(crate) lower: String,
+    pub(crate) stem: String,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// Most tokens that are looked at; what comes later is cut off.
+pub(crate) const TOKENS_MAX: usize = 400;
+
+static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r#"(?P<quoted>"[^"]{1,2000}"|“[^”]{1,2000}”|«[^»]{1,2000}»|‘[^’]{1,500}’)"#,
+        r"|(?P<url>https?://[^\s<>]+|www\.[^\s<>]+)",
+        r"|(?P<email>[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+)",
+        r"|(?P<uuid>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})",
+        r"|(?P<datetime>\d{4}-\d{2}-\d{2}[T ]\d{1,2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:?\d{2})?)",
+        r"|(?P<date>\d{4}[-/]\d{1,2}[-/]\d{1,2}\b|\d{1,2}[/.]\d{1,2}[/.](?:\d{4}|\d{2})\b)",
+        r"|(?P<clock>\d{1,2}[:.]\d{2}\s?[aApP]\.?[mM]\b|\d{1,2}\s?[aApP]\.?[mM]\b|\d{1,2}:\d{2}(?::\d{2})?\b)",
+        r"|(?P<money>[$€£¥]\s?\d[\d,]*(?:\.\d+)?(?:\s?(?:[kK]|million|thousand|hundred)\b)?)",
+        r"|(?P<phone>\+\d[\d\s().\-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b|\b\d{3}-\d{4}\b)",
+        r"|(?P<percent>\d+(?:\.\d+)?\s?%)",
+        r"|(?P<measure>\d+(?:\.\d+)?(?:°[cCfF]?|kg|km|cm|mm|mins?|hrs?|h|GB|MB|TB|gb|mb|tb|ml|lbs?|kwh|kWh|g|m|mg)\b|\d+°[cCfF]?|\d+-[a-z]{3,}\b)",
+        r"|(?P<ordinal>\d+(?:st|nd|rd|th)\b)",
+        r"|(?P<thousand>\d+(?:\.\d+)?[kK]\b)",
+        r"|(?P<id>#[A-Za-z0-9][A-Za-z0-9_\-]*|[A-Za-z0-9]+(?:[-_/.][A-Za-z0-9]+)+|[A-Za-z]+\d[A-Za-z0-9]*|\d+[A-Za-z][A-Za-z0-9]*)",
+        r"|(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)",
+        r"|(?P<word>\p{L}[\p{L}\p{M}]*(?:['’]\p{L}+)*)",
+        r"|(?P<punct>[^\s])",
+    ))
+    .expect("invariant: the token pattern is valid")
+});
+
+/// Splits `text`; never more than [`TOKENS_MAX`] tokens.
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
+    let mut out: Vec<Token> = Vec::new();
+    let mut at = 0;
+    while out.len() < TOKENS_MAX
+        && let Some(found) = PATTERN.captures_at(text, at)
+    {
+        let whole = found.get(0).expect("invariant: group 0 is the match");
+        at = whole.end();
+        let (start, end) = (whole.start(), whole.end());
+        if found.name("quoted").is_some() {
+            let inner = whole.as_str();
+            let inner: String = inner.chars().skip(1).take(inner.chars().count() - 2).collect();
+            out.push(token(Shape::Quoted, &inner, start, end));
+        } else if found.name("url").is_some() {
+            let url = whole.as_str().trim_end_matches(['.', ',', '?', '!', ')', ';']);
+            at = start + url.len();
+            out.push(token(Shape::Url, url, start, at));
+        } else if found.name("measure").is_some() {
+            let digits = whole.as_str().find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(0);
+            out.push(token(Shape::Number, &whole.as_str()[..digits], start, start + digits));
+            let unit = whole.as_str()[digits..].trim_start_matches('-');
+            let unit = unit_word(unit);
+            out.push(token(Shape::Word, unit, start + digits, end));
+        } else if found.name("thousand").is_some() {
+            let digits = whole.as_str().trim_end_matches(['k', 'K']);
+            let value = digits.parse::<f64>().unwrap_or(0.0) * 1000.0;
+            out.push(token(Shape::Number, &value.to_string(), start, end));
+        } else if found.name("id").is_some() {
+            let text = whole.as_str();
+            if text.chars().any(|c| c.is_ascii_digit()) {
+                out.push(token(Shape::Id, text.trim_start_matches('#'), start, end));
+            } else if text.starts_with('#') || text.contains(['_', '/']) || text.contains('.') {
+                // `and/or`, `a.m`: the parts are words
+                let first = text.find(['/', '.', '_']).filter(|index| *index > 0).unwrap_or(text.len());
+                if text.contains('_') {
+                    out.push(token(Shape::Id, text.trim_start_matches('#'), start, end));
+                } else {
+                    out.push(token(Shape::Word, text[..first].trim_start_matches('#'), start, start + first));
+                    at = (start + first).max(start + 1);
+                }
+            } else {
+                out.push(token(Shape::Word, text, start, end));
+            }
+        } else {
+            let shape = [
+                ("email", Shape::Email),
+                ("uuid", Shape::Uuid),
+                ("datetime", Shape::DateTime),
+                ("date", Shape::Date),
+                ("clock", Shape::Clock),
+                ("money", Shape::Money),
+                ("phone", Shape::Phone),
+                ("percent", Shape::Percent),
+                ("ordinal", Shape::Ordinal),
+                ("number", Shape::Number),
+                ("word", Shape::Word),
+            ]
+            .into_iter()
+            .find(|(name, _)| found.name(name).is_some())
+            .map_or(Shape::Punct, |(_, shape)| shape);
+            out.push(token(shape, whole.as_str(), start, end));
+        }
+    }
+    single_quotes(text, out)
+}
+
+/// `'…'` is a quotation only when it opens after a space and closes before one.
+fn single_quotes(text: &str, tokens: Vec<Token>) -> Vec<Token> {
+    let opens = |token: &Token| {
+        token.text == "'" && (token.start == 0 || text[..token.start].ends_with(|c: char| c.is_whitespace() || c == '(' || c == ':'))
+    };
+    let mut out: Vec<Token> = Vec::with_capacity(tokens.len());
+    let mut index = 0;
+    while index < tokens.len() {
+        if opens(&tokens[index])
+            && let Some(close) = (index + 2..tokens.len()).find(|i| tokens[*i].text == "'")
+        {
+            let inner = text[tokens[index].end..tokens[close].start].to_owned();
+            out.push(token(Shape::Quoted, &inner, tokens[index].start, tokens[close].end));
+            index = close + 1;
+            continue;
+        }
+        out.push(tokens[index].clone());
+        index += 1;
+    }
+    out
+}
+
+fn unit_word(unit: &str) -> &str {
+    match unit {
+        "h" | "hr" | "hrs" => "hours",
+        "min" | "mins" => "minutes",
+        "m" => "meters",
+        "°" | "°c" | "°C" | "°f" | "°F" => "degrees",
+        "kg" => "kilograms",
+        "km" => "kilometers",
+        other => other,
+    }
+}
+
+fn token(shape: Shape, text: &str, start: usize, end: usize) -> Token {
+    let lower = text.to_lowercase().replace('’', "'");
+    let stem = if shape == Shape::Word { stem(&lower) } else { lower.clone() };
+    Token {
+        shape,
+        text: text.to_owned(),
+        lower,
+        stem,
+        start,
+        end,
+    }
+}
+
+/// Splits a name such as `getOrderStatus`, `check-in_date`, `SKUList` into lower-case words.
+pub(crate) fn name_words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut current = String::new();
+    let chars: Vec<char> = name.chars().take(200).collect();
+    for (index, c) in chars.iter().enumerate() {
+        if !c.is_alphanumeric() {
+            if !current.is_empty() {
+                words.push(std::mem::take(&mut current));
+            }
+            continue;
+        }
+        let before = index.checked_sub(1).map(|i| chars[i]);
+        let after = chars.get(index + 1);
+        let hump = c.is_uppercase()
+            && before
+                .is_some_and(|b| b.is_lowercase() || b.is_ascii_digit() || (b.is_uppercase() && after.is_some_and(|a| a.is_lowercase())));
+        if hump && !current.is_empty() {
+            words.push(std::mem::take(&mut current));
+        }
+        current.extend(c.to_lowercase());
+    }
+    if !current.is_empty() {
+        words.push(current);
+    }
+    words
+}

@@ -1,0 +1,960 @@
+//! Values that are plain words: free text behind a cue, and phrases that no mention has claimed.
+
+use serde_json::{Value, json};
+
+use crate::arguments::Work;
+use crate::language::entities::What;
+use crate::language::thesaurus::thesaurus;
+use crate::language::tokens::Shape;
+use crate::language::when::{When, is_calendar_word};
+use crate::language::words::{
+    is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
+};
+use crate::schema::{End, Param, Role, Type};
+
+/// Longest value that a phrase without a cue may have, in words.
+const PHRASE_WORDS_MAX: usize = 8;
+
+/// How a cue reaches: to the end, or to the next date, address or cue.
+#[derive(Clone, Copy, PartialEq)]
+enum Reach {
+    All,
+    Short,
+}
+
+/// What a cue introduces.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Message,
+    Reason,
+    Topic,
+    Title,
+    Task,
+}
+
+fn cue(work: &Work, at: usize) -> Option<(Kind, usize, Reach)> {
+    let word = |offset: usize| work.u.word(at + offset);
+    let before = at.checked_sub(1).map_or("", |index| work.u.word(index));
+    let colon = |offset: usize| usize::from(matches!(word(offset), ":" | "that" | "-"));
+    match word(0) {
+        "saying" | "says" | "stating" | "reading" | "reads" => Some((Kind::Message, 1 + colon(1), Reach::All)),
+        "that"
+            if work.within(at)
+                && (matches!(before, "him" | "her" | "them" | "everyone" | "team" | "know" | "me")
+                    || work
+                        .u
+                        .entities
+                        .iter()
+                        .any(|entity| entity.to == at && matches!(entity.what, What::Proper(_) | What::Email(_))))
+                && !matches!(word(1), "is" | "was") =>
+        {
+            Some((Kind::Message, 1, Reach::All))
+        }
+        "telling" | "tell" | "informing" if is_pronoun(word(1)) && word(1) != "it" => Some((Kind::Message, 2 + colon(2), Reach::All)),
+        "because" => Some((Kind::Reason, if word(1) == "of" { 2 } else { 1 }, Reach::All)),
+        "due" if word(1) == "to" => Some((Kind::Reason, 2, Reach::All)),
+        "since"
+            if matches!(word(1), "i" | "it" | "the" | "my" | "we" | "they")
+                && !work
+                    .u
+                    .entities
+                    .iter()
+                    .any(|entity| entity.from == at + 1 || entity.from == at + 2 && matches!(entity.what, What::When(_))) =>
+        {
+            Some((Kind::Reason, 1, Reach::All))
+        }
+        "as" if matches!(word(1), "it" | "i" | "we" | "they" | "my")
+            && matches!(word(2), "is" | "was" | "am" | "are" | "has" | "have" | "arrived" | "came") =>
+        {
+            Some((Kind::Reason, 1, Reach::All))
+        }
+        "about" | "regarding" | "concerning" => Some((Kind::Topic, 1, Reach::Short)),
+        "called" | "named" | "titled" | "entitled" | "labeled" | "labelled" => Some((Kind::Title, 1, Reach::Short)),
+        "to" if remindable(work)
+            && thesaurus().is_verb(&work.u.tokens.get(at + 1)?.stem)
+            && (before == "me"
+                || before == "us"
+                || matches!(before, "task" | "reminder" | "todo" | "note" | "item")
+                || work.u.entities.iter().any(|entity| entity.to == at)) =>
+        {
+            Some((Kind::Task, 1, Reach::Short))
+        }
+        "to" if remindable(work) && matches!(before, "me" | "us" | "task" | "reminder" | "todo") => Some((Kind::Task, 1, Reach::Short)),
+        ":" => Some((Kind::Message, 1, Reach::All)),
+        _ => None,
+    }
+}
+
+fn remindable(work: &Work) -> bool {
+    work.tool
+        .words
+        .iter()
+        .chain(&work.tool.about)
+        .any(|word| matches!(word.as_str(), "remind" | "reminder" | "task" | "todo" | "note" | "list"))
+}
+
+/// Which of the tool's text parameters a cue fills.
+fn suits(param: &Param, kind: Kind) -> f64 {
+    if !param.textual() || !param.options.is_empty() && !param.open || param.ty == Type::Object {
+        return 0.0;
+    }
+    let has = |words: &[&str]| param.words.iter().any(|word| words.contains(&word.as_str()));
+    let role = match param.role {
+        Role::Text => 1.0,
+        Role::Query => 0.8,
+        Role::Thing => 0.3,
+        _ => return 0.0,
+    };
+    let message = has(&[
+        "message",
+        "messag",
+        "text",
+        "body",
+        "content",
+        "note",
+        "comment",
+        "feedback",
+        "caption",
+        "announcement",
+        "announc",
+    ]);
+    let reason = has(&[
+        "reason",
+        "justification",
+        "justif",
+        "justific",
+        "cause",
+        "caus",
+        "explanation",
+        "purpos",
+    ]);
+    let topic = has(&[
+        "subject", "topic", "title", "query", "question", "about", "keyword", "agenda", "purpos", "reason",
+    ]);
+    let title = has(&["title", "name", "label", "subject", "headline"]);
+    let task = has(&[
+        "task",
+        "title",
+        "text",
+        "message",
+        "messag",
+        "description",
+        "descript",
+        "reminder",
+        "remind",
+        "note",
+        "what",
+        "content",
+        "name",
+        "todo",
+        "item",
+    ]);
+    let detail = has(&[
+        "description",
+        "descript",
+        "detail",
+        "issue",
+        "issu",
+        "problem",
+        "summary",
+        "complaint",
+        "symptom",
+        "remark",
+        "note",
+        "comment",
+    ]);
+    role + match kind {
+        Kind::Message if message => 3.0,
+        Kind::Message if detail => 2.0,
+        Kind::Message if reason || param.role == Role::Query => 0.5,
+        Kind::Message if param.role == Role::Thing => return 0.0,
+        Kind::Message => 0.8,
+        Kind::Reason if reason => 4.0,
+        Kind::Reason if detail || message => 2.0,
+        Kind::Reason => return 0.0,
+        Kind::Topic if topic => 3.0,
+        Kind::Topic if detail || param.role == Role::Query => 2.0,
+        Kind::Topic if param.role == Role::Text => 0.6,
+        Kind::Topic => return 0.0,
+        Kind::Title if title => 4.0,
+        Kind::Title if param.role == Role::Thing => 1.0,
+        Kind::Title => return 0.0,
+        Kind::Task if task => 3.0,
+        Kind::Task if param.role == Role::Text => 1.0,
+        Kind::Task => return 0.0,
+    }
+}
+
+/// First pass: text behind a cue.
+pub(crate) fn free_text(work: &mut Work, from: usize, to: usize) {
+    let mut at = from;
+    while at < to {
+        let found = own_name(work, at).or_else(|| {
+            let (kind, skip, reach) = cue(work, at)?;
+            let best = (0..work.tool.params.len())
+                .filter(|p| work.out.values[*p].is_none())
+                .map(|p| (suits(&work.tool.params[p], kind), p))
+                .filter(|(score, _)| *score > 0.0)
+                .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
+            Some((best.1, skip, reach, kind))
+        });
+        let Some((p, skip, reach, kind)) = found else {
+            at += 1;
+            continue;
+        };
+        let start = at + skip;
+        let mut end = start;
+        while end < to {
+            if end > start
+                && (own_name(work, end).is_some()
+                    || (cue(work, end).is_some_and(|(other, ..)| {
+                        other != kind && (reach == Reach::Short || matches!(other, Kind::Message) && work.u.word(end) == "saying")
+                    })))
+            {
+                break;
+            }
+            if work.u.word(end) == "and" && end + 1 < to && (own_name(work, end + 1).is_some()) {
+                break;
+            }
+            if reach == Reach::Short && stops(work, start, end) {
+                break;
+            }
+            end += 1;
+        }
+        while end > start
+            && (matches!(
+                work.u.word(end - 1),
+                "," | "please" | "and" | "." | "with" | "at" | "on" | "by" | "for" | "in" | "to" | "from" | "until" | "thanks" | ":"
+            ) || is_determiner(work.u.word(end - 1)) && kind != Kind::Message)
+        {
+            end -= 1;
+        }
+        let mut begin = start;
+        if matches!(kind, Kind::Topic | Kind::Title) {
+            while begin < end && matches!(work.u.word(begin), "the" | "my" | "a" | "an" | "our") {
+                begin += 1;
+            }
+        }
+        if begin >= end {
+            at += 1;
+            continue;
+        }
+        let quoted = work.u.entities.iter().find_map(|entity| match &entity.what {
+            What::Quoted(text) if entity.from == begin && (entity.to == end || kind != Kind::Message) => Some(text.clone()),
+            _ => None,
+        });
+        let end = if quoted.is_some() { begin + 1 } else { end };
+        let text = quoted.unwrap_or_else(|| work.u.slice(begin, end).trim().to_owned());
+        work.set(p, json!(text), 0.8);
+        work.take(at, end);
+        at = end.max(at + 1);
+    }
+}
+
+/// "Subject Budget", "reason: too small", "with the note ring twice": a text parameter called by its own name.
+fn own_name(work: &Work, at: usize) -> Option<(usize, usize, Reach, Kind)> {
+    let before = at.checked_sub(1).map_or("", |index| work.u.word(index));
+    let next = work.u.tokens.get(at + 1)?;
+    let token = &work.u.tokens[at];
+    if token.shape != Shape::Word || is_preposition(&token.lower) {
+        return None;
+    }
+    let colon = next.text == ":" || next.text == "=" || matches!(next.lower.as_str(), "is" | "should" | "saying" | "reads");
+    let led = matches!(before, "with" | "subject" | "," | "and" | "")
+        || is_determiner(before) && at > 1 && matches!(work.u.word(at - 2), "with" | "and" | ",");
+    if !colon && !(led && matches!(before, "with" | "and" | "the" | "a" | ",")) {
+        return None;
+    }
+    if !colon && (is_preposition(&next.lower) || next.shape == Shape::Punct) {
+        return None;
+    }
+    let p = (0..work.tool.params.len()).find(|p| {
+        let param = &work.tool.params[*p];
+        work.out.values[*p].is_none()
+            && matches!(param.role, Role::Text | Role::Query)
+            && param.textual()
+            && param
+                .words
+                .last()
+                .is_some_and(|word| *word == token.stem || colon && thesaurus().similarity(word, &token.stem) >= 0.8)
+    })?;
+    let mut skip = 1;
+    while matches!(
+        work.u.word(at + skip),
+        ":" | "=" | "is" | "saying" | "should" | "be" | "that" | "reads" | "of"
+    ) {
+        skip += 1;
+    }
+    Some((p, skip, Reach::All, Kind::Title))
+}
+
+fn stops(work: &Work, start: usize, at: usize) -> bool {
+    let wants_time = work
+        .tool
+        .params
+        .iter()
+        .any(|param| matches!(param.role, Role::Date | Role::Time | Role::DateTime | Role::Length));
+    let entity_at = |index: usize| work.u.entities.iter().find(|entity| entity.from == index);
+    let ends_it = |index: usize| {
+        entity_at(index).is_some_and(|entity| match &entity.what {
+            What::When(When::Part(..)) => false,
+            What::When(_) => wants_time,
+            What::Email(_) | What::Id(_) => work.tool.params.iter().any(|param| matches!(param.role, Role::Email | Role::Id)),
+            What::Money(..) => true,
+            What::Quoted(_) => index > start,
+            _ => false,
+        })
+    };
+    if ends_it(at) {
+        return at > start || !matches!(entity_at(at).map(|entity| &entity.what), Some(What::Quoted(_)));
+    }
+    let word = work.u.word(at);
+    if at > start && (is_preposition(word) || is_determiner(word)) {
+        if ends_it(at + 1) || is_determiner(work.u.word(at + 1)) && ends_it(at + 2) {
+            return true;
+        }
+        // "about the budget with Anna", "called Launch in the Blue project"
+        let role = if matches!(word, "with" | "for" | "to" | "in" | "at" | "from" | "by") {
+            let next = at + 1 + usize::from(is_determiner(work.u.word(at + 1)));
+            let named = entity_at(next).is_some_and(|entity| matches!(entity.what, What::Proper(_) | What::Number(_)));
+            let noun = (next..next + 4).any(|index| {
+                work.u.tokens.get(index).is_some_and(|token| {
+                    work.tool.params.iter().any(|param| {
+                        !matches!(param.role, Role::Text | Role::Query) && param.nouns().iter().any(|noun| *noun == token.stem)
+                    })
+                })
+            });
+            named || noun
+        } else {
+            false
+        };
+        return role;
+    }
+    word == ","
+        && at > start
+        && work
+            .u
+            .tokens
+            .get(at + 1)
+            .is_some_and(|next| is_preposition(&next.lower) || next.lower == "priority" || ends_it(at + 1))
+}
+
+/// A run of words that is still free.
+struct Phrase {
+    prep: String,
+    from: usize,
+    to: usize,
+}
+
+fn phrases(work: &Work) -> Vec<Phrase> {
+    let mut out: Vec<Phrase> = Vec::new();
+    for (from, to) in &work.spans {
+        let mut prep = String::new();
+        let mut start: Option<usize> = None;
+        for at in *from..=*to {
+            let end = at == *to;
+            let token = work.u.tokens.get(at).filter(|_| !end);
+            let word = token.map_or("", |token| token.lower.as_str());
+            let when =
+                work.u.entities.iter().any(|entity| {
+                    entity.from <= at && at < entity.to && matches!(entity.what, What::When(_) | What::Email(_) | What::Url(_))
+                });
+            let cut = end
+                || when
+                || work.out.taken[at]
+                || work.verb_at.contains(&at)
+                || token.is_none_or(|token| token.shape == Shape::Punct)
+                || is_preposition(word)
+                || matches!(
+                    word,
+                    "and" | "or" | "but" | "please" | "that" | "which" | "who" | "is" | "are" | "was" | "if" | "then"
+                )
+                || is_pronoun(word) && !is_determiner(word)
+                || matches!(
+                    word,
+                    "i" | "me"
+                        | "you"
+                        | "we"
+                        | "us"
+                        | "to"
+                        | "i'd"
+                        | "not"
+                        | "what's"
+                        | "it's"
+                        | "do"
+                        | "does"
+                        | "have"
+                        | "has"
+                        | "can"
+                        | "could"
+                        | "there"
+                        | "what"
+                        | "how"
+                        | "where"
+                        | "when"
+                        | "so"
+                        | "want"
+                        | "need"
+                        | "like"
+                        | "would"
+                        | "let"
+                        | "know"
+                        | "some"
+                        | "any"
+                        | "no"
+                );
+            if cut {
+                if let Some(begin) = start.take() {
+                    push(work, &prep, begin, at, &mut out);
+                    // what follows `and` shares the preposition
+                    if !matches!(word, "and" | "or" | ",") {
+                        prep.clear();
+                    }
+                }
+                if !end && is_preposition(word) && !work.verb_at.contains(&at) {
+                    prep = word.to_owned();
+                } else if !end && (work.out.taken[at] || when) {
+                    prep.clear();
+                }
+            } else if start.is_none() {
+                start = Some(at);
+            }
+        }
+    }
+    out
+}
+
+fn push(work: &Work, prep: &str, from: usize, to: usize, out: &mut Vec<Phrase>) {
+    let (mut from, mut to) = (from, to);
+    let empty = |at: usize| {
+        let token = &work.u.tokens[at];
+        token.shape != Shape::Quoted
+            && !work.u.entities.iter().any(|entity| entity.from <= at && at < entity.to)
+            && (is_determiner(&token.lower)
+                || is_filler(&token.lower)
+                    && !matches!(
+                        token.lower.as_str(),
+                        "morning" | "evening" | "afternoon" | "right" | "good" | "first" | "back"
+                    )
+                || is_stop(&token.lower)
+                || is_question_word(&token.lower)
+                || is_auxiliary(&token.lower)
+                || is_modal(&token.lower)
+                || is_negation(&token.lower)
+                || is_calendar_word(&token.lower))
+    };
+    while from < to && empty(from) {
+        from += 1;
+    }
+    while to > from && empty(to - 1) {
+        to -= 1;
+    }
+    if from < to {
+        out.push(Phrase {
+            prep: prep.to_owned(),
+            from,
+            to,
+        });
+    }
+}
+
+/// Last pass: parameters that take plain words get the phrase that suits them best.
+pub(crate) fn fill(work: &mut Work) {
+    by_noun(work);
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let list = phrases(work);
+        let mut best: Option<(f64, usize, usize, usize)> = None;
+        for phrase in &list {
+            for (p, param) in work.tool.params.iter().enumerate() {
+                if work.out.values[p].is_some() || !param.textual() || param.ty == Type::Object {
+                    continue;
+                }
+                let Some((from, to)) = trimmed(work, phrase, param) else { continue };
+                let score = suit(work, phrase, from, to, param);
+                if score >= 2.0 && best.is_none_or(|known| score > known.0) {
+                    best = Some((score, p, from, to));
+                }
+            }
+        }
+        let Some((score, p, from, to)) = best else { break };
+        let to = if matches!(work.tool.params[p].role, Role::Query | Role::Text | Role::Thing) {
+            extend(work, p, to)
+        } else {
+            to
+        };
+        let text = phrase_text(work, from, to);
+        if work.tool.params[p].ty == Type::List {
+            let items = list_items(work, from, to);
+            work.set(p, items, score / 12.0);
+        } else {
+            work.set(p, json!(text), score / 12.0);
+        }
+        work.take(from, to);
+        if tried > 20 {
+            break;
+        }
+    }
+    statement(work);
+}
+
+fn phrase_text(work: &Work, from: usize, to: usize) -> String {
+    let text = work.u.slice(from, to).trim();
+    let text = text.trim_end_matches("'s").trim_end_matches("’s");
+    text.trim_matches(['"', '“', '”']).to_owned()
+}
+
+/// "Running shoes for kids", "milk and eggs": a query takes what belongs to it.
+fn extend(work: &Work, p: usize, to: usize) -> usize {
+    let param = &work.tool.params[p];
+    if param.ty == Type::List {
+        let mut end = to;
+        while end < work.u.tokens.len()
+            && work.within(end)
+            && !work.out.taken[end]
+            && (matches!(work.u.word(end), "," | "and" | "&")
+                || !is_preposition(work.u.word(end)) && work.u.tokens[end].shape == Shape::Word && !is_calendar_word(work.u.word(end)))
+        {
+            end += 1;
+        }
+        while end > to && matches!(work.u.word(end - 1), "," | "and" | "&" | "please") {
+            end -= 1;
+        }
+        return end;
+    }
+    if matches!(work.u.word(to), "with" | "of" | "and" | "&" | "for" | "in" | "on" | "from")
+        && work.within(to)
+        && matches!(param.role, Role::Query | Role::Text)
+    {
+        let others = work.tool.params.iter().enumerate().any(|(other, param)| {
+            other != p
+                && work.out.values[other].is_none()
+                && match work.u.word(to) {
+                    "for" => matches!(param.role, Role::Person | Role::Thing),
+                    "in" | "on" | "from" => matches!(param.role, Role::Place | Role::Thing | Role::Option),
+                    _ => param.role == Role::Text && work.u.word(to) == "with",
+                }
+        });
+        let mut end = to + 1;
+        while end < work.u.tokens.len()
+            && work.within(end)
+            && !work.out.taken[end]
+            && work.u.tokens[end].shape == Shape::Word
+            && !matches!(work.u.word(end), "please" | "in" | "at" | "to" | "under" | "below" | "by" | "from")
+            && !is_calendar_word(work.u.word(end))
+        {
+            end += 1;
+        }
+        if !others
+            && end > to + 1
+            && end - to <= 5
+            && !work
+                .u
+                .entities
+                .iter()
+                .any(|entity| entity.from > to && entity.from <= end && matches!(entity.what, What::When(_) | What::Money(..)))
+        {
+            return end;
+        }
+    }
+    to
+}
+
+fn list_items(work: &Work, from: usize, to: usize) -> Value {
+    let mut items: Vec<Value> = Vec::new();
+    let mut start = from;
+    for at in from..=to {
+        if at == to || matches!(work.u.word(at), "," | "and" | "&" | "or") {
+            let mut begin = start;
+            while begin < at && is_determiner(work.u.word(begin)) {
+                begin += 1;
+            }
+            if begin < at {
+                items.push(json!(phrase_text(work, begin, at)));
+            }
+            start = at + 1;
+        }
+    }
+    Value::Array(items)
+}
+
+/// "Room 12", "the marketing department", "table by the window": a phrase with the parameter's own noun.
+fn by_noun(work: &mut Work) {
+    let known = thesaurus();
+    for p in 0..work.tool.params.len() {
+        let param = &work.tool.params[p];
+        if work.out.values[p].is_some()
+            || !param.textual()
+            || !matches!(param.role, Role::Thing | Role::Id | Role::Option | Role::Place | Role::Person)
+            || !param.options.is_empty() && !param.open
+        {
+            continue;
+        }
+        let nouns: Vec<String> = param.nouns().into_iter().map(str::to_owned).collect();
+        let mut found = None;
+        for at in 0..work.u.tokens.len() {
+            let token = &work.u.tokens[at];
+            if !work.within(at)
+                || work.out.taken[at]
+                || work.verb_at.contains(&at)
+                || token.shape != Shape::Word
+                || !nouns.iter().any(|noun| known.similarity(noun, &token.stem) >= 0.8)
+            {
+                continue;
+            }
+            let exact = nouns.contains(&token.stem);
+            let tool_noun = work.tool.words.contains(&token.stem) && !exact;
+            // behind: a number, a code, a single letter, a name
+            let mut next = at + 1;
+            while matches!(
+                work.u.word(next),
+                "number" | "no" | "id" | "called" | "named" | "is" | "#" | ":" | "code" | "." | "name"
+            ) && next < at + 4
+            {
+                next += 1;
+            }
+            let behind =
+                work.u
+                    .tokens
+                    .get(next)
+                    .filter(|_| work.within(next) && !work.out.taken[next])
+                    .is_some_and(|token| {
+                        matches!(token.shape, Shape::Number | Shape::Id | Shape::Quoted)
+                            && !work.u.entities.iter().any(|entity| {
+                                entity.from == next && matches!(entity.what, What::When(_) | What::Money(..) | What::Percent(_))
+                            })
+                            || token.text.len() == 1 && token.text.chars().all(|c| c.is_ascii_uppercase()) && token.text != "I"
+                            || work
+                                .u
+                                .entities
+                                .iter()
+                                .any(|entity| entity.from == next && matches!(entity.what, What::Proper(_)))
+                            || next > at + 1 && token.shape == Shape::Word && !is_stop(&token.lower) && !is_preposition(&token.lower)
+                    });
+            if behind && !tool_noun {
+                let end = work
+                    .u
+                    .entities
+                    .iter()
+                    .find(|entity| entity.from == next)
+                    .map_or(next + 1, |entity| entity.to);
+                found = Some((next, end, at));
+                break;
+            }
+            if param.role == Role::Id || tool_noun && param.role != Role::Thing {
+                continue;
+            }
+            // in front: its modifiers
+            let mut begin = at;
+            while begin > 0 && work.within(begin - 1) && !work.out.taken[begin - 1] && at - begin < 3 {
+                let token = &work.u.tokens[begin - 1];
+                let verb = work.verb_at.contains(&(begin - 1));
+                if verb
+                    || token.shape == Shape::Punct
+                    || is_determiner(&token.lower)
+                    || is_stop(&token.lower)
+                    || is_preposition(&token.lower)
+                    || is_filler(&token.lower)
+                    || is_calendar_word(&token.lower)
+                    || matches!(token.shape, Shape::Number | Shape::Money)
+                    || work.tool.words.contains(&token.stem) && work.tool.verbs.contains(&token.stem)
+                {
+                    break;
+                }
+                begin -= 1;
+            }
+            if begin < at && exact {
+                // a place keeps its noun where that is part of the name: "living room", "front door"
+                let room = matches!(
+                    token.lower.as_str(),
+                    "room" | "door" | "floor" | "office" | "garage" | "bedroom" | "hall"
+                ) && at - begin == 1;
+                let value_end = if room { at + 1 } else { at };
+                found = Some((begin, value_end, begin));
+                break;
+            }
+        }
+        if let Some((from, to, taken_from)) = found {
+            let text = match work
+                .u
+                .entities
+                .iter()
+                .find(|entity| entity.from == from && entity.to == to)
+                .map(|entity| &entity.what)
+            {
+                Some(What::Quoted(text) | What::Proper(text) | What::Id(text)) => text.clone(),
+                _ => phrase_text(work, from, to).trim_start_matches('#').to_owned(),
+            };
+            work.set(p, json!(text), 0.8);
+            work.take(taken_from.min(from), to.max(taken_from + 1));
+        }
+    }
+}
+
+/// The part of a phrase that can be the value: without the words that only name the tool.
+fn trimmed(work: &Work, phrase: &Phrase, param: &Param) -> Option<(usize, usize)> {
+    let known = thesaurus();
+    let tool_word = |at: usize| {
+        let stem = &work.u.tokens[at].stem;
+        work.u.tokens[at].shape == Shape::Word
+            && (work.tool.words.iter().any(|word| known.similarity(word, stem) >= 0.8) || param.words.iter().any(|word| word == stem))
+            || work.u.tokens[at].shape == Shape::Word && is_stop(&work.u.tokens[at].lower)
+    };
+    let (mut from, mut to) = (phrase.from, phrase.to);
+    while to > from && tool_word(to - 1) {
+        to -= 1;
+    }
+    if to > from {
+        while from < to && tool_word(from) {
+            from += 1;
+        }
+    }
+    // "two" before a thing is its quantity, already read or not
+    while from < to && work.u.tokens[from].shape == Shape::Number {
+        from += 1;
+    }
+    (from < to && to - from <= PHRASE_WORDS_MAX).then_some((from, to))
+}
+
+fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> f64 {
+    let known = thesaurus();
+    let prep = phrase.prep.as_str();
+    let words = to - from;
+    let has = |words: &[&str]| param.words.iter().any(|word| words.contains(&word.as_str()));
+    let need = if param.required { 1.0 } else { 0.0 };
+    let proper = work
+        .u
+        .entities
+        .iter()
+        .any(|entity| entity.from == from && matches!(entity.what, What::Proper(_)));
+    let only_verbs = (from..to).all(|at| known.is_imperative(&work.u.tokens[at].lower) && !known.is_noun(&work.u.tokens[at].stem));
+    if only_verbs && words == 1 {
+        return 0.0;
+    }
+    match param.role {
+        Role::Place => {
+            let side = match (param.end, prep) {
+                (End::From, "from" | "leaving" | "departing") | (End::To, "to" | "into" | "towards" | "for" | "reaching") => 4.0,
+                (End::None, "in" | "at" | "near" | "around" | "for" | "from" | "to" | "of" | "on" | "within") => 3.0,
+                (End::From, "in" | "at") | (End::To, "in" | "at") => 1.5,
+                (End::None, "") => 0.8,
+                _ => return 0.0,
+            };
+            side + need * 0.8 - if words > 4 { 2.0 } else { 0.0 }
+        }
+        Role::Person => match prep {
+            "for" | "with" | "to" | "by" | "under" | "of" if proper || need > 0.0 => {
+                1.2 + need + if proper { 2.0 } else { 0.0 } - if words > 3 { 3.0 } else { 0.0 }
+            }
+            _ if proper => 1.5 + need,
+            "" if need > 0.0 && words <= 2 => {
+                1.1 + need * 0.9
+                    - if work.u.tokens[from].text.starts_with(|c: char| c.is_lowercase()) {
+                        0.5
+                    } else {
+                        0.0
+                    }
+            }
+            _ => 0.0,
+        },
+        Role::Query => {
+            let side = match prep {
+                "for" | "about" | "on" | "regarding" | "of" => 4.5,
+                "" => 4.0,
+                "in" | "with" => 2.0,
+                _ => 1.5,
+            };
+            side + need * 0.5
+        }
+        Role::Thing | Role::Option => {
+            if param.role == Role::Option && !param.open {
+                return 0.0;
+            }
+            let location = has(&[
+                "room",
+                "zone",
+                "area",
+                "kitchen",
+                "floor",
+                "folder",
+                "list",
+                "playlist",
+                "project",
+                "channel",
+                "team",
+                "department",
+                "warehous",
+                "store",
+                "branch",
+                "library",
+                "calendar",
+                "categori",
+                "category",
+                "shop",
+                "group",
+                "queue",
+                "board",
+            ]);
+            let object = has(&[
+                "item",
+                "product",
+                "device",
+                "devic",
+                "title",
+                "name",
+                "dish",
+                "song",
+                "artist",
+                "movie",
+                "book",
+                "service",
+                "servic",
+                "software",
+                "asset",
+                "medication",
+                "medicin",
+                "drug",
+                "treatment",
+                "subject",
+                "ingredient",
+                "food",
+                "task",
+                "thing",
+                "light",
+                "equipment",
+                "application",
+                "app",
+                "course",
+                "cours",
+                "skill",
+                "brand",
+                "model",
+                "type",
+                "symbol",
+                "company",
+                "cuisin",
+                "cuisine",
+                "exam",
+                "resource",
+                "resourc",
+                "track",
+                "album",
+                "plan",
+                "ticker",
+                "recipe",
+                "recip",
+                "procedure",
+                "specialty",
+                "specialti",
+                "vehicl",
+                "role",
+            ]);
+            let side = match (param.end, prep) {
+                (End::From, "from") | (End::To, "to" | "into") => 3.0,
+                (End::From | End::To, "from" | "to" | "into") => return 0.0,
+                (_, "in" | "on" | "at" | "into" | "to" | "from") if location => 3.0,
+                (_, "in" | "at") if object => 0.5,
+                (_, "" | "of") if object => 3.0,
+                (_, "for" | "with") if object => 2.2,
+                (_, "") if location => 1.2,
+                (_, "" | "of") => 2.0,
+                (_, "for" | "as" | "by" | "on" | "with") => 1.4,
+                _ => 0.8,
+            };
+            side + need * 0.8 - if words > 5 { 1.0 } else { 0.0 }
+        }
+        Role::Text
+            if has(&[
+                "title", "subject", "summary", "name", "task", "note", "text", "headline", "message", "messag",
+            ]) && need > 0.0
+                && prep.is_empty() =>
+        {
+            2.2
+        }
+        Role::Id
+            if need > 0.0
+                && work.u.tokens[from].text.len() <= 3
+                && words == 1
+                && work.u.tokens[from].text.chars().all(|c| c.is_ascii_uppercase()) =>
+        {
+            2.5
+        }
+        Role::Id if need > 0.0 && param.end != End::None && words <= 3 => match (param.end, prep) {
+            (End::From, "from") | (End::To, "to" | "into") => 3.0,
+            _ => 0.0,
+        },
+        Role::Currency if prep == "to" || prep == "in" || prep == "into" => 0.0,
+        _ => 0.0,
+    }
+}
+
+/// A required description that nothing introduced is the statement itself: "My laptop won't turn on."
+fn statement(work: &mut Work) {
+    let missing = (0..work.tool.params.len()).find(|p| {
+        let param = &work.tool.params[*p];
+        work.out.values[*p].is_none()
+            && param.required
+            && matches!(param.role, Role::Text | Role::Query)
+            && param.textual()
+            && param.ty == Type::Text
+    });
+    let Some(p) = missing else { return };
+    // a context sentence tells the story best
+    let context = work
+        .spans
+        .iter()
+        .skip(1)
+        .copied()
+        .filter(|(from, to)| to - from >= 3 && (*from..*to).filter(|at| !work.out.taken[*at]).count() >= 2)
+        .max_by_key(|(from, to)| to - from);
+    let question = work.tool.params[p].role == Role::Query;
+    let (from, to) = match context {
+        Some(span) => span,
+        None => {
+            let (from, to) = work.spans[0];
+            let verb_end = work.verb_at.iter().max().map_or(from, |last| last + 1);
+            if question && work.verb_at.is_empty() {
+                (from, to)
+            } else {
+                let mut begin = verb_end;
+                // "open a ticket for …", "report that …": what stands behind the tool's own noun
+                if let Some(at) = (begin..to)
+                    .find(|at| matches!(work.u.word(*at), "that" | "for" | "about" | "because" | "as" | "with") && *at < begin + 5)
+                {
+                    begin = at + 1;
+                }
+                let rest = (begin..to)
+                    .filter(|at| {
+                        !work.out.taken[*at]
+                            && work.u.tokens[*at].shape == Shape::Word
+                            && !is_stop(&work.u.tokens[*at].lower)
+                            && !work.tool.words.contains(&work.u.tokens[*at].stem)
+                    })
+                    .count();
+                if rest == 0 {
+                    return;
+                }
+                (begin, to)
+            }
+        }
+    };
+    let (mut begin, mut end) = (from, to);
+    while begin < end
+        && (matches!(
+            work.u.word(begin),
+            "," | "that" | "hi" | "hello" | "hey" | "and" | ":" | "." | "because" | "please"
+        ) || work.u.tokens[begin].shape == Shape::Punct)
+    {
+        begin += 1;
+    }
+    while end > begin && matches!(work.u.word(end - 1), "," | "please" | "and" | ".") {
+        end -= 1;
+    }
+    let text = work.u.slice(begin, end).trim();
+    if !text.is_empty() {
+        let value = json!(text);
+        work.set(p, value, 0.3);
+        work.take(begin, end);
+    }
+}

@@ -1,0 +1,240 @@
+//! The one function: a request in, a reply out.
+
+use std::collections::BTreeMap;
+
+use bedplate_converse::{Block, Message, Reply, Request, Role, StopReason, ToolChoice, Usage};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::answer;
+use crate::chain::{Note, Situation, advance};
+use crate::dialogue::turns;
+use crate::goals::{Reading, understand};
+use crate::language::tokens::{Shape, name_words, tokens};
+use crate::language::when::{self, When};
+use crate::schema;
+
+/// The name of the model in replies.
+pub const MODEL: &str = "builtin/planner";
+
+/// Longest system prompt that is searched for attributes.
+const SYSTEM_BYTES_MAX: usize = 64 * 1024;
+/// Most steps (replies with calls) of one turn.
+const STEPS_MAX: usize = 8;
+
+/// When a request is answered: the local date and time, and the zone they are in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moment {
+    /// The wall clock where the user is.
+    pub local: DateTime,
+    /// The zone of that clock.
+    pub zone: TimeZone,
+}
+
+impl Moment {
+    /// A moment in UTC, from nanoseconds since 1970; 1970 itself when they are out of range.
+    pub fn utc(nanos: i64) -> Self {
+        let zoned = jiff::Timestamp::from_nanosecond(i128::from(nanos))
+            .unwrap_or_default()
+            .to_zoned(TimeZone::UTC);
+        Self {
+            local: zoned.datetime(),
+            zone: TimeZone::UTC,
+        }
+    }
+
+    /// The same moment by the clocks of `zone`.
+    pub fn in_zone(nanos: i64, zone: TimeZone) -> Self {
+        let zoned = jiff::Timestamp::from_nanosecond(i128::from(nanos))
+            .unwrap_or_default()
+            .to_zoned(zone.clone());
+        Self {
+            local: zoned.datetime(),
+            zone,
+        }
+    }
+}
+
+/// Answers `request` at `now`: the next tool calls, each with a short reason before it, or a final text in
+/// `<answer>` tags. Pure: the same request at the same moment gives the same reply. Never panics and reads at most a
+/// bounded part of what it is given.
+pub fn plan(request: &Request, now: Moment) -> Reply {
+    let (attributes, now) = attributes(&request.system, now.local);
+    let mut facts = schema::tools(&request.tools);
+    if let ToolChoice::Tool(name) = &request.tool_choice {
+        facts.retain(|tool| tool.name == *name || tool.asks);
+    }
+    let turns = turns(&request.messages, &facts, now);
+    let Some(current) = turns.last() else {
+        return text(request, answer::without_goal(&Reading::Greeting, &facts));
+    };
+    let (reading, memory) = understand(&turns, &facts, now);
+    let Reading::Goals(goals) = &reading else {
+        return text(request, answer::without_goal(&reading, &facts));
+    };
+    let situation = Situation {
+        tools: &facts,
+        memory: &memory,
+        calls: &current.calls,
+        attributes: &attributes,
+        now,
+    };
+    let plan = advance(&situation, goals);
+    if !plan.next.is_empty() && current.steps < STEPS_MAX {
+        let calls = plan
+            .next
+            .iter()
+            .map(|next| (facts[next.tool].name.clone(), Value::Object(next.input.clone())))
+            .collect();
+        let why = plan.next.iter().map(|next| next.why.as_str()).collect::<Vec<_>>().join("; ");
+        return call(request, why, calls);
+    }
+    if !plan.next.is_empty() {
+        return text(request, answer::exhausted(&situation));
+    }
+    let said = answer::compose(&situation, &plan);
+    // a question goes through the tool for it, when there is one
+    let asks = facts.iter().find(|tool| tool.asks);
+    let open = plan.notes.iter().any(|note| matches!(note, Note::Ask { .. } | Note::Choose { .. }));
+    if let (Some(tool), true) = (asks, open) {
+        let name = tool.params.first().map_or("question", |param| param.name.as_str()).to_owned();
+        return call(
+            request,
+            "need an answer of the user".into(),
+            vec![(tool.name.clone(), json!({ name: said }))],
+        );
+    }
+    if said.is_empty() {
+        return text(request, answer::without_goal(&Reading::Nothing, &facts));
+    }
+    text(request, said)
+}
+
+fn text(request: &Request, said: String) -> Reply {
+    reply(request, vec![Block::Text(format!("<answer>{said}</answer>"))], StopReason::EndTurn)
+}
+
+fn call(request: &Request, why: String, calls: Vec<(String, Value)>) -> Reply {
+    let made = request
+        .messages
+        .iter()
+        .flat_map(|message| &message.content)
+        .filter(|block| matches!(block, Block::ToolUse { .. }))
+        .count();
+    let mut content = vec![Block::Text(why)];
+    for (index, (name, input)) in calls.into_iter().enumerate() {
+        content.push(Block::ToolUse {
+            id: format!("tooluse_{}_{}", request.messages.len(), made + index + 1),
+            name,
+            input,
+        });
+    }
+    reply(request, content, StopReason::ToolUse)
+}
+
+fn reply(request: &Request, content: Vec<Block>, stop: StopReason) -> Reply {
+    let tools: usize = request
+        .tools
+        .iter()
+        .map(|tool| tool.name.len() + tool.description.len() + 40 * tool.schema["properties"].as_object().map_or(0, serde_json::Map::len))
+        .sum();
+    let input: usize = request.system.len()
+        + tools
+        + request
+            .messages
+            .iter()
+            .flat_map(|message| &message.content)
+            .map(size)
+            .sum::<usize>();
+    let output: usize = content.iter().map(size).sum();
+    Reply {
+        message: Message {
+            role: Role::Assistant,
+            content,
+        },
+        stop,
+        usage: Usage {
+            input_tokens: input.div_ceil(4) as u64,
+            output_tokens: output.div_ceil(4) as u64,
+            ..Usage::default()
+        },
+        model: MODEL.to_owned(),
+    }
+}
+
+fn size(block: &Block) -> usize {
+    match block {
+        Block::Text(text) | Block::Reasoning { text, .. } | Block::ToolResult { text, .. } => text.len(),
+        Block::ToolUse { name, input, .. } => {
+            name.len()
+                + input.as_object().map_or(2, |map| {
+                    map.iter().map(|(key, value)| key.len() + value.as_str().map_or(8, str::len)).sum()
+                })
+        }
+    }
+}
+
+/// Attributes told by the system prompt, as lines `name: value`, `name=value` or as `<name>value</name>`; and the
+/// moment, moved to the current date (and time) when one of them is that.
+fn attributes(system: &str, now: DateTime) -> (BTreeMap<String, String>, DateTime) {
+    let mut cut = system.len().min(SYSTEM_BYTES_MAX);
+    while !system.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    let mut out = BTreeMap::new();
+    let mut at = now;
+    for line in system[..cut].lines() {
+        let line = line.trim().trim_start_matches(['-', '*', '•']).trim();
+        let pair = if let Some(rest) = line.strip_prefix('<') {
+            rest.split_once('>')
+                .and_then(|(name, rest)| rest.split_once("</").map(|(value, _)| (name, value)))
+        } else {
+            line.split_once(':').or_else(|| line.split_once('='))
+        };
+        let Some((name, value)) = pair else { continue };
+        let (name, value) = (
+            name.trim().trim_matches(['"', '\'', '`', '*', '{']),
+            value.trim().trim_matches(['"', '\'', '`', ',', '}', '*']).trim(),
+        );
+        if name.is_empty() || name.len() > 64 || value.is_empty() || value.len() > 256 || name.split_whitespace().count() > 5 {
+            continue;
+        }
+        let words = name_words(name).join(" ");
+        let is_now = matches!(
+            words.as_str(),
+            "current date"
+                | "today"
+                | "date"
+                | "now"
+                | "current datetime"
+                | "current date time"
+                | "current date and time"
+                | "today s date"
+                | "todays date"
+                | "current day"
+        );
+        let is_time = matches!(words.as_str(), "current time" | "time now" | "local time");
+        if is_now || is_time {
+            let tokens = tokens(value);
+            for index in 0..tokens.len() {
+                match when::read(&tokens, index, now, false) {
+                    Some((When::DateTime(found), _)) => at = found,
+                    Some((When::Date(date), _))
+                        if is_now && (tokens[index].shape != Shape::Word || when::month(&tokens[index].lower).is_some()) =>
+                    {
+                        at = date.to_datetime(at.time())
+                    }
+                    Some((When::Time(time), _)) => at = at.date().to_datetime(time),
+                    _ => continue,
+                }
+                if matches!(tokens[index].shape, Shape::DateTime) {
+                    break;
+                }
+            }
+            continue;
+        }
+        out.entry(words).or_insert_with(|| value.to_owned());
+    }
+    (out, at)
+}
