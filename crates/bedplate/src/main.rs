@@ -1,3 +1,48 @@
-//! The binary.
+//! The binary: configuration, wiring, `dev` and `serve`; every other verb is a client and lives in `cli`.
 
-fn main() {}
+// The binary is the edge where time, variables, tasks and exit codes come from.
+#![allow(clippy::disallowed_methods)]
+
+mod app;
+mod apply;
+mod args;
+mod clock;
+mod config;
+mod dev;
+mod examples;
+mod screen;
+mod serve;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("bedplate: the runtime could not be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run(args));
+    // A blocking read of the terminal must not keep the process alive.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(args: args::Args) -> ExitCode {
+    let result = match args.verb {
+        args::Verb::Dev(args) => dev::run(args).await,
+        args::Verb::Serve(args) => serve::run(args).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bedplate: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

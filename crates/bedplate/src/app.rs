@@ -1,0 +1,147 @@
+//! Wiring: store, engine, targets and doors put together. Nothing is decided here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bedplate_agent::{Programs, SessionDecider};
+use bedplate_base::{BoxFuture, Clock, Place, Result, Timestamp};
+use bedplate_catalog::Catalog;
+use bedplate_engine::Engine;
+use bedplate_http::{Door, Doors, ServiceDoor};
+use bedplate_lambda::{Config as LambdaConfig, Host, LambdaTarget};
+use bedplate_planner::Moment;
+use bedplate_providers::{Announce, Mode, Models, Setup};
+use bedplate_store::Store;
+use bedplate_wire::{Request, Response, Routed, Router};
+use tokio::sync::watch;
+
+use crate::config::Config;
+
+/// Everything that runs.
+#[derive(Clone)]
+pub struct App {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Sessions.
+    pub engine: Engine,
+    /// Functions.
+    pub host: Host,
+    /// Lambda's operations.
+    pub lambda: Arc<bedplate_api_lambda::State>,
+    /// The agents' operations.
+    pub agents: bedplate_api_agents::State,
+}
+
+/// What an app is made of.
+pub struct Parts<'a> {
+    /// Where state is kept.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The state folder: packages of functions lie in it.
+    pub folder: &'a Path,
+    /// `bedplate.toml`.
+    pub config: &'a Config,
+    /// `dev` or `serve`.
+    pub mode: Mode,
+    /// `--strict`.
+    pub strict: bool,
+    /// Is told when the planner answers for a model that no route names.
+    pub announce: Announce,
+}
+
+impl App {
+    /// Puts everything together and takes up what the last process left.
+    ///
+    /// # Errors
+    /// The configuration does not hold, or the state cannot be read.
+    pub async fn start(parts: Parts<'_>, endpoint: &str) -> Result<Self> {
+        let Parts { store, clock, folder, config, mode, strict, announce } = parts;
+        let planner_clock = clock.clone();
+        let setup = Setup {
+            mode,
+            folder: config.folder(Path::new(".")),
+            planner: Arc::new(move |request| bedplate_planner::plan(request, moment(planner_clock.now()))),
+            announce,
+        };
+        let models = Models::new(&config.models, setup, &|name| std::env::var(name).ok())?;
+        let host = Host::new(LambdaConfig {
+            folder: folder.join("functions"),
+            clock: clock.clone(),
+            path: std::env::var_os("PATH").unwrap_or_default(),
+        });
+        host.set_endpoint(endpoint);
+        let programs: Arc<Programs> = Arc::default();
+        let engine = Engine::builder(store.clone(), clock.clone())
+            .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
+            .target(bedplate_agent::MODEL, Arc::new(models))
+            .target(bedplate_agent::LAMBDA, Arc::new(LambdaTarget::new(host.clone())))
+            .build();
+        let catalog = Catalog::new(store);
+        let lambda = Arc::new(bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone()));
+        let settings = bedplate_api_agents::Settings { strict };
+        let agents = bedplate_api_agents::State::new(catalog, engine.clone(), clock.clone(), settings);
+        // Functions first: the calls that are performed again need them.
+        lambda.restore().await?;
+        engine.recover().await?;
+        Ok(Self { clock, engine, host, lambda, agents })
+    }
+
+    /// The doors of the one port.
+    pub fn doors(&self, place: Place, strict: bool, ready: watch::Receiver<bool>) -> Doors {
+        let router = Router::new(&[
+            &bedplate_wire_bedrock_agent::SERVICE,
+            &bedplate_wire_bedrock_agent_runtime::SERVICE,
+            &bedplate_wire_bedrock_runtime::SERVICE,
+            &bedplate_wire_bedrock::SERVICE,
+            &bedplate_wire_stepfunctions::SERVICE,
+            &bedplate_wire_lambda::SERVICE,
+        ]);
+        let mut services: BTreeMap<&'static str, Arc<dyn ServiceDoor>> = BTreeMap::new();
+        services.insert("bedrock-agent", Arc::new(Control(self.agents.clone())));
+        services.insert("bedrock-agent-runtime", Arc::new(Runtime(self.agents.clone())));
+        services.insert("lambda", Arc::new(Lambda(self.lambda.clone())));
+        let admin = Arc::new(Admin);
+        Doors { router: Arc::new(router), services, admin, ready, place, clock: self.clock.clone(), strict }
+    }
+}
+
+/// The planner's now: the wall clock of this machine's zone.
+fn moment(now: Timestamp) -> Moment {
+    let zone = jiff::tz::TimeZone::system();
+    let zoned = jiff::Timestamp::from_nanosecond(i128::from(now.nanos())).unwrap_or_default().to_zoned(zone.clone());
+    Moment { local: zoned.datetime(), zone }
+}
+
+struct Control(bedplate_api_agents::State);
+struct Runtime(bedplate_api_agents::State);
+struct Lambda(Arc<bedplate_api_lambda::State>);
+struct Admin;
+
+impl ServiceDoor for Control {
+    fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
+        let state = self.0.clone();
+        Box::pin(async move { bedplate_api_agents::control::dispatch(&state, routed, request).await })
+    }
+}
+
+impl ServiceDoor for Runtime {
+    fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
+        let state = self.0.clone();
+        Box::pin(async move { bedplate_api_agents::runtime::dispatch(&state, routed, request).await })
+    }
+}
+
+impl ServiceDoor for Lambda {
+    fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
+        let state = self.0.clone();
+        Box::pin(async move { bedplate_api_lambda::dispatch(&state, routed, request).await })
+    }
+}
+
+impl Door for Admin {
+    fn call(&self, request: Request) -> BoxFuture<'static, Response> {
+        Box::pin(async move { bedplate_wire::error_response(bedplate_wire::Protocol::RestJson1, 404, "NotFound", Default::default(), &request.context) })
+    }
+}

@@ -1,0 +1,98 @@
+//! `bedplate.toml`: everything that flags do not say. Unknown keys are errors; each error names file, line and key.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bedplate_base::Place;
+use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
+use serde::Deserialize;
+
+/// Bytes of a configuration file at most.
+const BYTES_MAX: u64 = 1024 * 1024;
+
+/// The configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Where it was read from; none when there is none.
+    pub file: Option<PathBuf>,
+    /// Account and default region.
+    pub place: Place,
+    /// Providers and routes.
+    pub models: ModelsConfig,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    /// `[server]`
+    server: Server,
+    /// `[providers.NAME]`
+    providers: BTreeMap<String, ProviderConfig>,
+    /// `[[route]]`
+    route: Vec<RouteConfig>,
+    /// `script = "answers.yaml"`
+    script: Option<PathBuf>,
+}
+
+/// `[server]`: who the server says it is.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Server {
+    /// The account of every request: twelve digits; `"000000000000"` by default.
+    account: Option<String>,
+    /// The region of requests without a signature and of templates; `"us-east-1"` by default.
+    region: Option<String>,
+}
+
+impl Config {
+    /// Reads `given`, or `bedplate.toml` of `folder` when there is one.
+    ///
+    /// # Errors
+    /// One text with file, line and key.
+    pub fn read(given: Option<&Path>, folder: &Path) -> Result<Self, String> {
+        let path = given.map_or_else(|| folder.join("bedplate.toml"), Path::to_path_buf);
+        let text = match std::fs::metadata(&path) {
+            Err(error) if given.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+            Ok(found) if found.len() > BYTES_MAX => {
+                return Err(format!("{}: larger than {BYTES_MAX} bytes", path.display()));
+            }
+            Ok(_) => std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?,
+        };
+        let file: File = toml::from_str(&text).map_err(|error| located(&path, &text, &error))?;
+        let mut place = Place::default();
+        if let Some(account) = file.server.account {
+            if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(format!("{}: server.account: {account:?} is not an account id: write twelve digits", path.display()));
+            }
+            place.account = account;
+        }
+        if let Some(region) = file.server.region {
+            if region.is_empty() || region.len() > 32 || !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+                return Err(format!("{}: server.region: {region:?} is not a region: write one such as \"us-east-1\"", path.display()));
+            }
+            place.region = region;
+        }
+        let models = ModelsConfig { providers: file.providers, routes: file.route, script: file.script };
+        Ok(Self { file: Some(path), place, models })
+    }
+
+    /// The folder that paths in it are relative to.
+    pub fn folder(&self, otherwise: &Path) -> PathBuf {
+        let parent = self.file.as_deref().and_then(Path::parent);
+        parent.filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(otherwise).to_path_buf()
+    }
+}
+
+fn located(path: &Path, text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        None => format!("{}: {}", path.display(), error.message()),
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+            let source = text.lines().nth(line - 1).unwrap_or_default().trim();
+            format!("{}:{line}:{column}: {}\n    {source}", path.display(), error.message())
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `dev`: applies a template, plays an example's first conversation, applies again when a file is saved.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bedplate_providers::{Announce, Mode};
+use bedplate_store::Page;
+use bedplate_template::{Options, Stack};
+
+use crate::apply::{Applied, apply};
+use crate::args::Dev;
+use crate::serve::{House, chain, log};
+use crate::watch::Watch;
+use crate::{examples, screen};
+
+/// `bedplate dev`.
+pub async fn run(args: Dev) -> Result<(), String> {
+    log("warn,lambda=info", false);
+    let announce: Announce = Arc::new(|model, _| eprintln!("model     {model} is answered by builtin/planner (rule-based, not an LLM): no route names it"));
+    let server = &args.server;
+    let example = args.example.as_deref().map(|name| examples::folder(name, &server.state)).transpose()?;
+    let template = match (&example, &args.template) {
+        (Some(folder), _) => bedplate_template::find(folder),
+        (None, Some(given)) if given.is_dir() => {
+            Some(bedplate_template::find(given).ok_or_else(|| format!("{}: there is no template.yaml in this folder", given.display()))?)
+        }
+        (None, Some(given)) => Some(given.clone()),
+        (None, None) => bedplate_template::find(Path::new(".")),
+    };
+    let house = House::open(server, Mode::Dev, announce).await?;
+    let options = Options { place: house.config.place.clone(), ..Options::default() };
+    let stack = template.as_deref().map(|path| read(path, &options)).transpose()?;
+    let applied = match &stack {
+        Some(stack) => apply(&house.app, stack, &options.place).await.map_err(|error| chain(&error))?,
+        None => Vec::new(),
+    };
+    let shown = template.as_deref().zip(stack.as_ref());
+    eprint!("{}", screen::opening(&house, server.ephemeral, shown, &applied));
+    let lines = example.as_deref().map(examples::conversation).unwrap_or_default();
+    let first = first_conversation(&house, &applied).await;
+    let play = Play {
+        url: house.url.clone(),
+        agent: first.filter(|_| !args.no_play && !lines.is_empty()),
+        alias: applied.iter().find(|one| one.kind == "alias").map(|one| one.id.clone()),
+        lines,
+    };
+    let reload = Reload { app: house.app.clone(), template, options, stack };
+    house.serve(async move { tokio::join!(play.run(), reload.run()); }).await
+}
+
+/// The template's first agent, when nobody has spoken to it yet: an example books only once.
+async fn first_conversation(house: &House, applied: &[Applied]) -> Option<String> {
+    let agent = applied.iter().find(|one| one.kind == "agent")?;
+    let place = &house.config.place;
+    let prefix = format!("{}/", bedplate_catalog::key(&[bedplate_agent::KIND, &place.account, &place.region, &agent.id]));
+    let heads = house.app.engine.heads(&prefix, Page { limit: 1, ..Page::default() }).await.ok()?;
+    heads.is_empty().then(|| agent.id.clone())
+}
+
+struct Play {
+    url: String,
+    agent: Option<String>,
+    alias: Option<String>,
+    lines: Vec<String>,
+}
+
+impl Play {
+    async fn run(self) {
+        let Some(agent) = self.agent else { return };
+        eprintln!();
+        if let Err(error) = Ok::<(), String>(drop((agent, self.url, self.alias, self.lines))) {
+            eprintln!("bedplate: the first conversation could not be played: {error}");
+        }
+    }
+}
+
+struct Reload {
+    app: crate::app::App,
+    template: Option<PathBuf>,
+    options: Options,
+    stack: Option<Stack>,
+}
+
+impl Reload {
+    async fn run(self) {
+        let (Some(template), Some(stack)) = (self.template, self.stack) else { return };
+        let mut watch = match Watch::new() {
+            Ok(watch) => watch,
+            Err(error) => {
+                eprintln!("bedplate: files are not watched: {error}");
+                return;
+            }
+        };
+        watch.set(&stack.files_to_watch);
+        loop {
+            watch.changed().await;
+            match read(&template, &self.options) {
+                Err(mistakes) => eprintln!("{mistakes}\nthe version before goes on serving"),
+                Ok(stack) => {
+                    watch.set(&stack.files_to_watch);
+                    match apply(&self.app, &stack, &self.options.place).await {
+                        Ok(applied) => eprintln!("{}", screen::again(&applied)),
+                        Err(error) => eprintln!("{}: {}\nthe version before goes on serving", template.display(), chain(&error)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn read(path: &Path, options: &Options) -> Result<Stack, String> {
+    bedplate_template::read(path, options).map_err(|diagnostics| screen::mistakes(&diagnostics))
+}

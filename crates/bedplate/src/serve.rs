@@ -1,0 +1,206 @@
+//! `serve`, and what `dev` shares with it: opens the state, listens, ends in good order.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bedplate_base::Clock;
+use bedplate_http::{Credentials, Drained, Limits, Server};
+use bedplate_providers::{Announce, Mode};
+use bedplate_store::{MemoryStore, Store};
+use bedplate_store_sqlite::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::app::{App, Parts};
+use crate::args::Serve;
+use crate::clock::SystemClock;
+use crate::config::Config;
+
+/// A server that listens but says that it is not ready yet.
+pub struct House {
+    /// What runs.
+    pub app: App,
+    /// Its address: `http://127.0.0.1:7780`.
+    pub url: String,
+    /// The configuration.
+    pub config: Config,
+    /// The state folder; a temporary one with `--ephemeral`.
+    pub folder: PathBuf,
+    listener: TcpListener,
+    ready: watch::Sender<bool>,
+    strict: bool,
+    /// Removed at the end: the state of `--ephemeral`, and the note by which clients find the server.
+    leftovers: Leftovers,
+}
+
+#[derive(Default)]
+struct Leftovers {
+    folder: Option<PathBuf>,
+    note: Option<PathBuf>,
+}
+
+/// `bedplate serve`.
+pub async fn run(args: Serve) -> Result<(), String> {
+    log("info", true);
+    let announce: Announce = Arc::new(|_, _| {});
+    let house = House::open(&args, Mode::Serve, announce).await?;
+    tracing::info!(target: "bedplate", url = house.url, state = %house.folder.display(), "listening");
+    house.serve(async {}).await
+}
+
+impl House {
+    /// Opens the state and the port, and takes up what the last process left.
+    ///
+    /// # Errors
+    /// One text for people.
+    pub async fn open(args: &Serve, mode: Mode, announce: Announce) -> Result<Self, String> {
+        if args.upstream.is_some() {
+            return Err("--upstream is not implemented yet: requests to other AWS services get an error that names them. Start without it.".into());
+        }
+        let config = Config::read(args.config.as_deref(), Path::new("."))?;
+        let address = SocketAddr::new(args.host, args.port);
+        let mut leftovers = Leftovers::default();
+        let (store, folder) = open_store(args, &mut leftovers)?;
+        let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                format!("{address} is in use: another server listens there. End it, or choose another port with --port (0 picks a free one).")
+            }
+            _ => format!("{address}: {error}"),
+        })?;
+        let bound = listener.local_addr().map_err(|error| format!("{address}: {error}"))?;
+        let url = format!("http://{}", reachable(bound));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let parts = Parts { store, clock, folder: &folder, config: &config, mode, strict: args.strict, announce };
+        let app = App::start(parts, &url).await.map_err(|error| chain(&error))?;
+        leftovers.note = Some(leave_note(&args.state, &url)?);
+        let (ready, _) = watch::channel(false);
+        Ok(Self { app, url, config, folder, listener, ready, strict: args.strict, leftovers })
+    }
+
+    /// Serves until SIGTERM or SIGINT, or until `work` is over when that ends with an order to stop; then finishes running
+    /// steps for 25 s and stores the rest.
+    pub async fn serve(self, work: impl Future<Output = ()>) -> Result<(), String> {
+        let Self { app, config, listener, ready, strict, leftovers, .. } = self;
+        let _leftovers = leftovers;
+        ready.send_replace(true);
+        let doors = app.doors(config.place.clone(), strict, ready.subscribe());
+        let limits = Limits::default();
+        let grace = limits.grace_time;
+        let server = Server { doors, limits, credentials: Credentials::Any };
+        let (stop, stopped) = watch::channel(false);
+        let listening = async {
+            let mut stopped = stopped.clone();
+            let drained = bedplate_http::serve(listener, server, async move {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            })
+            .await;
+            if drained == Drained::Cut {
+                tracing::warn!(target: "bedplate", "some requests were still running after {grace:?} and were cut off; their turns go on at the next start");
+            }
+        };
+        let ending = async {
+            terminated().await;
+            ready.send_replace(false);
+            stop.send_replace(true);
+            app.engine.shutdown(grace).await;
+        };
+        let working = async {
+            work.await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            ((), ()) = async { tokio::join!(listening, ending) } => {}
+            () = working => {}
+        }
+        app.host.shutdown();
+        Ok(())
+    }
+}
+
+fn open_store(args: &Serve, leftovers: &mut Leftovers) -> Result<(Arc<dyn Store>, PathBuf), String> {
+    if args.ephemeral {
+        let folder = std::env::temp_dir().join(format!("bedplate-{}-{}", std::process::id(), bedplate_base::random_id(6)));
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        leftovers.folder = Some(folder.clone());
+        return Ok((Arc::new(MemoryStore::default()), folder));
+    }
+    let folder = std::path::absolute(&args.state).map_err(|error| format!("{}: {error}", args.state.display()))?;
+    let store = SqliteStore::open(&folder).map_err(|error| chain(&error))?;
+    Ok((Arc::new(store), folder))
+}
+
+/// Writes where the server is, so that the other verbs find it.
+fn leave_note(state: &Path, url: &str) -> Result<PathBuf, String> {
+    let note = state.join("server.json");
+    let text = serde_json::json!({"url": url, "pid": std::process::id()}).to_string();
+    let written = std::fs::create_dir_all(state).and_then(|()| std::fs::write(&note, text));
+    written.map_err(|error| format!("{}: {error}", note.display()))?;
+    Ok(note)
+}
+
+impl Drop for Leftovers {
+    fn drop(&mut self) {
+        if let Some(note) = &self.note {
+            let ours = std::fs::read_to_string(note).is_ok_and(|text| text.contains(&format!("\"pid\":{}", std::process::id())));
+            if ours {
+                let _ = std::fs::remove_file(note);
+            }
+        }
+        if let Some(folder) = &self.folder {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// The address by which a client on this machine reaches a listener on all interfaces.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    if bound.ip().is_unspecified() {
+        let host = if bound.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        return SocketAddr::new(host, bound.port());
+    }
+    bound
+}
+
+/// Resolves at SIGTERM or SIGINT; a second one ends the process at once.
+async fn terminated() {
+    let wait = || async {
+        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    };
+    wait().await;
+    tokio::spawn(async move {
+        wait().await;
+        std::process::exit(130);
+    });
+}
+
+/// An error with its causes, for people.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Sends the log to standard error; `BEDPLATE_LOG` says what of it.
+pub fn log(default: &str, json: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter = std::env::var("BEDPLATE_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(default));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        let _ = log.json().try_init();
+    } else {
+        let _ = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).without_time().try_init();
+    }
+}
