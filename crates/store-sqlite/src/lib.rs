@@ -1,1 +1,128 @@
-//! See ARCHITECTURE.md.
+//! The embedded default store: one SQLite file (WAL, synchronous=FULL) in a state folder that one process holds.
+//!
+//! One thread writes, and whatever waits for it shares its next transaction; readers have connections and threads of their own.
+//! This crate knows the rows of `bedplate_store` and nothing of what they mean.
+
+mod apply;
+mod failure;
+mod lock;
+mod open;
+mod reader;
+mod rows;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use bedplate_base::{BoxFuture, Hash};
+use bedplate_journal::{Event, ExecId, Raw};
+use bedplate_store::{Batch, CommitError, Head, Letter, LetterId, Page, ReadError, Resource, Store, TimerRow};
+
+pub use failure::OpenError;
+
+use crate::lock::FolderLock;
+use crate::reader::Readers;
+use crate::writer::Writer;
+
+/// Durable state in a folder. Dropping it finishes what was handed to it and frees the folder.
+pub struct SqliteStore {
+    key: [u8; 32],
+    folder: PathBuf,
+    // Fields drop in order: the writer closes the file last and tidies its log, then the folder is free.
+    readers: Readers,
+    writer: Writer,
+    _lock: FolderLock,
+}
+
+impl SqliteStore {
+    /// The name of the file in the state folder.
+    pub const FILE: &'static str = "state.db";
+
+    /// Opens the state in `folder`, making both when they are not there.
+    ///
+    /// # Errors
+    /// Another process holds the folder, the folder cannot be written, or its state is damaged, foreign or from a newer binary;
+    /// nothing is touched then.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        Self::open_bounded(folder, None)
+    }
+
+    /// As [`SqliteStore::open`], with a file that grows to about `file_bytes_max`; then commits fail as on a full disk.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_bounded(folder: &Path, file_bytes_max: Option<u64>) -> Result<Self, OpenError> {
+        let lock = FolderLock::take(folder)?;
+        let file = folder.join(Self::FILE);
+        let (connection, key) = open::open(&file)?;
+        if let Some(bytes) = file_bytes_max {
+            open::bound(&connection, bytes).map_err(OpenError::sqlite(&file))?;
+        }
+        let readers = Readers::start(&file)?;
+        let writer = Writer::start(connection, &file)?;
+        Ok(Self {
+            key,
+            folder: folder.to_owned(),
+            writer,
+            readers,
+            _lock: lock,
+        })
+    }
+
+    /// The state folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(self.writer.commit(batch))
+    }
+
+    fn server_key(&self) -> [u8; 32] {
+        self.key
+    }
+
+    fn head<'a>(&'a self, exec: &'a ExecId) -> BoxFuture<'a, Result<Option<Head>, ReadError>> {
+        let exec = exec.clone();
+        Box::pin(self.readers.read(move |connection| rows::head(connection, &exec)))
+    }
+
+    fn events<'a>(&'a self, exec: &'a ExecId, after: u64, limit: usize) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
+        let exec = exec.clone();
+        Box::pin(self.readers.read(move |connection| rows::events(connection, &exec, after, limit)))
+    }
+
+    fn inbox<'a>(&'a self, exec: &'a ExecId, limit: usize) -> BoxFuture<'a, Result<Vec<(LetterId, Letter)>, ReadError>> {
+        let exec = exec.clone();
+        Box::pin(self.readers.read(move |connection| rows::inbox(connection, &exec, limit)))
+    }
+
+    fn timers(&self, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, ReadError>> {
+        Box::pin(self.readers.read(move |connection| rows::timers(connection, limit)))
+    }
+
+    fn work<'a>(&'a self, after: Option<&'a ExecId>, limit: usize) -> BoxFuture<'a, Result<Vec<ExecId>, ReadError>> {
+        let after = after.cloned();
+        Box::pin(self.readers.read(move |connection| rows::work(connection, after.as_ref(), limit)))
+    }
+
+    fn executions<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Head>, ReadError>> {
+        let prefix = prefix.to_owned();
+        Box::pin(self.readers.read(move |connection| rows::executions(connection, &prefix, &page)))
+    }
+
+    fn blob(&self, hash: Hash) -> BoxFuture<'_, Result<Option<Raw>, ReadError>> {
+        Box::pin(self.readers.read(move |connection| rows::blob(connection, hash)))
+    }
+
+    fn resource<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Resource>, ReadError>> {
+        let key = key.to_owned();
+        Box::pin(self.readers.read(move |connection| rows::resource(connection, &key)))
+    }
+
+    fn resources<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Resource>, ReadError>> {
+        let prefix = prefix.to_owned();
+        Box::pin(self.readers.read(move |connection| rows::resources(connection, &prefix, &page)))
+    }
+}

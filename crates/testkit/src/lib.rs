@@ -3,8 +3,10 @@
 //! It stands beside the floors: nothing that runs in the binary may depend on it.
 
 mod clock;
+mod conformance;
 pub mod demo;
 mod target;
 
 pub use clock::{Hold, VirtualClock};
+pub use conformance::store_conformance;
 pub use target::{Answer, Describe, Effect, Ledger, ScriptedTarget, describe_raw};

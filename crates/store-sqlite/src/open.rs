@@ -1,0 +1,154 @@
+//! Makes a state file, or opens one after a look at its header: a file that is cut off, foreign or newer is never touched.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::OpenError;
+
+/// The format of rows and journal that this binary writes; it goes up when either does.
+const FORMAT: u32 = 1;
+/// Says in the header that the file is ours: "BDPL".
+const APPLICATION: u32 = 0x4244_504c;
+/// Bytes of a page. Small pages write less per commit, large ones read long rows faster; measured with the engine's bench.
+const PAGE_BYTES: u32 = 4096;
+/// Statements that a connection keeps prepared: all that there are.
+const STATEMENTS: usize = 64;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// The writer's connection and the server key.
+pub(crate) fn open(file: &Path) -> Result<(Connection, [u8; 32]), OpenError> {
+    if !file.try_exists().map_err(OpenError::io(file))? {
+        create(file)?;
+    }
+    check_header(file)?;
+    let connection = connect(file, false)?;
+    let key: Vec<u8> = connection
+        .query_row("SELECT value FROM meta WHERE key = 'server_key'", [], |row| row.get(0))
+        .map_err(OpenError::sqlite(file))?;
+    let key = key.try_into().map_err(|_| OpenError::Damaged {
+        file: file.to_owned(),
+        what: "its server key is not 32 bytes long".into(),
+    })?;
+    Ok((connection, key))
+}
+
+/// A connection to an existing file.
+pub(crate) fn connect(file: &Path, read_only: bool) -> Result<Connection, OpenError> {
+    let access = if read_only {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+    };
+    let set_up = || {
+        let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        if !read_only {
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
+            connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+        }
+        connection.pragma_update(None, "busy_timeout", 5_000)?;
+        connection.pragma_update(None, "cache_size", -4_000)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        Ok(connection)
+    };
+    set_up().map_err(OpenError::sqlite(file))
+}
+
+/// Lets the file grow to `bytes`, rounded up to pages.
+pub(crate) fn bound(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = bytes.div_ceil(page.cast_unsigned()).min(u64::from(u32::MAX) - 1);
+    connection.pragma_update(None, "max_page_count", pages.cast_signed())
+}
+
+/// Makes the file beside its place and moves it there, so that a crash leaves no half of it.
+fn create(file: &Path) -> Result<(), OpenError> {
+    for suffix in ["-wal", "-journal"] {
+        let left = with_suffix(file, suffix);
+        if left.try_exists().map_err(OpenError::io(&left))? {
+            let what = format!("it is missing, but its log {} is there", left.display());
+            let file = file.to_owned();
+            return Err(OpenError::Damaged { file, what });
+        }
+    }
+    let new = with_suffix(file, ".new");
+    if new.try_exists().map_err(OpenError::io(&new))? {
+        fs::remove_file(&new).map_err(OpenError::io(&new))?;
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| OpenError::io(file)(std::io::Error::other(error.to_string())))?;
+    let build = || {
+        let connection = Connection::open(&new)?;
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        connection.pragma_update(None, "journal_mode", "DELETE")?;
+        connection.pragma_update(None, "user_version", FORMAT)?;
+        connection.pragma_update(None, "application_id", APPLICATION)?;
+        connection.execute_batch(SCHEMA)?;
+        connection.execute("INSERT INTO meta (key, value) VALUES ('server_key', ?1)", [key.as_slice()])?;
+        connection.close().map_err(|(_, error)| error)
+    };
+    build().map_err(OpenError::sqlite(&new))?;
+    File::open(&new).and_then(|new| new.sync_all()).map_err(OpenError::io(&new))?;
+    fs::rename(&new, file).map_err(OpenError::io(file))?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(OpenError::io(folder))
+}
+
+/// Reads what SQLite's file format (section 1.3) says of the file in its first 100 bytes.
+fn check_header(file: &Path) -> Result<(), OpenError> {
+    let damaged = |what: &str| OpenError::Damaged {
+        file: file.to_owned(),
+        what: what.to_owned(),
+    };
+    let mut header = [0; 100];
+    let mut opened = File::open(file).map_err(OpenError::io(file))?;
+    let length = opened.metadata().map_err(OpenError::io(file))?.len();
+    match opened.read_exact(&mut header) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Err(damaged("it is shorter than its header")),
+        Err(error) => return Err(OpenError::io(file)(error)),
+    }
+    if !header.starts_with(b"SQLite format 3\0") {
+        return Err(damaged("it does not begin as an SQLite file does"));
+    }
+    if number(&header, 68) != APPLICATION {
+        return Err(damaged("it is an SQLite file of another program"));
+    }
+    let format = number(&header, 60);
+    if format > FORMAT {
+        let file = file.to_owned();
+        return Err(OpenError::Newer {
+            file,
+            format,
+            known: FORMAT,
+        });
+    }
+    let page = match u64::from(u16::from_be_bytes([header[16], header[17]])) {
+        1 => 65_536,
+        bytes => bytes,
+    };
+    let log = fs::metadata(with_suffix(file, "-wal")).map_or(0, |log| log.len());
+    let expected = page * u64::from(number(&header, 28));
+    if log == 0 && length < expected {
+        return Err(damaged(&format!("it has {length} bytes of {expected}")));
+    }
+    Ok(())
+}
+
+fn number(header: &[u8; 100], at: usize) -> u32 {
+    u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+}
+
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,54 @@
+-- The rows of the store. `user_version` and `application_id` stand in the file's header, where they are read before SQLite opens it.
+CREATE TABLE meta (
+    key   TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The journal names an execution by its number: ids are long and stand here only.
+CREATE TABLE execution (
+    n          INTEGER PRIMARY KEY,
+    id         TEXT NOT NULL UNIQUE,
+    kind       TEXT NOT NULL,
+    version    INTEGER NOT NULL,
+    owner      INTEGER,
+    busy       INTEGER NOT NULL,
+    ended      INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX execution_busy ON execution (busy) WHERE busy = 1;
+
+CREATE TABLE journal (
+    n     INTEGER NOT NULL,
+    seq   INTEGER NOT NULL,
+    event BLOB NOT NULL,
+    PRIMARY KEY (n, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE inbox (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    exec   TEXT NOT NULL,
+    kind   TEXT,
+    input  TEXT,
+    signal BLOB NOT NULL
+) STRICT;
+CREATE INDEX inbox_exec ON inbox (exec, id);
+
+CREATE TABLE timer (
+    n     INTEGER NOT NULL,
+    timer INTEGER NOT NULL,
+    due   INTEGER NOT NULL,
+    PRIMARY KEY (n, timer)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX timer_due ON timer (due);
+
+CREATE TABLE blob (
+    hash BLOB NOT NULL PRIMARY KEY,
+    text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE resource (
+    key     TEXT NOT NULL PRIMARY KEY,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL
+) STRICT;

@@ -1,0 +1,117 @@
+//! The one writer: whatever waits shares its next transaction, so that many executions pay for one fsync.
+
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use bedplate_store::{Batch, CommitError};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::OpenError;
+use crate::apply::apply;
+use crate::failure::{WriteFailure, commit_error};
+
+/// Batches that may wait for the writer; more callers wait for a place.
+const WAITING_MAX: usize = 4_096;
+/// Batches that share one transaction.
+const GROUP_MAX: usize = 512;
+
+struct Job {
+    batch: Batch,
+    done: oneshot::Sender<Result<(), CommitError>>,
+}
+
+pub(crate) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection, file: &Path) -> Result<Self, OpenError> {
+        let (jobs, queue) = mpsc::channel(WAITING_MAX);
+        let path = file.to_owned();
+        let thread = std::thread::Builder::new()
+            .name("state-write".into())
+            .spawn(move || serve(&connection, queue, &path));
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread.map_err(OpenError::io(file))?),
+        })
+    }
+
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        batch.check()?;
+        let stopped = || CommitError::Unavailable("its writer has stopped".into());
+        let (done, written) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
+        jobs.send(Job { batch, done }).await.map_err(|_| stopped())?;
+        written.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A writer that panicked has told so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &PathBuf) {
+    let mut group = Vec::new();
+    while let Some(first) = queue.blocking_recv() {
+        group.push(first);
+        while group.len() < GROUP_MAX
+            && let Ok(next) = queue.try_recv()
+        {
+            group.push(next);
+        }
+        let results = write_group(connection, &group, file);
+        for (job, result) in group.drain(..).zip(results) {
+            // Whoever waited may have gone; the batch counts all the same.
+            let _ = job.done.send(result);
+        }
+    }
+}
+
+/// Writes all in one transaction. A batch that is refused was refused before it wrote anything; when SQLite itself fails in the
+/// middle, each batch is tried again alone, so that one cannot spoil the others.
+fn write_group(connection: &Connection, group: &[Job], file: &PathBuf) -> Vec<Result<(), CommitError>> {
+    match transaction(connection, group) {
+        Ok(results) => results,
+        Err(error) if group.len() == 1 => vec![Err(commit_error(&error, file))],
+        Err(error) => {
+            tracing::warn!("a group of {} commits is written one by one: {error}", group.len());
+            let alone = |job| match transaction(connection, std::slice::from_ref(job)) {
+                Ok(mut results) => results.pop().unwrap_or(Ok(())),
+                Err(error) => Err(commit_error(&error, file)),
+            };
+            group.iter().map(alone).collect()
+        }
+    }
+}
+
+fn transaction(connection: &Connection, group: &[Job]) -> rusqlite::Result<Vec<Result<(), CommitError>>> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let write = || {
+        let mut results = Vec::with_capacity(group.len());
+        for job in group {
+            results.push(match apply(connection, &job.batch) {
+                Ok(()) => Ok(()),
+                Err(WriteFailure::Refused(error)) => Err(error),
+                Err(WriteFailure::Sqlite(error)) => return Err(error),
+            });
+        }
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(results)
+    };
+    write().inspect_err(|_| {
+        // SQLite may have rolled back by itself already.
+        if !connection.is_autocommit() {
+            let rolled_back = connection.execute_batch("ROLLBACK");
+            debug_assert!(rolled_back.is_ok(), "{rolled_back:?}");
+        }
+    })
+}
