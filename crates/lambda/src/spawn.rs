@@ -42,6 +42,9 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
         (Runtime::Python { .. }, None) => return Err(Error::internal("A Python function needs an interpreter")),
         (Runtime::Provided { .. }, _) => Command::new(custom_bootstrap(&function.code)?),
     };
+    let scratch = scratch(function, around);
+    let unusable = |error| Error::new(Kind::Dependency, format!("The function's scratch folder cannot be made: {error}"));
+    std::fs::create_dir_all(&scratch).map_err(unusable)?;
     command
         .current_dir(&function.code)
         .env_clear()
@@ -76,6 +79,11 @@ fn custom_bootstrap(code: &Path) -> Result<PathBuf> {
     ))
 }
 
+/// Where a function's temporary files go: one folder for all its processes, kept between them as in a warm start.
+fn scratch(function: &Function, around: &Surroundings) -> PathBuf {
+    around.folder.join("tmp").join(&function.name)
+}
+
 fn environment(function: &Function, around: &Surroundings, api: SocketAddr) -> BTreeMap<OsString, OsString> {
     let mut all: BTreeMap<OsString, OsString> = BTreeMap::new();
     let mut set = |key: &str, value: &dyn AsRef<std::ffi::OsStr>| {
@@ -85,6 +93,8 @@ fn environment(function: &Function, around: &Surroundings, api: SocketAddr) -> B
     set("PATH", &around.path);
     set("LANG", &"en_US.UTF-8");
     set("TZ", &":UTC");
+    // A place that belongs to the state: what a handler keeps there is forgotten with it.
+    set("TMPDIR", &scratch(function, around));
     set("AWS_REGION", &function.arn.region());
     set("AWS_DEFAULT_REGION", &function.arn.region());
     if let Some(endpoint) = &around.endpoint {
