@@ -1,0 +1,180 @@
+//! What is typed: the verbs and their flags.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// The verbs that talk to a running server.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Talk to an agent and see its steps
+    Chat(Chat),
+    /// Send one request and print what comes back
+    Invoke(Invoke),
+    /// Print the variables that send a shell's AWS calls here, or run one command with them
+    Env(Env),
+    /// List sessions, or show what happened in one
+    Session(Session),
+    /// Print the version of this program and of the server
+    Version(Version),
+}
+
+/// Which server.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Server {
+    /// The server's address; without it BEDPLATE_URL, else .bedplate/server.json here or in a folder above
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// What results look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; streams are JSON lines
+    Json,
+}
+
+/// Whether to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Yes
+    Always,
+    /// No
+    Never,
+}
+
+/// `chat AGENT [TEXT]`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Chat {
+    /// Name or id of an agent; `NAME@ALIAS` picks an alias by name or id, else it is the newest, else the test alias
+    #[arg(value_name = "AGENT[@ALIAS]")]
+    pub agent: String,
+    /// What to say; without it a conversation begins: one line a turn, /quit or the end of input ends it
+    pub text: Option<String>,
+    /// Continue this session
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// Confirm every action that the agent asks about
+    #[arg(long, conflicts_with = "deny")]
+    pub approve: bool,
+    /// Decline every action that the agent asks about
+    #[arg(long)]
+    pub deny: bool,
+    /// The result of every action that the agent leaves to the client
+    #[arg(long, value_name = "TEXT")]
+    pub result: Option<String>,
+    /// What results look like
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    /// Whether to use colours
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub server: Server,
+}
+
+/// `invoke agent/NAME TEXT`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Invoke {
+    /// What to invoke: `agent/NAME`, `agent/NAME@ALIAS`; ids serve as well as names
+    #[arg(value_name = "agent/NAME[@ALIAS]")]
+    pub target: String,
+    /// What to say; `-` reads it from stdin
+    #[arg(required_unless_present = "session_state")]
+    pub text: Option<String>,
+    /// Continue this session
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// The request's `sessionState`: attributes, or the answer to a returnControl event
+    #[arg(long, value_name = "JSON")]
+    pub session_state: Option<String>,
+    /// End the session with this request
+    #[arg(long)]
+    pub end_session: bool,
+    /// Ask for the answer token by token
+    #[arg(long)]
+    pub stream: bool,
+    /// `json` prints the raw event stream, one line an event, traces included
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub server: Server,
+}
+
+/// `env` and `env -- CMD`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Env {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub server: Server,
+    /// Run this command with the variables instead of printing them
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// `session list` and `session show`.
+#[derive(Clone, Debug, Args)]
+pub struct Session {
+    #[command(subcommand)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub verb: SessionVerb,
+}
+
+/// What to do with sessions.
+#[derive(Clone, Debug, Subcommand)]
+pub enum SessionVerb {
+    /// List sessions, the latest first
+    #[command(visible_alias = "ls")]
+    List {
+        /// Only those of this agent (name or id)
+        #[arg(long)]
+        agent: Option<String>,
+        /// So many at most
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+        /// What results look like
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own type says it")]
+        server: Server,
+    },
+    /// Show what happened in a session
+    Show {
+        /// The session's id; `AGENT/SESSION` when several agents have one of this id
+        #[arg(value_name = "[AGENT/]SESSION")]
+        session: String,
+        /// The journal's events instead of the steps, as JSON lines
+        #[arg(long)]
+        raw: bool,
+        /// Only the last so many requests
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        turns: u16,
+        /// What results look like
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
+        /// Whether to use colours
+        #[arg(long, value_enum, default_value_t)]
+        color: Color,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own type says it")]
+        server: Server,
+    },
+}
+
+/// `version`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Version {
+    /// What results look like
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub server: Server,
+}

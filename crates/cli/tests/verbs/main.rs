@@ -1,0 +1,1 @@
+//! The verbs, from text in to text out.
