@@ -168,6 +168,9 @@ impl Actor {
         let mut live = Live::fold(&self.exec, head.kind.clone(), decider, &events);
         live.steal = foreign;
         live.leased = head.owner == Some(inner.owner);
+        // They may have been set by a commit that we never heard of, or by another owner.
+        let timers: Vec<_> = live.standing.timers.iter().map(|(timer, due)| (*timer, *due)).collect();
+        inner.timers.change(&self.exec, &timers, &[]);
         self.running.retain(|call| live.standing.open.contains_key(&call));
         live.to_perform.retain(|call, _| !self.running.contains(*call));
         self.state = State::Here(Box::new(live));

@@ -5,8 +5,12 @@
 mod clock;
 mod conformance;
 pub mod demo;
+mod faults;
+mod simulate;
 mod target;
 
 pub use clock::{Hold, VirtualClock};
 pub use conformance::store_conformance;
+pub use faults::{Fault, Plan};
+pub use simulate::{Report, Rest, Scenario, crash_everywhere, same, shake, simulate};
 pub use target::{Answer, Describe, Effect, Ledger, ScriptedTarget, describe_raw};

@@ -1,0 +1,174 @@
+//! A store that fails on purpose: crashes around commits, refuses them, lies about them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bedplate_base::{BoxFuture, Hash};
+use bedplate_journal::{Event, ExecId, Raw};
+use bedplate_store::{Batch, CommitError, Head, Letter, LetterId, Page, ReadError, Resource, Store, TimerRow};
+use tokio::sync::Notify;
+
+/// What happens to one commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fault {
+    /// The process dies before it is written.
+    CrashBefore,
+    /// The process dies after it was written, before anybody hears of it.
+    CrashAfter,
+    /// It is not written, and the store says so.
+    Refused,
+    /// It is written, and the store says that it is not.
+    Denied,
+    /// Another engine takes up the work first.
+    Rival,
+}
+
+/// Which commits fail, by their number in the whole run, from 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan(pub BTreeMap<u64, Fault>);
+
+/// The events of the outer world that a plan causes.
+#[derive(Default)]
+pub(crate) struct Signals {
+    /// The process has died.
+    pub(crate) crashed: Notify,
+    /// A rival must be started.
+    pub(crate) rival: Notify,
+    /// It was started.
+    pub(crate) rival_started: Notify,
+    commits: AtomicU64,
+    /// The plan, of which each entry happens once.
+    plan: Mutex<Plan>,
+}
+
+pub(crate) struct FaultyStore {
+    inner: Arc<dyn Store>,
+    signals: Arc<Signals>,
+}
+
+impl Plan {
+    /// One fault at one commit.
+    pub fn one(commit: u64, fault: Fault) -> Self {
+        Self(BTreeMap::from([(commit, fault)]))
+    }
+
+    /// Faults at about every fourth of the first `commits` commits, the same for the same seed.
+    pub fn seeded(seed: u64, commits: u64) -> Self {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = move || {
+            // Xorshift64*: small, and good enough to pick faults.
+            state ^= state >> 12;
+            state ^= state << 25;
+            state ^= state >> 27;
+            state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33
+        };
+        const ALL: [Fault; 5] = [Fault::CrashBefore, Fault::CrashAfter, Fault::Refused, Fault::Denied, Fault::Rival];
+        let faults = (1..=commits).filter_map(|commit| {
+            let (hit, which) = (next() % 4 == 0, next());
+            hit.then(|| (commit, ALL[usize::try_from(which).unwrap_or(0) % ALL.len()]))
+        });
+        Self(faults.collect())
+    }
+}
+
+impl Signals {
+    pub(crate) fn new(plan: Plan) -> Self {
+        Self {
+            plan: Mutex::new(plan),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    fn next(&self) -> Option<Fault> {
+        let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        self.plan
+            .lock()
+            .expect("invariant: nothing panics while it holds the plan")
+            .0
+            .remove(&number)
+    }
+}
+
+impl FaultyStore {
+    pub(crate) fn new(inner: Arc<dyn Store>, signals: Arc<Signals>) -> Self {
+        Self { inner, signals }
+    }
+
+    async fn write(&self, batch: Batch) -> Result<(), CommitError> {
+        match self.signals.next() {
+            None => self.inner.commit(batch).await,
+            Some(Fault::CrashBefore) => self.die().await,
+            Some(Fault::CrashAfter) => {
+                // A conflict dies like a success.
+                let _ = self.inner.commit(batch).await;
+                self.die().await
+            }
+            Some(Fault::Refused) => Err(CommitError::Unavailable("a planned fault".into())),
+            Some(Fault::Denied) => {
+                self.inner.commit(batch).await?;
+                Err(CommitError::Unavailable("a planned fault, and a lie".into()))
+            }
+            Some(Fault::Rival) => {
+                self.signals.rival.notify_one();
+                self.signals.rival_started.notified().await;
+                self.inner.commit(batch).await
+            }
+        }
+    }
+
+    async fn die(&self) -> Result<(), CommitError> {
+        self.signals.crashed.notify_one();
+        std::future::pending().await
+    }
+}
+
+impl Store for FaultyStore {
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(self.write(batch))
+    }
+
+    fn server_key(&self) -> [u8; 32] {
+        self.inner.server_key()
+    }
+
+    fn head<'a>(&'a self, exec: &'a ExecId) -> BoxFuture<'a, Result<Option<Head>, ReadError>> {
+        self.inner.head(exec)
+    }
+
+    fn events<'a>(&'a self, exec: &'a ExecId, after: u64, limit: usize) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
+        self.inner.events(exec, after, limit)
+    }
+
+    fn inbox<'a>(&'a self, exec: &'a ExecId, limit: usize) -> BoxFuture<'a, Result<Vec<(LetterId, Letter)>, ReadError>> {
+        self.inner.inbox(exec, limit)
+    }
+
+    fn timers(&self, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, ReadError>> {
+        self.inner.timers(limit)
+    }
+
+    fn work<'a>(&'a self, after: Option<&'a ExecId>, limit: usize) -> BoxFuture<'a, Result<Vec<ExecId>, ReadError>> {
+        self.inner.work(after, limit)
+    }
+
+    fn executions<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Head>, ReadError>> {
+        self.inner.executions(prefix, page)
+    }
+
+    fn blob(&self, hash: Hash) -> BoxFuture<'_, Result<Option<Raw>, ReadError>> {
+        self.inner.blob(hash)
+    }
+
+    fn resource<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Resource>, ReadError>> {
+        self.inner.resource(key)
+    }
+
+    fn resources<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Resource>, ReadError>> {
+        self.inner.resources(prefix, page)
+    }
+}
