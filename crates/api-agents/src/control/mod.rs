@@ -4,7 +4,7 @@ pub mod action_groups;
 pub mod agents;
 pub mod aliases;
 mod compile;
-mod documents;
+pub(crate) mod documents;
 mod prompts;
 pub mod tags;
 pub mod versions;

@@ -2,6 +2,7 @@
 
 pub mod encode;
 pub mod invoke_agent;
+pub mod stored;
 mod submit;
 
 use bedplate_base::Error;
