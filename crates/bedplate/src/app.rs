@@ -20,35 +20,35 @@ use crate::config::Config;
 
 /// Everything that runs.
 #[derive(Clone)]
-pub struct App {
+pub(crate) struct App {
     /// Time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Sessions.
-    pub engine: Engine,
+    pub(crate) engine: Engine,
     /// Functions.
-    pub host: Host,
+    pub(crate) host: Host,
     /// Lambda's operations.
-    pub lambda: Arc<bedplate_api_lambda::State>,
+    pub(crate) lambda: Arc<bedplate_api_lambda::State>,
     /// The agents' operations.
-    pub agents: bedplate_api_agents::State,
+    pub(crate) agents: bedplate_api_agents::State,
 }
 
 /// What an app is made of.
-pub struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// Where state is kept.
-    pub store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Store>,
     /// Time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// The state folder: packages of functions lie in it.
-    pub folder: &'a Path,
+    pub(crate) folder: &'a Path,
     /// `bedplate.toml`.
-    pub config: &'a Config,
+    pub(crate) config: &'a Config,
     /// `dev` or `serve`.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// `--strict`.
-    pub strict: bool,
+    pub(crate) strict: bool,
     /// Is told when the planner answers for a model that no route names.
-    pub announce: Announce,
+    pub(crate) announce: Announce,
 }
 
 impl App {
@@ -56,8 +56,16 @@ impl App {
     ///
     /// # Errors
     /// The configuration does not hold, or the state cannot be read.
-    pub async fn start(parts: Parts<'_>, endpoint: &str) -> Result<Self> {
-        let Parts { store, clock, folder, config, mode, strict, announce } = parts;
+    pub(crate) async fn start(parts: Parts<'_>, endpoint: &str) -> Result<Self> {
+        let Parts {
+            store,
+            clock,
+            folder,
+            config,
+            mode,
+            strict,
+            announce,
+        } = parts;
         let planner_clock = clock.clone();
         let setup = Setup {
             mode,
@@ -85,11 +93,17 @@ impl App {
         // Functions first: the calls that are performed again need them.
         lambda.restore().await?;
         engine.recover().await?;
-        Ok(Self { clock, engine, host, lambda, agents })
+        Ok(Self {
+            clock,
+            engine,
+            host,
+            lambda,
+            agents,
+        })
     }
 
     /// The doors of the one port.
-    pub fn doors(&self, place: Place, strict: bool, ready: watch::Receiver<bool>) -> Doors {
+    pub(crate) fn doors(&self, place: Place, strict: bool, ready: watch::Receiver<bool>) -> Doors {
         let router = Router::new(&[
             &bedplate_wire_bedrock_agent::SERVICE,
             &bedplate_wire_bedrock_agent_runtime::SERVICE,
@@ -103,15 +117,28 @@ impl App {
         services.insert("bedrock-agent-runtime", Arc::new(Runtime(self.agents.clone())));
         services.insert("lambda", Arc::new(Lambda(self.lambda.clone())));
         let admin = Arc::new(Admin);
-        Doors { router: Arc::new(router), services, admin, ready, place, clock: self.clock.clone(), strict }
+        Doors {
+            router: Arc::new(router),
+            services,
+            admin,
+            ready,
+            place,
+            clock: self.clock.clone(),
+            strict,
+        }
     }
 }
 
 /// The planner's now: the wall clock of this machine's zone.
 fn moment(now: Timestamp) -> Moment {
     let zone = jiff::tz::TimeZone::system();
-    let zoned = jiff::Timestamp::from_nanosecond(i128::from(now.nanos())).unwrap_or_default().to_zoned(zone.clone());
-    Moment { local: zoned.datetime(), zone }
+    let zoned = jiff::Timestamp::from_nanosecond(i128::from(now.nanos()))
+        .unwrap_or_default()
+        .to_zoned(zone.clone());
+    Moment {
+        local: zoned.datetime(),
+        zone,
+    }
 }
 
 struct Control(bedplate_api_agents::State);
@@ -142,6 +169,14 @@ impl ServiceDoor for Lambda {
 
 impl Door for Admin {
     fn call(&self, request: Request) -> BoxFuture<'static, Response> {
-        Box::pin(async move { bedplate_wire::error_response(bedplate_wire::Protocol::RestJson1, 404, "NotFound", Default::default(), &request.context) })
+        Box::pin(async move {
+            bedplate_wire::error_response(
+                bedplate_wire::Protocol::RestJson1,
+                404,
+                "NotFound",
+                Default::default(),
+                &request.context,
+            )
+        })
     }
 }

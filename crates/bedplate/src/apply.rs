@@ -21,25 +21,29 @@ use crate::app::App;
 
 /// What one resource came to.
 #[derive(Clone, Debug)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// `agent`, `alias`, `function`.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its id or ARN.
-    pub id: String,
+    pub(crate) id: String,
     /// For people: `PREPARED in 0.2 s`, `-> 1`.
-    pub note: String,
+    pub(crate) note: String,
     /// Whether this run changed it.
-    pub changed: bool,
+    pub(crate) changed: bool,
 }
 
 /// Applies `stack`. What worked before a failure stays.
 ///
 /// # Errors
 /// With the logical id of the resource that failed.
-pub async fn apply(app: &App, stack: &Stack, place: &Place) -> Result<Vec<Applied>> {
-    let context = Context { request_id: "template".into(), place: place.clone(), ..Context::default() };
+pub(crate) async fn apply(app: &App, stack: &Stack, place: &Place) -> Result<Vec<Applied>> {
+    let context = Context {
+        request_id: "template".into(),
+        place: place.clone(),
+        ..Context::default()
+    };
     let mut out = Vec::new();
     for resource in stack.in_order() {
         let (id, applied) = match resource {
@@ -47,7 +51,10 @@ pub async fn apply(app: &App, stack: &Stack, place: &Place) -> Result<Vec<Applie
             Resource::Agent(agent) => (&agent.logical_id, apply_agent(app, &context, stack, agent).await),
             Resource::AgentAlias(alias) => (&alias.logical_id, apply_alias(app, &context, alias, &out).await),
         };
-        out.push(applied.map_err(|error| Error { message: format!("{id}: {}", error.message), ..error })?);
+        out.push(applied.map_err(|error| Error {
+            message: format!("{id}: {}", error.message),
+            ..error
+        })?);
     }
     forget(app, &context, stack).await?;
     Ok(out)
@@ -67,7 +74,13 @@ async fn apply_function(app: &App, place: &Place, function: &Function) -> Result
     };
     let arn = bedplate_api_lambda::apply(&app.lambda, place, given).await?;
     let note = format!("{}, local", function.runtime);
-    Ok(Applied { kind: "function", name: function.name.clone(), id: arn.to_string(), note, changed: false })
+    Ok(Applied {
+        kind: "function",
+        name: function.name.clone(),
+        id: arn.to_string(),
+        note,
+        changed: false,
+    })
 }
 
 async fn apply_agent(app: &App, context: &Context, stack: &Stack, agent: &Agent) -> Result<Applied> {
@@ -82,15 +95,22 @@ async fn apply_agent(app: &App, context: &Context, stack: &Stack, agent: &Agent)
     let remembered = remembered_key(&context.place, stack, "agent", &agent.id);
     let content = json!({"create": agent.create, "groups": agent.action_groups});
     let hash = sha256(content.to_string().as_bytes()).to_string();
-    let get = GetAgentRequest { agent_id: agent.id.clone() };
+    let get = GetAgentRequest {
+        agent_id: agent.id.clone(),
+    };
     let exists = match agents::get(state, context, get).await {
         Ok(_) => true,
         Err(error) if error.kind == Kind::NotFound => false,
         Err(error) => return Err(error),
     };
     let before = state.catalog.get(&remembered).await?;
-    let mut applied =
-        Applied { kind: "agent", name: agent.name.clone(), id: agent.id.clone(), note: "PREPARED".into(), changed: false };
+    let mut applied = Applied {
+        kind: "agent",
+        name: agent.name.clone(),
+        id: agent.id.clone(),
+        note: "PREPARED".into(),
+        changed: false,
+    };
     if exists && before.as_ref().and_then(|before| before.body["hash"].as_str()) == Some(&hash) {
         return Ok(applied);
     }
@@ -105,8 +125,18 @@ async fn apply_agent(app: &App, context: &Context, stack: &Stack, agent: &Agent)
         agents::create_as(state, context, read::<ops::CreateAgent>(agent.create.clone())?, Some(&agent.id)).await?;
     }
     apply_groups(app, context, agent).await?;
-    agents::prepare(state, context, PrepareAgentRequest { agent_id: agent.id.clone() }).await?;
-    state.catalog.commit(Change::new().put(remembered, &json!({"hash": hash, "kind": "agent", "id": agent.id}))).await?;
+    agents::prepare(
+        state,
+        context,
+        PrepareAgentRequest {
+            agent_id: agent.id.clone(),
+        },
+    )
+    .await?;
+    state
+        .catalog
+        .commit(Change::new().put(remembered, &json!({"hash": hash, "kind": "agent", "id": agent.id})))
+        .await?;
     let took = app.clock.now().since(started);
     applied.note = format!("PREPARED in {}", seconds(took));
     applied.changed = true;
@@ -153,10 +183,15 @@ async fn apply_groups(app: &App, context: &Context, agent: &Agent) -> Result<()>
 /// An alias without routing follows its agent: when that has changed, a version is cut and the alias points at it.
 async fn apply_alias(app: &App, context: &Context, alias: &AgentAlias, applied: &[Applied]) -> Result<Applied> {
     let state = &app.agents;
-    let get = GetAgentAliasRequest { agent_id: alias.agent_id.clone(), agent_alias_id: alias.id.clone() };
+    let get = GetAgentAliasRequest {
+        agent_id: alias.agent_id.clone(),
+        agent_alias_id: alias.id.clone(),
+    };
     let mut body = alias.create.clone();
     body.insert("agentId".into(), json!(alias.agent_id));
-    let agent_changed = applied.iter().any(|one| one.kind == "agent" && one.id == alias.agent_id && one.changed);
+    let agent_changed = applied
+        .iter()
+        .any(|one| one.kind == "agent" && one.id == alias.agent_id && one.changed);
     let mut changed = false;
     match aliases::get(state, context, get.clone()).await {
         Err(error) if error.kind == Kind::NotFound => {
@@ -179,8 +214,18 @@ async fn apply_alias(app: &App, context: &Context, alias: &AgentAlias, applied: 
         }
     }
     let now = aliases::get(state, context, get).await?.agent_alias;
-    let version = now.routing_configuration.first().and_then(|route| route.agent_version.clone()).unwrap_or_default();
-    Ok(Applied { kind: "alias", name: alias.name.clone(), id: alias.id.clone(), note: format!("-> {version}"), changed })
+    let version = now
+        .routing_configuration
+        .first()
+        .and_then(|route| route.agent_version.clone())
+        .unwrap_or_default();
+    Ok(Applied {
+        kind: "alias",
+        name: alias.name.clone(),
+        id: alias.id.clone(),
+        note: format!("-> {version}"),
+        changed,
+    })
 }
 
 /// Remembers what the template has, and deletes what it had and has no more.
@@ -191,24 +236,44 @@ async fn forget(app: &App, context: &Context, stack: &Stack) -> Result<()> {
         .agents
         .iter()
         .map(|agent| json!({"agent": agent.id}))
-        .chain(stack.aliases.iter().map(|alias| json!({"agent": alias.agent_id, "alias": alias.id})))
+        .chain(
+            stack
+                .aliases
+                .iter()
+                .map(|alias| json!({"agent": alias.agent_id, "alias": alias.id})),
+        )
         .collect();
     let before = state.catalog.get(&memory).await?.map(|found| found.body).unwrap_or_default();
-    let gone: Vec<Value> = before.as_array().into_iter().flatten().filter(|one| !now.contains(one)).cloned().collect();
+    let gone: Vec<Value> = before
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|one| !now.contains(one))
+        .cloned()
+        .collect();
     let missing_is_fine = |result: Result<()>| match result {
         Err(error) if error.kind != Kind::NotFound => Err(error),
         _ => Ok(()),
     };
     // Aliases first: an agent with aliases is not deleted.
     for one in gone.iter().filter(|one| one.get("alias").is_some()) {
-        let delete = DeleteAgentAliasRequest { agent_id: string(one, "agent"), agent_alias_id: string(one, "alias") };
+        let delete = DeleteAgentAliasRequest {
+            agent_id: string(one, "agent"),
+            agent_alias_id: string(one, "alias"),
+        };
         missing_is_fine(aliases::delete(state, context, delete).await.map(drop))?;
     }
     for one in gone.iter().filter(|one| one.get("alias").is_none()) {
         let id = string(one, "agent");
-        let delete = DeleteAgentRequest { agent_id: id.clone(), skip_resource_in_use_check: None };
+        let delete = DeleteAgentRequest {
+            agent_id: id.clone(),
+            skip_resource_in_use_check: None,
+        };
         missing_is_fine(agents::delete(state, context, delete).await.map(drop))?;
-        state.catalog.commit(Change::new().delete(remembered_key(&context.place, stack, "agent", &id))).await?;
+        state
+            .catalog
+            .commit(Change::new().delete(remembered_key(&context.place, stack, "agent", &id)))
+            .await?;
     }
     state.catalog.commit(Change::new().put(memory, &Value::Array(now))).await
 }
@@ -232,5 +297,9 @@ fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 
 /// `0.2 s`, `12 ms`.
 fn seconds(took: Duration) -> String {
-    if took < Duration::from_millis(100) { format!("{} ms", took.as_millis()) } else { format!("{:.1} s", took.as_secs_f64()) }
+    if took < Duration::from_millis(100) {
+        format!("{} ms", took.as_millis())
+    } else {
+        format!("{:.1} s", took.as_secs_f64())
+    }
 }

@@ -8,60 +8,62 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 /// The Amazon Bedrock Agents API on your own machine: agents that really run, durably.
 #[derive(Debug, Parser)]
 #[command(name = "bedplate", version, max_term_width = 110)]
-pub struct Args {
+pub(crate) struct Args {
     /// What to do.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub(crate) verb: Verb,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Serves a template for development: applies it, watches it, talks to it
     Dev(Dev),
     /// Serves for production: no template, no offline model unless a route names it
     Serve(Serve),
+    #[command(flatten)]
+    Client(bedplate_cli::Verb),
 }
 
 /// Flags of `dev`.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct Dev {
+pub(crate) struct Dev {
     /// The CloudFormation or SAM template; without it template.yaml, template.yml or template.json of this folder
     #[arg(conflicts_with = "example")]
-    pub template: Option<PathBuf>,
+    pub(crate) template: Option<PathBuf>,
     /// Starts an example and plays its first conversation: tennis
     #[arg(long, value_name = "NAME")]
-    pub example: Option<String>,
+    pub(crate) example: Option<String>,
     /// Does not play the example's first conversation
     #[arg(long)]
-    pub no_play: bool,
+    pub(crate) no_play: bool,
     /// Flags shared with `serve`.
     #[command(flatten)]
-    pub server: Serve,
+    pub(crate) server: Serve,
 }
 
 /// Flags of `serve`, shared by `dev`.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct Serve {
+pub(crate) struct Serve {
     /// The address to listen on
     #[arg(long, env = "BEDPLATE_HOST", default_value = "127.0.0.1", value_name = "ADDRESS")]
-    pub host: IpAddr,
+    pub(crate) host: IpAddr,
     /// The port to listen on; 0 picks a free one and prints it
     #[arg(long, env = "BEDPLATE_PORT", default_value_t = 7780)]
-    pub port: u16,
+    pub(crate) port: u16,
     /// The folder that keeps everything between runs
     #[arg(long, env = "BEDPLATE_STATE", default_value = ".bedplate", value_name = "DIR")]
-    pub state: PathBuf,
+    pub(crate) state: PathBuf,
     /// The configuration; without it bedplate.toml of this folder, when there is one
     #[arg(long, env = "BEDPLATE_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Where requests to other AWS services go (not implemented yet)
     #[arg(long, env = "BEDPLATE_UPSTREAM", value_name = "URL")]
-    pub upstream: Option<String>,
+    pub(crate) upstream: Option<String>,
     /// Keeps nothing: all state is gone when the server ends
     #[arg(long, env = "BEDPLATE_EPHEMERAL", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
-    pub ephemeral: bool,
+    pub(crate) ephemeral: bool,
     /// AWS's limits, states and refusals exactly, without our extensions
     #[arg(long, env = "BEDPLATE_STRICT", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
-    pub strict: bool,
+    pub(crate) strict: bool,
 }

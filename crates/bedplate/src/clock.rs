@@ -7,7 +7,7 @@ use bedplate_base::{BoxFuture, Clock, Timestamp};
 
 /// Wall-clock time that never goes back: when the machine's clock is set back, it stands still until that has caught up.
 #[derive(Default)]
-pub struct SystemClock(Mutex<Timestamp>);
+pub(crate) struct SystemClock(Mutex<Timestamp>);
 
 /// The longest single sleep: a clock that was set forward is noticed at least this often.
 const NAP: Duration = Duration::from_secs(60);

@@ -12,13 +12,13 @@ const BYTES_MAX: u64 = 1024 * 1024;
 
 /// The configuration.
 #[derive(Clone, Debug, Default)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where it was read from; none when there is none.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// Account and default region.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Providers and routes.
-    pub models: ModelsConfig,
+    pub(crate) models: ModelsConfig,
 }
 
 #[derive(Default, Deserialize)]
@@ -49,7 +49,7 @@ impl Config {
     ///
     /// # Errors
     /// One text with file, line and key.
-    pub fn read(given: Option<&Path>, folder: &Path) -> Result<Self, String> {
+    pub(crate) fn read(given: Option<&Path>, folder: &Path) -> Result<Self, String> {
         let path = given.map_or_else(|| folder.join("bedplate.toml"), Path::to_path_buf);
         let text = match std::fs::metadata(&path) {
             Err(error) if given.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -63,24 +63,41 @@ impl Config {
         let mut place = Place::default();
         if let Some(account) = file.server.account {
             if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(format!("{}: server.account: {account:?} is not an account id: write twelve digits", path.display()));
+                return Err(format!(
+                    "{}: server.account: {account:?} is not an account id: write twelve digits",
+                    path.display()
+                ));
             }
             place.account = account;
         }
         if let Some(region) = file.server.region {
             if region.is_empty() || region.len() > 32 || !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-                return Err(format!("{}: server.region: {region:?} is not a region: write one such as \"us-east-1\"", path.display()));
+                return Err(format!(
+                    "{}: server.region: {region:?} is not a region: write one such as \"us-east-1\"",
+                    path.display()
+                ));
             }
             place.region = region;
         }
-        let models = ModelsConfig { providers: file.providers, routes: file.route, script: file.script };
-        Ok(Self { file: Some(path), place, models })
+        let models = ModelsConfig {
+            providers: file.providers,
+            routes: file.route,
+            script: file.script,
+        };
+        Ok(Self {
+            file: Some(path),
+            place,
+            models,
+        })
     }
 
     /// The folder that paths in it are relative to.
-    pub fn folder(&self, otherwise: &Path) -> PathBuf {
+    pub(crate) fn folder(&self, otherwise: &Path) -> PathBuf {
         let parent = self.file.as_deref().and_then(Path::parent);
-        parent.filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(otherwise).to_path_buf()
+        parent
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(otherwise)
+            .to_path_buf()
     }
 }
 

@@ -14,11 +14,16 @@ use crate::watch::Watch;
 use crate::{examples, screen};
 
 /// `bedplate dev`.
-pub async fn run(args: Dev) -> Result<(), String> {
+pub(crate) async fn run(args: Dev) -> Result<(), String> {
     log("warn,lambda=info", false);
-    let announce: Announce = Arc::new(|model, _| eprintln!("model     {model} is answered by builtin/planner (rule-based, not an LLM): no route names it"));
+    let announce: Announce =
+        Arc::new(|model, _| eprintln!("model     {model} is answered by builtin/planner (rule-based, not an LLM): no route names it"));
     let server = &args.server;
-    let example = args.example.as_deref().map(|name| examples::folder(name, &server.state)).transpose()?;
+    let example = args
+        .example
+        .as_deref()
+        .map(|name| examples::folder(name, &server.state))
+        .transpose()?;
     let template = match (&example, &args.template) {
         (Some(folder), _) => bedplate_template::find(folder),
         (None, Some(given)) if given.is_dir() => {
@@ -28,14 +33,17 @@ pub async fn run(args: Dev) -> Result<(), String> {
         (None, None) => bedplate_template::find(Path::new(".")),
     };
     let house = House::open(server, Mode::Dev, announce).await?;
-    let options = Options { place: house.config.place.clone(), ..Options::default() };
+    let options = Options {
+        place: house.config.place.clone(),
+        ..Options::default()
+    };
     let stack = template.as_deref().map(|path| read(path, &options)).transpose()?;
     let applied = match &stack {
         Some(stack) => apply(&house.app, stack, &options.place).await.map_err(|error| chain(&error))?,
         None => Vec::new(),
     };
     let shown = template.as_deref().zip(stack.as_ref());
-    eprint!("{}", screen::opening(&house, server.ephemeral, shown, &applied));
+    print!("{}", screen::opening(&house, server.ephemeral, shown, &applied));
     let lines = example.as_deref().map(examples::conversation).unwrap_or_default();
     let first = first_conversation(&house, &applied).await;
     let play = Play {
@@ -44,16 +52,39 @@ pub async fn run(args: Dev) -> Result<(), String> {
         alias: applied.iter().find(|one| one.kind == "alias").map(|one| one.id.clone()),
         lines,
     };
-    let reload = Reload { app: house.app.clone(), template, options, stack };
-    house.serve(async move { tokio::join!(play.run(), reload.run()); }).await
+    let reload = Reload {
+        app: house.app.clone(),
+        template,
+        options,
+        stack,
+    };
+    house
+        .serve(async move {
+            tokio::join!(play.run(), reload.run());
+        })
+        .await
 }
 
 /// The template's first agent, when nobody has spoken to it yet: an example books only once.
 async fn first_conversation(house: &House, applied: &[Applied]) -> Option<String> {
     let agent = applied.iter().find(|one| one.kind == "agent")?;
     let place = &house.config.place;
-    let prefix = format!("{}/", bedplate_catalog::key(&[bedplate_agent::KIND, &place.account, &place.region, &agent.id]));
-    let heads = house.app.engine.heads(&prefix, Page { limit: 1, ..Page::default() }).await.ok()?;
+    let prefix = format!(
+        "{}/",
+        bedplate_catalog::key(&[bedplate_agent::KIND, &place.account, &place.region, &agent.id])
+    );
+    let heads = house
+        .app
+        .engine
+        .heads(
+            &prefix,
+            Page {
+                limit: 1,
+                ..Page::default()
+            },
+        )
+        .await
+        .ok()?;
     heads.is_empty().then(|| agent.id.clone())
 }
 
@@ -67,9 +98,11 @@ struct Play {
 impl Play {
     async fn run(self) {
         let Some(agent) = self.agent else { return };
-        eprintln!();
-        if let Err(error) = Ok::<(), String>(drop((agent, self.url, self.alias, self.lines))) {
-            eprintln!("bedplate: the first conversation could not be played: {error}");
+        println!();
+        let mut terminal = bedplate_cli::Terminal::system();
+        if let Err(failure) = bedplate_cli::play(&self.url, &agent, self.alias.as_deref(), &self.lines, &mut terminal).await {
+            eprintln!("bedplate: the first conversation could not be played:");
+            terminal.tell_failure(&failure);
         }
     }
 }
@@ -83,7 +116,9 @@ struct Reload {
 
 impl Reload {
     async fn run(self) {
-        let (Some(template), Some(stack)) = (self.template, self.stack) else { return };
+        let (Some(template), Some(stack)) = (self.template, self.stack) else {
+            return;
+        };
         let mut watch = match Watch::new() {
             Ok(watch) => watch,
             Err(error) => {

@@ -13,7 +13,10 @@ const EXAMPLES: &[Example] = &[Example {
         ("template.yaml", include_str!("../../../examples/tennis/template.yaml")),
         ("tools/app.py", include_str!("../../../examples/tennis/tools/app.py")),
         ("tools/courts.py", include_str!("../../../examples/tennis/tools/courts.py")),
-        ("first-conversation.txt", include_str!("../../../examples/tennis/first-conversation.txt")),
+        (
+            "first-conversation.txt",
+            include_str!("../../../examples/tennis/first-conversation.txt"),
+        ),
         ("book.py", include_str!("../../../examples/tennis/book.py")),
         ("README.md", include_str!("../../../examples/tennis/README.md")),
     ],
@@ -23,7 +26,7 @@ const EXAMPLES: &[Example] = &[Example {
 ///
 /// # Errors
 /// There is no such example, or the copy cannot be written.
-pub fn folder(name: &str, state: &Path) -> Result<PathBuf, String> {
+pub(crate) fn folder(name: &str, state: &Path) -> Result<PathBuf, String> {
     let Some(example) = EXAMPLES.iter().find(|example| example.name == name) else {
         let names: Vec<&str> = EXAMPLES.iter().map(|example| example.name).collect();
         return Err(format!("there is no example {name:?}; there is {}", names.join(", ")));
@@ -39,14 +42,21 @@ pub fn folder(name: &str, state: &Path) -> Result<PathBuf, String> {
         if path.exists() {
             continue;
         }
-        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+        let made = path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| std::fs::write(&path, text));
         made.map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(copy)
 }
 
 /// What is said to an example's agent when it starts for the first time, one turn a line.
-pub fn conversation(folder: &Path) -> Vec<String> {
+pub(crate) fn conversation(folder: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(folder.join("first-conversation.txt")).unwrap_or_default();
-    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
 }

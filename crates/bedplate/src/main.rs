@@ -37,6 +37,7 @@ async fn run(args: args::Args) -> ExitCode {
     let result = match args.verb {
         args::Verb::Dev(args) => dev::run(args).await,
         args::Verb::Serve(args) => serve::run(args).await,
+        args::Verb::Client(verb) => return bedplate_cli::run(verb, &mut bedplate_cli::Terminal::system()).await.into(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,5 @@
-//! What `dev` shows: the block at the start, and a line when something was applied again. All of it goes to standard
-//! error; results of verbs go to standard output.
+//! What `dev` shows: the block at the start, and a line when something was applied again. It goes to
+//! standard output, the log to standard error.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,21 +10,30 @@ use crate::apply::Applied;
 use crate::serve::House;
 
 /// The block at the start.
-pub fn opening(house: &House, ephemeral: bool, stack: Option<(&Path, &Stack)>, applied: &[Applied]) -> String {
+pub(crate) fn opening(house: &House, ephemeral: bool, stack: Option<(&Path, &Stack)>, applied: &[Applied]) -> String {
     let mut out = format!("bedplate {}  AWS API   {}\n\n", env!("CARGO_PKG_VERSION"), house.url);
     out.push_str("model     builtin/planner   offline, rule-based, not an LLM; answers for every model that no route names\n");
     match house.config.models.routes.len() {
         0 => out.push_str("          add a [[route]] to bedplate.toml to use Ollama, OpenAI or any compatible server\n"),
         count => {
-            let file = house.config.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+            let file = house
+                .config
+                .file
+                .as_deref()
+                .map(|file| file.display().to_string())
+                .unwrap_or_default();
             let _ = writeln!(out, "          {count} route{} in {file}", plural(count));
         }
     }
     match stack {
         Some((path, stack)) => {
             let resources = stack.resources;
-            let _ =
-                writeln!(out, "template  {}   AWS CloudFormation + SAM, {resources} resource{}, watching", path.display(), plural(resources));
+            let _ = writeln!(
+                out,
+                "template  {}   AWS CloudFormation + SAM, {resources} resource{}, watching",
+                path.display(),
+                plural(resources)
+            );
         }
         None => out.push_str("template  none in this folder; create agents with any AWS SDK\n"),
     }
@@ -36,18 +45,24 @@ pub fn opening(house: &House, ephemeral: bool, stack: Option<(&Path, &Stack)>, a
     if ephemeral {
         out.push_str("state     in memory, forgotten at the end\n");
     } else {
-        let _ = writeln!(out, "state     {}   kept between runs (--ephemeral to forget)", short(&house.folder));
+        let _ = writeln!(
+            out,
+            "state     {}   kept between runs (--ephemeral to forget)",
+            short(&house.folder)
+        );
     }
     out.push_str("other AWS services          not configured\n\n");
     for agent in applied.iter().filter(|one| one.kind == "agent") {
         let alias = stack.and_then(|(_, stack)| stack.aliases.iter().find(|alias| alias.agent_id == agent.id));
         let shown = alias.and_then(|alias| applied.iter().find(|one| one.kind == "alias" && one.id == alias.id));
-        let alias = shown.map(|alias| format!("   alias {} {}", alias.name, alias.note)).unwrap_or_default();
+        let alias = shown
+            .map(|alias| format!("   alias {} {}", alias.name, alias.note))
+            .unwrap_or_default();
         let _ = writeln!(out, "agent     {}    {}   {}{alias}", agent.name, agent.id, agent.note);
     }
     let _ = write!(
         out,
-        "\npaste     export AWS_ENDPOINT_URL={} AWS_REGION={} \\\n                 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DISABLE_HOST_PREFIX_INJECTION=true\n",
+        "\npaste     export AWS_ENDPOINT_URL={0} AWS_REGION={1} AWS_DEFAULT_REGION={1} \\\n                 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DISABLE_HOST_PREFIX_INJECTION=true\n",
         house.url, house.config.place.region
     );
     if let Some(agent) = applied.iter().find(|one| one.kind == "agent") {
@@ -58,17 +73,21 @@ pub fn opening(house: &House, ephemeral: bool, stack: Option<(&Path, &Stack)>, a
 }
 
 /// What an application after a save came to.
-pub fn again(applied: &[Applied]) -> String {
+pub(crate) fn again(applied: &[Applied]) -> String {
     let changed: Vec<String> = applied
         .iter()
         .filter(|one| one.changed)
         .map(|one| format!("{} {} {}", one.kind, one.name, one.note))
         .collect();
-    if changed.is_empty() { "applied   functions start afresh, agents are unchanged".into() } else { format!("applied   {}", changed.join(", ")) }
+    if changed.is_empty() {
+        "applied   functions start afresh, agents are unchanged".into()
+    } else {
+        format!("applied   {}", changed.join(", "))
+    }
 }
 
 /// All mistakes of a template.
-pub fn mistakes(diagnostics: &[Diagnostic]) -> String {
+pub(crate) fn mistakes(diagnostics: &[Diagnostic]) -> String {
     let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }

@@ -19,15 +19,15 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 
 /// A server that listens but says that it is not ready yet.
-pub struct House {
+pub(crate) struct House {
     /// What runs.
-    pub app: App,
+    pub(crate) app: App,
     /// Its address: `http://127.0.0.1:7780`.
-    pub url: String,
+    pub(crate) url: String,
     /// The configuration.
-    pub config: Config,
+    pub(crate) config: Config,
     /// The state folder; a temporary one with `--ephemeral`.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     listener: TcpListener,
     ready: watch::Sender<bool>,
     strict: bool,
@@ -42,7 +42,7 @@ struct Leftovers {
 }
 
 /// `bedplate serve`.
-pub async fn run(args: Serve) -> Result<(), String> {
+pub(crate) async fn run(args: Serve) -> Result<(), String> {
     log("info", true);
     let announce: Announce = Arc::new(|_, _| {});
     let house = House::open(&args, Mode::Serve, announce).await?;
@@ -55,9 +55,11 @@ impl House {
     ///
     /// # Errors
     /// One text for people.
-    pub async fn open(args: &Serve, mode: Mode, announce: Announce) -> Result<Self, String> {
+    pub(crate) async fn open(args: &Serve, mode: Mode, announce: Announce) -> Result<Self, String> {
         if args.upstream.is_some() {
-            return Err("--upstream is not implemented yet: requests to other AWS services get an error that names them. Start without it.".into());
+            return Err(
+                "--upstream is not implemented yet: requests to other AWS services get an error that names them. Start without it.".into(),
+            );
         }
         let config = Config::read(args.config.as_deref(), Path::new("."))?;
         let address = SocketAddr::new(args.host, args.port);
@@ -65,30 +67,61 @@ impl House {
         let (store, folder) = open_store(args, &mut leftovers)?;
         let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => {
-                format!("{address} is in use: another server listens there. End it, or choose another port with --port (0 picks a free one).")
+                format!(
+                    "{address} is in use: another server listens there. End it, or choose another port with --port (0 picks a free one)."
+                )
             }
             _ => format!("{address}: {error}"),
         })?;
         let bound = listener.local_addr().map_err(|error| format!("{address}: {error}"))?;
         let url = format!("http://{}", reachable(bound));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let parts = Parts { store, clock, folder: &folder, config: &config, mode, strict: args.strict, announce };
+        let parts = Parts {
+            store,
+            clock,
+            folder: &folder,
+            config: &config,
+            mode,
+            strict: args.strict,
+            announce,
+        };
         let app = App::start(parts, &url).await.map_err(|error| chain(&error))?;
         leftovers.note = Some(leave_note(&args.state, &url)?);
         let (ready, _) = watch::channel(false);
-        Ok(Self { app, url, config, folder, listener, ready, strict: args.strict, leftovers })
+        Ok(Self {
+            app,
+            url,
+            config,
+            folder,
+            listener,
+            ready,
+            strict: args.strict,
+            leftovers,
+        })
     }
 
     /// Serves until SIGTERM or SIGINT, or until `work` is over when that ends with an order to stop; then finishes running
     /// steps for 25 s and stores the rest.
-    pub async fn serve(self, work: impl Future<Output = ()>) -> Result<(), String> {
-        let Self { app, config, listener, ready, strict, leftovers, .. } = self;
+    pub(crate) async fn serve(self, work: impl Future<Output = ()>) -> Result<(), String> {
+        let Self {
+            app,
+            config,
+            listener,
+            ready,
+            strict,
+            leftovers,
+            ..
+        } = self;
         let _leftovers = leftovers;
         ready.send_replace(true);
         let doors = app.doors(config.place.clone(), strict, ready.subscribe());
         let limits = Limits::default();
         let grace = limits.grace_time;
-        let server = Server { doors, limits, credentials: Credentials::Any };
+        let server = Server {
+            doors,
+            limits,
+            credentials: Credentials::Any,
+        };
         let (stop, stopped) = watch::channel(false);
         let listening = async {
             let mut stopped = stopped.clone();
@@ -157,7 +190,11 @@ impl Drop for Leftovers {
 /// The address by which a client on this machine reaches a listener on all interfaces.
 fn reachable(bound: SocketAddr) -> SocketAddr {
     if bound.ip().is_unspecified() {
-        let host = if bound.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        let host = if bound.is_ipv4() {
+            std::net::Ipv4Addr::LOCALHOST.into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        };
         return SocketAddr::new(host, bound.port());
     }
     bound
@@ -182,7 +219,7 @@ async fn terminated() {
 }
 
 /// An error with its causes, for people.
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -194,13 +231,19 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Sends the log to standard error; `BEDPLATE_LOG` says what of it.
-pub fn log(default: &str, json: bool) {
+pub(crate) fn log(default: &str, json: bool) {
     use tracing_subscriber::EnvFilter;
-    let filter = std::env::var("BEDPLATE_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(default));
+    let filter = std::env::var("BEDPLATE_LOG")
+        .ok()
+        .and_then(|text| EnvFilter::try_new(text).ok())
+        .unwrap_or_else(|| EnvFilter::new(default));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json {
         let _ = log.json().try_init();
     } else {
-        let _ = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).without_time().try_init();
+        let _ = log
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .without_time()
+            .try_init();
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 const SETTLE: Duration = Duration::from_millis(120);
 
 /// A watch over some paths.
-pub struct Watch {
+pub(crate) struct Watch {
     watcher: notify::RecommendedWatcher,
     changes: mpsc::Receiver<()>,
     watched: Vec<PathBuf>,
@@ -21,20 +21,25 @@ impl Watch {
     ///
     /// # Errors
     /// The system has no watches left.
-    pub fn new() -> Result<Self, notify::Error> {
+    pub(crate) fn new() -> Result<Self, notify::Error> {
         let (tell, changes) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let matters = event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)) && !event.paths.iter().all(|path| noise(path)));
+            let matters =
+                event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)) && !event.paths.iter().all(|path| noise(path)));
             if matters {
                 // A change that is not told yet stands for this one, too.
                 let _ = tell.try_send(());
             }
         })?;
-        Ok(Self { watcher, changes, watched: Vec::new() })
+        Ok(Self {
+            watcher,
+            changes,
+            watched: Vec::new(),
+        })
     }
 
     /// Watches exactly these: folders with all below, files through their folder, because editors replace files.
-    pub fn set(&mut self, paths: &[PathBuf]) {
+    pub(crate) fn set(&mut self, paths: &[PathBuf]) {
         let mut wanted: Vec<(PathBuf, RecursiveMode)> = Vec::new();
         for path in paths {
             let entry = if path.is_dir() {
@@ -60,18 +65,25 @@ impl Watch {
     }
 
     /// Resolves when something was changed and has settled.
-    pub async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         if self.changes.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
-        while tokio::time::timeout(SETTLE, self.changes.recv()).await.is_ok_and(|more| more.is_some()) {}
+        while tokio::time::timeout(SETTLE, self.changes.recv())
+            .await
+            .is_ok_and(|more| more.is_some())
+        {}
     }
 }
 
 /// Files that change because the functions run, or because an editor keeps notes.
 fn noise(path: &Path) -> bool {
     let parts = path.components().map(|part| part.as_os_str().to_string_lossy());
-    parts.into_iter().any(|part| part == "__pycache__" || part == ".bedplate" || part == ".git")
-        || path.extension().is_some_and(|extension| extension == "pyc" || extension == "swp" || extension == "tmp")
+    parts
+        .into_iter()
+        .any(|part| part == "__pycache__" || part == ".bedplate" || part == ".git")
+        || path
+            .extension()
+            .is_some_and(|extension| extension == "pyc" || extension == "swp" || extension == "tmp")
         || path.to_string_lossy().ends_with('~')
 }
