@@ -50,6 +50,14 @@ fn tell(situation: &Situation, note: &Note) -> String {
                     format!("I could not {wish}: nothing was found.{detail} Would you like to try something else?")
                 }
                 Some(Outcome::Declined) => declined(&situation.calls[*call]),
+                Some(Outcome::Data(value)) => {
+                    let told = data(value, false, None, "what I found");
+                    format!(
+                        "I could not {wish}. {}",
+                        told.strip_prefix("Done: ")
+                            .map_or_else(|| told.clone(), |rest| format!("What I found: {rest}"))
+                    )
+                }
                 _ => format!("I could not {wish}."),
             }
         }

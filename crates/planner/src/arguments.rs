@@ -54,11 +54,15 @@ pub(crate) fn assign(u: &Utterance, clause: &Clause, context: &[(usize, usize)],
             left: 0,
         },
     };
+    for (from, to) in &u.dropped {
+        work.take(*from, *to);
+    }
     for (from, to) in &work.spans.clone() {
         phrases::free_text(&mut work, *from, *to);
     }
     work.mentions();
     work.pairs();
+    work.currencies();
     work.options();
     work.flags();
     phrases::fill(&mut work);
@@ -158,13 +162,31 @@ impl Work<'_> {
                 }
             } else if matches!((&entities[e].what, param.role), (What::Ordinal(_), Role::Count)) && param.textual() {
                 None
+            } else if let What::Proper(text) | What::Id(text) | What::Quoted(text) = &entities[e].what
+                && let Some(option) = param
+                    .options
+                    .iter()
+                    .find(|option| option.as_str().is_some_and(|option| option.eq_ignore_ascii_case(text)))
+            {
+                Some(option.clone())
             } else {
                 values::value(&entities[e].what, said, param, self.now)
             };
             if let Some(value) = value {
                 used[e] = true;
                 if !shared {
-                    self.take(entities[e].from, entities[e].to);
+                    let counted = matches!(entities[e].what, What::Number(_))
+                        && param.role != Role::Id
+                        && arounds[e].after.first().is_some_and(|word| {
+                            param.about.contains(word) || param.words.iter().any(|known| thesaurus().similarity(known, word) >= 0.8)
+                        });
+                    let unit = counted
+                        && (!param.is_any(&["quantity", "amount", "count", "qty"])
+                            || matches!(
+                                arounds[e].after[0].as_str(),
+                                "degre" | "unit" | "piec" | "copy" | "people" | "person"
+                            ));
+                    self.take(entities[e].from, entities[e].to + usize::from(unit));
                 }
                 self.set(p, value, (score / 10.0).min(1.0));
             }
@@ -293,6 +315,22 @@ impl Work<'_> {
 
     /// Parameters that come as a pair read "from … to …".
     fn pairs(&mut self) {
+        for role in [Role::Date, Role::Time, Role::DateTime, Role::Place, Role::Person] {
+            let of_role: Vec<usize> = (0..self.tool.params.len())
+                .filter(|p| self.tool.params[*p].role == role && self.tool.params[*p].ty != Type::List)
+                .collect();
+            let filled: Vec<usize> = of_role.iter().copied().filter(|p| self.out.values[*p].is_some()).collect();
+            let wanting: Vec<usize> = of_role
+                .iter()
+                .copied()
+                .filter(|p| self.out.values[*p].is_none() && self.tool.params[*p].required)
+                .collect();
+            if let ([from], [to]) = (&filled[..], &wanting[..])
+                && !self.tool.params[*from].required
+            {
+                self.out.values.swap(*from, *to);
+            }
+        }
         for role in [Role::Date, Role::Time, Role::Place, Role::Currency] {
             let find = |end: End| {
                 (0..self.tool.params.len())
@@ -308,6 +346,34 @@ impl Work<'_> {
                 && first.as_bytes().get(4) == last.as_bytes().get(4)
             {
                 self.out.values.swap(a, b);
+            }
+        }
+    }
+
+    /// Currencies that are named apart from an amount: "into euros".
+    fn currencies(&mut self) {
+        for at in 0..self.u.tokens.len() {
+            let Some(code) = currency(self.u.word(at)).filter(|_| self.within(at) && !self.out.taken[at] && !self.verb_at.contains(&at))
+            else {
+                continue;
+            };
+            let mut prep = self.preposition_before(at);
+            if prep.is_empty() && self.u.word(at + 1) == "to" {
+                prep = "from".into();
+            }
+            let fits = |end: End| match prep.as_str() {
+                "to" | "in" | "into" => end != End::From,
+                "from" => end != End::To,
+                _ => true,
+            };
+            let found = (0..self.tool.params.len()).find(|p| {
+                let param = &self.tool.params[*p];
+                self.out.values[*p].is_none() && (param.role == Role::Currency || param.is_any(&["currency"])) && fits(param.end)
+            });
+            if let Some(p) = found {
+                let value = option_or(&self.tool.params[p], code);
+                self.set(p, value, 0.7);
+                self.take(at, at + 1);
             }
         }
     }
@@ -589,10 +655,7 @@ impl Work<'_> {
                 let denied = self.u.tokens[from..at]
                     .iter()
                     .any(|token| is_negation(&token.lower) || matches!(token.lower.as_str(), "skip" | "exclude" | "disable"));
-                let turned = param
-                    .words
-                    .iter()
-                    .any(|word| matches!(word.as_str(), "exclude" | "exclud" | "skip" | "no" | "without"));
+                let turned = param.is_any(&["exclude", "exclud", "skip", "no", "without"]);
                 self.set(p, json!(denied == turned), 0.6);
                 self.take(at, at + 1);
             }
@@ -683,9 +746,7 @@ pub(crate) fn around(u: &Utterance, entity: &Entity, begin: usize) -> Around {
         }
         if u.tokens[at].shape != Shape::Word
             || out.before.len() >= 3
-            || u.entities
-                .iter()
-                .any(|other| other.from <= at && at < other.to && !matches!(other.what, What::Proper(_)))
+            || u.entities.iter().any(|other| other.from <= at && at < other.to)
             || matches!(word, "and" | "or" | "but")
         {
             break;
@@ -721,6 +782,8 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
         ) => 3.0,
         (End::From, "to" | "until" | "till" | "through" | "into" | "returning" | "under" | "below" | "before") => -3.0,
         (End::To, "from" | "starting" | "since" | "leaving" | "departing" | "over" | "above" | "after") => -3.0,
+        (End::From, "in") if param.role == Role::Currency => -3.0,
+        (End::To, "in") if param.role == Role::Currency => 3.0,
         (End::From, "on" | "at") => 0.5,
         _ => 0.0,
     };
@@ -735,15 +798,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
         What::When(When::Range(..)) => match param.role {
             Role::Date => 8.0 + name,
             Role::DateTime => 6.5 + name,
-            Role::Option | Role::Thing
-                if !option_fits
-                    && param
-                        .words
-                        .iter()
-                        .any(|word| matches!(word.as_str(), "period" | "month" | "week" | "range")) =>
-            {
-                0.0
-            }
+            Role::Option | Role::Thing if !option_fits && param.is_any(&["period", "month", "week", "range"]) => 0.0,
             _ => 0.0,
         },
         What::When(When::Time(_)) => match param.role {
@@ -774,14 +829,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                     }
             }
             Role::Count if param.items != Type::Text && near(&[stem(unit)], &param.words) => 8.0,
-            Role::Thing | Role::Text
-                if param
-                    .words
-                    .iter()
-                    .any(|word| matches!(word.as_str(), "period" | "term" | "duration")) =>
-            {
-                6.0
-            }
+            Role::Thing | Role::Text if param.is_any(&["period", "term", "duration"]) => 6.0,
             _ => 0.0,
         },
         What::Number(value) => {
@@ -836,7 +884,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                         && (named || unit && param.role == Role::Thing)
                         && !matches!(param.role, Role::Phone if *value < 10_000.0)
                     {
-                        6.0
+                        6.0 + side
                     } else if param.role == Role::Length && unit {
                         5.0
                     } else {
@@ -852,37 +900,28 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                 (_, Type::Number | Type::Integer) => {
                     let people = param.words.iter().any(|word| known.similarity(word, "guest") >= 0.8);
                     let lonely_for = prep == "for" && people && around.after.is_empty();
-                    let limit = param
-                        .words
-                        .iter()
-                        .any(|word| matches!(word.as_str(), "limit" | "count" | "max" | "top" | "n" | "result"));
+                    let limit = param.is_any(&["limit", "count", "max", "top", "n", "result"]);
                     let listed = around
                         .before
                         .first()
                         .is_some_and(|word| matches!(word.as_str(), "top" | "last" | "first" | "latest" | "recent" | "best" | "next"));
                     let setting = matches!(prep, "to" | "at")
-                        && param.words.iter().any(|word| {
-                            matches!(
-                                word.as_str(),
-                                "temperatur"
-                                    | "temperature"
-                                    | "level"
-                                    | "target"
-                                    | "value"
-                                    | "volum"
-                                    | "speed"
-                                    | "brightnes"
-                                    | "brightness"
-                                    | "quantity"
-                                    | "setpoint"
-                                    | "rating"
-                                    | "score"
-                            )
-                        });
-                    let counting = param
-                        .words
-                        .iter()
-                        .any(|word| matches!(word.as_str(), "quantity" | "count" | "number" | "qty" | "unit" | "copy"));
+                        && param.is_any(&[
+                            "temperatur",
+                            "temperature",
+                            "level",
+                            "target",
+                            "value",
+                            "volum",
+                            "speed",
+                            "brightnes",
+                            "brightness",
+                            "quantity",
+                            "setpoint",
+                            "rating",
+                            "score",
+                        ]);
+                    let counting = param.is_any(&["quantity", "count", "number", "qty", "unit", "copy"]);
                     let stars = around.after.first().is_some_and(|word| word == "star")
                         && param.words.iter().any(|word| known.similarity(word, "rating") >= 0.8);
                     4.0 + fits
@@ -983,7 +1022,14 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                 .collect::<String>()
                 .to_lowercase();
             let prefix = letters.len() >= 2 && nouns.iter().any(|noun| noun.starts_with(&letters) || letters.starts_with(noun));
-            let bonus = if by_noun { 4.0 } else { 0.0 } + if prefix { 2.0 } else { 0.0 } - if other && !by_noun { 5.0 } else { 0.0 };
+            let stranger = !by_noun
+                && first.is_some_and(|word| {
+                    known.is_noun(word)
+                        && !matches!(word.as_str(), "number" | "id" | "code" | "no" | "referenc" | "numb")
+                        && !tool.words.iter().any(|other| known.similarity(other, word) >= 0.8)
+                });
+            let bonus = if stranger { -4.0 } else { 0.0 } + if by_noun { 4.0 } else { 0.0 } + if prefix { 2.0 } else { 0.0 }
+                - if other && !by_noun { 5.0 } else { 0.0 };
             match param.role {
                 Role::Id => 6.5 + bonus + side,
                 Role::Thing if by_noun || named => 6.0,
@@ -996,14 +1042,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
         What::Quoted(_) => match param.role {
             Role::Text => 7.0 + name + if near(&around.before, &param.words) { 3.0 } else { 0.0 },
             Role::Query => 7.0 + name,
-            Role::Thing | Role::Person | Role::Place => {
-                5.0 + name
-                    + if param.words.iter().any(|word| matches!(word.as_str(), "title" | "name")) {
-                        2.5
-                    } else {
-                        0.0
-                    }
-            }
+            Role::Thing | Role::Person | Role::Place => 5.0 + name + if param.is_any(&["title", "name"]) { 2.5 } else { 0.0 },
             Role::Id => 4.0 + name,
             _ => 0.0,
         },
@@ -1050,7 +1089,44 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                         "at" => -2.0,
                         _ => 1.0,
                     };
-                    (5.0 + role_prep + name + side.clamp(-3.0, 1.0)) - if code { 2.5 } else { 0.0 }
+                    let titled = ["Dr", "Prof"].iter().any(|title| text.starts_with(title));
+                    let treats = param.is_any(&[
+                        "doctor",
+                        "physician",
+                        "provider",
+                        "dentist",
+                        "specialist",
+                        "practitioner",
+                        "clinician",
+                        "therapist",
+                        "professor",
+                        "instructor",
+                    ]);
+                    let attends = treats
+                        || param.is_any(&[
+                            "attendee",
+                            "participant",
+                            "contact",
+                            "host",
+                            "stylist",
+                            "trainer",
+                            "agent",
+                            "employee",
+                            "technician",
+                        ]);
+                    let bonus = if titled == treats {
+                        if titled { 3.0 } else { 0.0 }
+                    } else if titled {
+                        -3.0
+                    } else {
+                        0.0
+                    } + match prep {
+                        "with" | "by" if attends => 1.5,
+                        "for" | "under" if attends => -1.0,
+                        "with" => -0.5,
+                        _ => 0.0,
+                    };
+                    (5.0 + role_prep + name + bonus + side.clamp(-3.0, 1.0)) - if code { 2.5 } else { 0.0 }
                 }
                 Role::Place => {
                     let role_prep = match prep {
@@ -1072,7 +1148,17 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                         "with" | "by" | "called" | "named" | "under" | "about" => -3.0,
                         _ => 1.0,
                     };
-                    5.0 + role_prep + name
+                    let street = text.starts_with(|c: char| c.is_ascii_digit());
+                    let address = param.is_any(&["address", "street"]);
+                    5.0 + role_prep
+                        + name
+                        + if street && address {
+                            4.0
+                        } else if street || address && prep.is_empty() {
+                            -1.0
+                        } else {
+                            0.0
+                        }
                 }
                 Role::Query => 4.2 + name + if matches!(prep, "for" | "about" | "on" | "") { 0.6 } else { 0.0 },
                 Role::Currency => {
@@ -1087,7 +1173,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                         .after
                         .first()
                         .is_some_and(|word| param.words.iter().any(|known_word| known.similarity(word, known_word) >= 0.8));
-                    let title = param.words.iter().any(|word| matches!(word.as_str(), "name" | "title"));
+                    let title = param.is_any(&["name", "title"]);
                     4.0 + name + if after { 4.0 } else { 0.0 } + if title { 0.5 } else { 0.0 } + side.clamp(-3.0, 2.0)
                         - if matches!(prep, "with") && !title { 0.6 } else { 0.0 }
                 }
@@ -1115,14 +1201,8 @@ fn comparison(around: &Around, param: &Param) -> f64 {
     let high = has(&[
         "under", "below", "most", "maximum", "less", "max", "up", "within", "cheaper", "budget", "fewer",
     ]);
-    let is_low = param
-        .words
-        .iter()
-        .any(|word| matches!(word.as_str(), "min" | "minimum" | "lower" | "least"));
-    let is_high = param
-        .words
-        .iter()
-        .any(|word| matches!(word.as_str(), "max" | "maximum" | "upper" | "budget" | "limit" | "ceil"));
+    let is_low = param.is_any(&["min", "minimum", "lower", "least"]);
+    let is_high = param.is_any(&["max", "maximum", "upper", "budget", "limit", "ceil"]);
     match (low, high) {
         (true, _) if is_low => 3.0,
         (true, _) if is_high => -4.0,

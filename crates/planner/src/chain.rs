@@ -17,6 +17,7 @@ use crate::language::words::{is_negation, is_stop};
 use crate::pick::{Pick, pick};
 use crate::results::{Outcome, items, plain};
 use crate::schema::{Param, Role, ToolFacts, Type};
+use crate::supply::producers;
 
 /// Most calls of one turn.
 pub(crate) const CALLS_MAX: usize = 10;
@@ -310,7 +311,7 @@ impl Situation<'_> {
         if depth == 0 {
             return None;
         }
-        for producer in self.producers(goal.tool, p) {
+        for producer in producers(self.tools, goal.tool, p) {
             let source = &self.tools[producer];
             let mut sub = Goal {
                 tool: producer,
@@ -384,7 +385,11 @@ impl Situation<'_> {
                                 .iter()
                                 .any(|item| item.as_object().is_some_and(|map| field(map, param, tool).is_some()));
                         if !usable {
-                            continue;
+                            // it answered, but not with what is needed: its words are the answer
+                            match index {
+                                Some(call) => return Some(Produced::State(State::Stop(Note::Blocked { tool: goal.tool, call }))),
+                                None => continue,
+                            }
                         }
                         let creates = tool.verbs.iter().any(|verb| thesaurus().has_class(verb, "create"));
                         return Some(match pick(&list, &goal.said, creates || list.len() == 1) {
@@ -480,67 +485,6 @@ impl Situation<'_> {
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 
-    /// Tools that may yield parameter `p` of `tool`, the likeliest first.
-    fn producers(&self, tool: usize, p: usize) -> Vec<usize> {
-        let known = thesaurus();
-        let target = &self.tools[tool];
-        let param = &target.params[p];
-        let chained = param.role == Role::Id
-            || matches!(param.role, Role::Thing)
-                && param.words.len() > 1
-                && param
-                    .words
-                    .last()
-                    .is_some_and(|word| matches!(word.as_str(), "id" | "slot" | "key" | "account"));
-        if !chained || param.ty == Type::List || param.ty == Type::Object {
-            return Vec::new();
-        }
-        let bare = param.nouns().is_empty();
-        let nouns: Vec<&str> = if bare { target.nouns() } else { param.nouns() };
-        let mut out: Vec<(f64, usize)> = Vec::new();
-        for (index, source) in self.tools.iter().enumerate() {
-            let needs_it = source
-                .params
-                .iter()
-                .any(|other| other.required && (alike(param, target, other, source)));
-            if index == tool || source.asks || !source.reads || needs_it {
-                continue;
-            }
-            let near = |words: &[String], noun: &str| words.iter().map(|word| known.similarity(word, noun)).fold(0.0, f64::max);
-            let mut score: f64 = 0.0;
-            for noun in &nouns {
-                score += 2.0 * near(&source.words, noun) + near(&source.about, noun);
-            }
-            score /= nouns.len().max(1) as f64;
-            let description = source.description.to_lowercase();
-            let label = param.label();
-            if description.contains(&label) || description.contains(&param.name.to_lowercase()) {
-                score += 2.0;
-            }
-            // an availability check yields what can be booked
-            let offers = source
-                .words
-                .iter()
-                .chain(&source.about)
-                .any(|word| matches!(word.as_str(), "available" | "availabl" | "free" | "open"));
-            if offers && target.verbs.iter().any(|verb| known.has_class(verb, "create")) {
-                score += 0.7;
-            }
-            if source
-                .verbs
-                .iter()
-                .any(|verb| known.verb_similarity(verb, "find") >= 0.8 || known.verb_similarity(verb, "show") >= 0.8)
-            {
-                score += 0.4;
-            }
-            if score >= 1.3 {
-                out.push((score, index));
-            }
-        }
-        out.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        out.into_iter().map(|(_, index)| index).take(3).collect()
-    }
-
     /// Whether the condition of a goal holds, as far as results tell.
     fn condition(&self, goal: &Goal, u: &Utterance, condition: &Condition) -> Checked {
         let verdict = |outcome: &Outcome| holds(u, condition, outcome).map(|holds| holds != condition.negated);
@@ -611,7 +555,7 @@ impl Situation<'_> {
             None if answered => Checked::Unknown,
             // a tool that is asked first settles "if it is free" by itself
             None if (0..self.tools[goal.tool].params.len())
-                .any(|p| goal.values[p].is_none() && !self.producers(goal.tool, p).is_empty()) =>
+                .any(|p| goal.values[p].is_none() && !producers(self.tools, goal.tool, p).is_empty()) =>
             {
                 Checked::Holds
             }

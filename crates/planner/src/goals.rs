@@ -147,14 +147,22 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
         }
         let pending = !memory.open.is_empty() || !memory.last.is_empty();
         let bare = clause.verb.is_none() && clause.mood == Mood::Statement && !clause.desire;
-        let mut found = matches(u, clause, &[], tools, now);
+        let held: Vec<(usize, usize)> = clause.condition.iter().map(|condition| (condition.from, condition.to)).collect();
+        let mut found = matches(u, clause, &held, tools, now);
         for found in &mut found {
-            found.score += reference_bonus(u, clause, &tools[found.tool], memory, tools);
+            let before = wanted
+                .last()
+                .map(|(_, best): &(Clause, Match)| best.tool)
+                .or(memory.last.last().map(|goal| goal.tool));
+            found.score += reference_bonus(u, clause, &tools[found.tool], before, tools);
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.tool.cmp(&b.tool)));
         let good = found.into_iter().next().filter(|best| {
+            let points = refers(u, clause.from, clause.to) && best.verb >= 2.2 && best.score >= 1.6;
             let enough = best.score >= if bare && pending { 4.5 } else { SCORE_MIN };
             enough && (best.words >= 0.9 || clause.verb.is_some() && best.score >= SCORE_MIN + 0.4)
+                || points
+                || seeks(u, clause, best, &tools[best.tool])
         });
         match good {
             Some(best) => {
@@ -220,7 +228,9 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
         let mut assigned = if context.is_empty() {
             best.assigned.clone()
         } else {
-            assign(u, clause, &context, &tools[best.tool], now)
+            let held = clause.condition.iter().map(|condition| (condition.from, condition.to));
+            let spans: Vec<(usize, usize)> = context.iter().copied().chain(held).collect();
+            assign(u, clause, &spans, &tools[best.tool], now)
         };
         // a later wish about the same thing: "… and cancel it"
         let reference = refers(u, clause.from, clause.to);
@@ -410,20 +420,46 @@ pub(crate) fn refers(u: &Utterance, from: usize, to: usize) -> bool {
         .any(|entity| from <= entity.from && entity.to <= to && matches!(entity.what, What::Ordinal(_)))
 }
 
+/// "Do you have …?", "I am looking for …" with a tool that searches for anything.
+fn seeks(u: &Utterance, clause: &Clause, best: &Match, tool: &ToolFacts) -> bool {
+    let searches = tool.reads && tool.verbs.iter().any(|verb| thesaurus().verb_similarity(verb, "find") >= 0.8);
+    let filled = tool
+        .params
+        .iter()
+        .zip(&best.assigned.values)
+        .any(|(param, value)| matches!(param.role, Role::Query | Role::Thing) && value.is_some());
+    let found = clause
+        .verb
+        .as_deref()
+        .is_some_and(|verb| thesaurus().verb_similarity(verb, "find") >= 0.8);
+    let text = u.slice(clause.from, clause.to).to_lowercase();
+    let asked = [
+        "do you have",
+        "do you sell",
+        "is there",
+        "are there",
+        "looking for",
+        "do you carry",
+        "do you offer",
+        "got any",
+        "any ",
+    ]
+    .iter()
+    .any(|lead| text.contains(lead));
+    searches && filled && (found || asked) && best.score >= 2.2
+}
+
 /// A tool about what was spoken of last is likelier when the clause only points at it.
-fn reference_bonus(u: &Utterance, clause: &Clause, tool: &ToolFacts, memory: &Memory, tools: &[ToolFacts]) -> f64 {
+fn reference_bonus(u: &Utterance, clause: &Clause, tool: &ToolFacts, before: Option<usize>, tools: &[ToolFacts]) -> f64 {
     if !refers(u, clause.from, clause.to) {
         return 0.0;
     }
-    let Some(last) = memory.last.last() else { return 0.0 };
-    let shared = shared_noun(tool, &tools[last.tool]);
-    let same_id = tool.params.iter().any(|param| {
-        param.role == Role::Id
-            && tools[last.tool]
-                .params
-                .iter()
-                .any(|other| alike(param, tool, other, &tools[last.tool]))
-    });
+    let Some(last) = before else { return 0.0 };
+    let shared = shared_noun(tool, &tools[last]);
+    let same_id = tool
+        .params
+        .iter()
+        .any(|param| param.role == Role::Id && tools[last].params.iter().any(|other| alike(param, tool, other, &tools[last])));
     if same_id {
         1.6
     } else if shared {
@@ -441,12 +477,16 @@ fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[ToolFacts], no
     let mut out = goal.clone();
     let corrects = corrects(u);
     for (p, value) in given.values.iter().enumerate() {
-        let sure = u.entities.iter().any(|entity| given.taken[entity.from])
-            || tool.params[p].role == Role::Option
-            || tool.params[p].role == Role::Flag;
+        let sure = match tool.params[p].role {
+            Role::Thing | Role::Person | Role::Place | Role::Query | Role::Text | Role::Id => u.entities.iter().any(|entity| {
+                matches!(&entity.what, What::Proper(text) | What::Id(text) | What::Quoted(text) if value == &Some(json!(text)))
+                    || matches!(entity.what, What::Number(_)) && value == &Some(json!(u.slice(entity.from, entity.to)))
+            }),
+            _ => true,
+        };
         if value.is_some()
-            && (out.values[p].is_none()
-                || corrects
+            && (out.values[p].is_none() && (sure || tool.params[p].required)
+                || corrects && sure
                 || sure && value != &goal.values[p] && !matches!(tool.params[p].role, Role::Text | Role::Query))
         {
             out.values[p].clone_from(value);
@@ -563,7 +603,10 @@ fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime)
         return None;
     }
     let tool = &tools[last.tool];
-    let mut clause = analyse(u, 0, u.tokens.len());
+    let lead = usize::from(ellipsis)
+        + usize::from(matches!(u.word(1), "about" | "same" | "for" | "how" | "what") && ellipsis)
+        + usize::from(u.word(2) == "about" && ellipsis);
+    let mut clause = analyse(u, lead.min(u.tokens.len().saturating_sub(1)), u.tokens.len());
     clause.verb_at.clear();
     let given = assign(u, &clause, &[], tool, now);
     if given.values.iter().all(Option::is_none) && u.entities.is_empty() {

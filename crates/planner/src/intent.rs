@@ -13,6 +13,7 @@ use crate::language::thesaurus::{READ, thesaurus};
 use crate::language::tokens::{Shape, name_words};
 use crate::language::words::{is_filler, is_stop};
 use crate::schema::{Role, ToolFacts};
+use crate::supply::producers;
 
 /// Tools whose arguments are tried after the comparison of words.
 const CANDIDATES_MAX: usize = 8;
@@ -24,8 +25,10 @@ pub(crate) const SCORE_MIN: f64 = 3.0;
 pub(crate) struct Match {
     pub(crate) tool: usize,
     pub(crate) score: f64,
-    /// From nouns and other words alone.
+    /// The best match of a single word.
     pub(crate) words: f64,
+    /// From the verb alone.
+    pub(crate) verb: f64,
     pub(crate) assigned: Assigned,
 }
 
@@ -90,12 +93,13 @@ pub(crate) fn content(u: &Utterance, clause: &Clause) -> Vec<String> {
 /// All tools worth a thought for a clause, the best first.
 pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)], tools: &[ToolFacts], now: DateTime) -> Vec<Match> {
     let words = content(u, clause);
+    let asks = clause.mood == Mood::Question;
     let table: Vec<Vec<f64>> = words
         .iter()
-        .map(|word| tools.iter().map(|tool| relevance(word, tool)).collect())
+        .map(|word| tools.iter().map(|tool| relevance(word, tool, asks)).collect())
         .collect();
     let count = tools.len() as f64;
-    let mut scored: Vec<(f64, f64, usize)> = Vec::new();
+    let mut scored: Vec<(f64, f64, f64, usize)> = Vec::new();
     for (index, tool) in tools.iter().enumerate() {
         if tool.asks {
             continue;
@@ -117,12 +121,22 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
             1.6 * covered as f64 / nouns.len() as f64 - 0.15 * (nouns.len() - covered) as f64
         };
         let verb = verb_fit(clause, tool, u);
-        scored.push((about + coverage + verb, about, index));
+        // what a tool before this one is about counts as well: the slot of a court
+        let before = supplier(tools, index);
+        let about = about
+            + before.map_or(0.0, |before| {
+                0.5 * table.iter().map(|row| (row[before] - row[index]).max(0.0)).sum::<f64>()
+            });
+        let plain = table
+            .iter()
+            .map(|row| row[index].max(before.map_or(0.0, |before| 0.8 * row[before])))
+            .fold(0.0, f64::max);
+        scored.push((about + coverage + verb, plain, verb, index));
     }
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.3.cmp(&b.3)));
     let best_raw = scored.first().map_or(0.0, |best| best.0);
     let mut out: Vec<Match> = Vec::new();
-    for (raw, about, index) in scored.into_iter().take(CANDIDATES_MAX) {
+    for (raw, about, verb, index) in scored.into_iter().take(CANDIDATES_MAX) {
         if raw < 0.8 || raw < best_raw - 5.0 {
             continue;
         }
@@ -141,11 +155,17 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
             .enumerate()
             .filter(|(p, value)| value.is_some() && !tool.params[*p].required)
             .count() as f64;
-        let fit = 0.7 * filled + 0.45 * optional + 0.35 * assigned.fit - open - 0.8 * assigned.left as f64;
+        let left = if supplier(tools, index).is_some() {
+            0.0
+        } else {
+            assigned.left as f64
+        };
+        let fit = 0.7 * filled + 0.45 * optional + 0.5 * assigned.fit - open - 0.8 * left;
         out.push(Match {
             tool: index,
             score: raw + fit,
             words: about,
+            verb,
             assigned,
         });
     }
@@ -153,8 +173,19 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
     out
 }
 
-fn relevance(word: &str, tool: &ToolFacts) -> f64 {
+fn relevance(word: &str, tool: &ToolFacts, asks: bool) -> f64 {
     let known = thesaurus();
+    // in a question, the verb of a tool that changes something is only a word: "who is assigned"
+    if asks
+        && !tool.reads
+        && tool
+            .verbs
+            .iter()
+            .any(|verb| verb == word || known.verb_similarity(verb, word) >= 0.8)
+        && !known.is_noun(word)
+    {
+        return 0.2;
+    }
     let best = |words: &[String], weight: f64| words.iter().map(|other| known.similarity(word, other) * weight).fold(0.0, f64::max);
     let mut out = best(&tool.words, 2.4).max(best(&tool.about, 1.2)).max(best(&tool.group, 0.5));
     for param in &tool.params {
@@ -177,7 +208,7 @@ fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
         let word = u.word(clause.from);
         let how_many = word == "how" && matches!(u.word(clause.from + 1), "many" | "much");
         let _ = how_many;
-        return if tool.reads { 2.2 } else { -1.4 };
+        return if tool.reads { 2.2 } else { -2.0 };
     }
     let Some(verb) = &clause.verb else {
         if clause.desire {
@@ -240,4 +271,12 @@ fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
     } else {
         class
     }
+}
+
+/// The tool that must be called before this one, when an id that it requires is another tool's to give.
+fn supplier(tools: &[ToolFacts], index: usize) -> Option<usize> {
+    let params = &tools[index].params;
+    (0..params.len())
+        .filter(|p| params[*p].required && params[*p].role == Role::Id)
+        .find_map(|p| producers(tools, index, p).first().copied())
 }

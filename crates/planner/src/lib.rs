@@ -20,6 +20,7 @@ mod pick;
 mod plan;
 mod results;
 mod schema;
+mod supply;
 mod values;
 
 pub use plan::{MODEL, Moment, plan};

@@ -98,7 +98,7 @@ fn suits(param: &Param, kind: Kind) -> f64 {
     if !param.textual() || !param.options.is_empty() && !param.open || param.ty == Type::Object {
         return 0.0;
     }
-    let has = |words: &[&str]| param.words.iter().any(|word| words.contains(&word.as_str()));
+    let has = |words: &[&str]| param.is_any(words);
     let role = match param.role {
         Role::Text => 1.0,
         Role::Query => 0.8,
@@ -163,6 +163,7 @@ fn suits(param: &Param, kind: Kind) -> f64 {
         "note",
         "comment",
     ]);
+    let role = role + if param.required { 1.5 } else { 0.0 };
     role + match kind {
         Kind::Message if message => 3.0,
         Kind::Message if detail => 2.0,
@@ -721,7 +722,7 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
     let known = thesaurus();
     let prep = phrase.prep.as_str();
     let words = to - from;
-    let has = |words: &[&str]| param.words.iter().any(|word| words.contains(&word.as_str()));
+    let has = |words: &[&str]| param.is_any(words);
     let need = if param.required { 1.0 } else { 0.0 };
     let proper = work
         .u
@@ -730,6 +731,10 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
         .any(|entity| entity.from == from && matches!(entity.what, What::Proper(_)));
     let only_verbs = (from..to).all(|at| known.is_imperative(&work.u.tokens[at].lower) && !known.is_noun(&work.u.tokens[at].stem));
     if only_verbs && words == 1 {
+        return 0.0;
+    }
+    let worded = (from..to).all(|at| work.u.tokens[at].shape == Shape::Word) || proper;
+    if !worded && matches!(param.role, Role::Person | Role::Place) {
         return 0.0;
     }
     match param.role {
@@ -864,6 +869,7 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
             };
             side + need * 0.8 - if words > 5 { 1.0 } else { 0.0 }
         }
+        Role::Text if work.spans.len() > 1 => 0.0,
         Role::Text
             if has(&[
                 "title", "subject", "summary", "name", "task", "note", "text", "headline", "message", "messag",

@@ -61,6 +61,8 @@ pub(crate) struct Param {
     pub(crate) name: String,
     /// Stems of the name.
     pub(crate) words: Vec<String>,
+    /// Words of the name as written.
+    pub(crate) plain: Vec<String>,
     /// Stems of the content words of the description.
     pub(crate) about: Vec<String>,
     pub(crate) description: String,
@@ -254,6 +256,7 @@ fn param(name: &str, schema: &Value, required: bool) -> Param {
         about: content(&description),
         description,
         words,
+        plain,
         ty,
         items,
         required,
@@ -623,8 +626,6 @@ fn role(words: &[String], about: &str, ty: Type, format: &str) -> Role {
         "agent",
         "who",
         "whom",
-        "to",
-        "for",
         "dentist",
         "stylist",
         "barber",
@@ -656,7 +657,8 @@ fn role(words: &[String], about: &str, ty: Type, format: &str) -> Role {
         "team",
         "department",
     ];
-    if has(&people) && !has(&product)
+    if words.len() == 1 && has(&["to", "for"])
+        || has(&people) && !has(&product)
         || ends(&["name"])
             && !has(&product)
             && (words.len() == 1 || has(&["first", "last", "full", "guest"]))
@@ -764,6 +766,13 @@ impl Param {
             .map(String::as_str)
             .filter(|word| !tail.contains(word) && !["new", "old", "from", "to", "the", "of"].contains(word))
             .collect()
+    }
+
+    /// Whether the name has one of the words, in singular or plural.
+    pub(crate) fn is_any(&self, words: &[&str]) -> bool {
+        self.plain
+            .iter()
+            .any(|word| words.contains(&word.as_str()) || word.strip_suffix('s').is_some_and(|one| words.contains(&one)))
     }
 
     /// The name in words: `customer id`.

@@ -38,6 +38,8 @@ pub(crate) struct Utterance {
     pub(crate) text: String,
     pub(crate) tokens: Vec<Token>,
     pub(crate) entities: Vec<Entity>,
+    /// Tokens of mentions that were taken back.
+    pub(crate) dropped: Vec<(usize, usize)>,
 }
 
 /// Most bytes of a text that are read.
@@ -76,8 +78,13 @@ impl Utterance {
             )
         });
         let mut entities = entities(&tokens, now, past);
-        drop_corrected(&tokens, &mut entities);
-        Self { text, tokens, entities }
+        let dropped = drop_corrected(&tokens, &mut entities);
+        Self {
+            text,
+            tokens,
+            entities,
+            dropped,
+        }
     }
 
     /// The text of tokens `from..to`, as it was written.
@@ -135,6 +142,11 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
     if token.shape == Shape::Ordinal {
         return ordinal(&token.lower).map(|value| (What::Ordinal(value), 1));
     }
+    if token.shape == Shape::Number
+        && let Some(found) = address(tokens, at)
+    {
+        return Some(found);
+    }
     if let Some((value, used)) = number(tokens, at) {
         let next = tokens.get(at + used).map_or("", |token| token.lower.as_str());
         if let Some(code) = currency(next) {
@@ -167,6 +179,40 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
         return None;
     }
     proper(tokens, at)
+}
+
+/// "12 Elm Street", "5 Rue de Lyon, Paris": a number, a name with the word for a street, perhaps a town.
+fn address(tokens: &[Token], at: usize) -> Option<(What, usize)> {
+    const STREETS: &str = " street st avenue ave road rd lane ln drive dr boulevard blvd way square court place terrace parkway highway crescent close row alley quay ";
+    tokens.get(at + 1)?;
+    let (_, used) = proper(tokens, at + 1)?;
+    let mut end = at + 1 + used;
+    if !tokens[at + 1..end]
+        .iter()
+        .any(|token| STREETS.contains(&format!(" {} ", token.lower)))
+    {
+        return None;
+    }
+    while tokens.get(end).is_some_and(|token| token.text == ",")
+        && end + 1 < tokens.len()
+        && let Some((_, more)) = proper(tokens, end + 1)
+    {
+        end += 1 + more;
+        if tokens
+            .get(end)
+            .is_some_and(|token| token.shape == Shape::Number && token.text.len() >= 4)
+        {
+            end += 1;
+        }
+    }
+    let mut text = String::new();
+    for (index, token) in tokens[at..end].iter().enumerate() {
+        if index > 0 && token.start > tokens[at + index - 1].end {
+            text.push(' ');
+        }
+        text.push_str(&token.text);
+    }
+    Some((What::Proper(text), end - at))
 }
 
 fn number(tokens: &[Token], at: usize) -> Option<(f64, usize)> {
@@ -266,6 +312,9 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
     if initial && plain(token) {
         let next = tokens.get(at + 1);
         let verb_first = thesaurus().is_verb(&token.stem)
+            || thesaurus()
+                .phrase(|index| tokens.get(at + index).map(|token| token.stem.as_str()))
+                .is_some_and(|(phrase, _)| thesaurus().is_verb(&phrase))
             || is_stop(&token.lower)
             || is_filler(&token.lower)
             || is_question_word(&token.lower)
@@ -328,7 +377,7 @@ fn is_title(tokens: &[Token], at: usize) -> bool {
 }
 
 /// "Tuesday, no, Wednesday": the first one was a mistake. "Not Tuesday but Wednesday", "instead of Tuesday" too.
-fn drop_corrected(tokens: &[Token], entities: &mut Vec<Entity>) {
+fn drop_corrected(tokens: &[Token], entities: &mut Vec<Entity>) -> Vec<(usize, usize)> {
     let kind = |what: &What| match what {
         What::When(When::Date(_) | When::Range(..)) => 1,
         What::When(When::Time(_)) => 2,
@@ -368,9 +417,16 @@ fn drop_corrected(tokens: &[Token], entities: &mut Vec<Entity>) {
             .any(|(other, entity)| other != index && kind(&entity.what) == kind(&first.what));
         drop[index] = replaced || denied && other && kind(&first.what) > 0;
     }
+    let dropped = entities
+        .iter()
+        .zip(&drop)
+        .filter(|(_, drop)| **drop)
+        .map(|(entity, _)| (entity.from, entity.to))
+        .collect();
     let mut index = 0;
     entities.retain(|_| {
         index += 1;
         !drop[index - 1]
     });
+    dropped
 }

@@ -93,7 +93,9 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
             out.push(token(Shape::Number, &value.to_string(), start, end));
         } else if found.name("id").is_some() {
             let text = whole.as_str();
-            if text.chars().any(|c| c.is_ascii_digit()) {
+            if text.parse::<f64>().is_ok() {
+                out.push(token(Shape::Number, text, start, end));
+            } else if text.chars().any(|c| c.is_ascii_digit()) {
                 out.push(token(Shape::Id, text.trim_start_matches('#'), start, end));
             } else if text.starts_with('#') || text.contains(['_', '/']) || text.contains('.') {
                 // `and/or`, `a.m`: the parts are words

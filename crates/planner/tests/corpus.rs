@@ -1,0 +1,192 @@
+//! The planner against its corpus: `tests/cases/*.json`, one set of tools a file.
+//!
+//! A case is `{"say", "calls"}` or `{"turns": [{"say", "calls", "has"}]}`. A call is `[tool, arguments]` or
+//! `[tool, arguments, result]`; a result is any JSON, or `{"repr": "…"}` for raw text, `{"fails": "…"}` for an error.
+//! A turn is right when exactly the expected calls were made, in any order within one reply.
+
+use std::sync::Arc;
+
+use bedplate_converse::{Block, Message, Request, Role, StopReason, Tool, ToolChoice, ToolStatus};
+use bedplate_planner::{Moment, plan};
+use serde_json::{Map, Value, json};
+
+/// The least share of turns that must be right.
+const RIGHT_MIN: f64 = 0.97;
+
+fn tool(value: &Value) -> Tool {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for (name, spec) in value["params"].as_object().into_iter().flatten() {
+        // "type!: description" with `!` for required, or a schema
+        let schema = match spec {
+            Value::String(text) => {
+                let (kind, description) = text.split_once(':').unwrap_or((text, ""));
+                if kind.ends_with('!') {
+                    required.push(json!(name));
+                }
+                json!({"type": kind.trim_end_matches('!').trim(), "description": description.trim()})
+            }
+            other => {
+                if other["required"] == true {
+                    required.push(json!(name));
+                }
+                let mut other = other.clone();
+                other.as_object_mut().expect("a schema").remove("required");
+                other
+            }
+        };
+        properties.insert(name.clone(), schema);
+    }
+    Tool {
+        name: value["name"].as_str().expect("a name").to_owned(),
+        description: value["description"].as_str().unwrap_or_default().to_owned(),
+        schema: json!({"type": "object", "properties": properties, "required": required}),
+    }
+}
+
+struct Run {
+    right: usize,
+    total: usize,
+    wrong: Vec<String>,
+}
+
+fn run_case(name: &str, system: &str, now: &Moment, tools: &Arc<[Tool]>, case: &Value, run: &mut Run) {
+    let single = [case.clone()];
+    let turns: &[Value] = case["turns"].as_array().map_or(&single, Vec::as_slice);
+    let mut messages: Vec<Arc<Message>> = Vec::new();
+    for turn in turns {
+        let say = turn["say"].as_str().expect("say");
+        let expected: Vec<Value> = turn["calls"].as_array().cloned().unwrap_or_default();
+        let mut open = expected.clone();
+        messages.push(Arc::new(Message::user(say)));
+        let mut made: Vec<Value> = Vec::new();
+        let mut answer = String::new();
+        for _ in 0..12 {
+            let request = Request {
+                model: "m".into(),
+                system: system.to_owned(),
+                messages: messages.clone(),
+                tools: tools.clone(),
+                tool_choice: ToolChoice::Auto,
+                inference: Default::default(),
+                streaming: false,
+            };
+            let reply = plan(&request, now.clone());
+            messages.push(Arc::new(reply.message.clone()));
+            if reply.stop != StopReason::ToolUse {
+                answer = reply.message.text();
+                break;
+            }
+            let mut results = Vec::new();
+            for block in &reply.message.content {
+                if let Block::ToolUse { id, name, input } = block {
+                    made.push(json!([name, input]));
+                    let found = open.iter().position(|call| call[0] == json!(name) && same(&call[1], input));
+                    let result = found.map(|at| open.remove(at)[2].clone()).unwrap_or(Value::Null);
+                    let (text, status) = match &result {
+                        Value::Object(map) if map.contains_key("repr") => {
+                            (map["repr"].as_str().unwrap_or_default().to_owned(), ToolStatus::Success)
+                        }
+                        Value::Object(map) if map.contains_key("fails") => {
+                            (map["fails"].as_str().unwrap_or_default().to_owned(), ToolStatus::Error)
+                        }
+                        Value::Null => (json!({"status": "ok"}).to_string(), ToolStatus::Success),
+                        other => (other.to_string(), ToolStatus::Success),
+                    };
+                    results.push(Block::ToolResult {
+                        id: id.clone(),
+                        text,
+                        status,
+                    });
+                }
+            }
+            messages.push(Arc::new(Message {
+                role: Role::User,
+                content: results,
+            }));
+        }
+        run.total += 1;
+        let exact = open.is_empty() && made.len() == expected.len();
+        let has = turn["has"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .find(|part| !answer.to_lowercase().contains(&part.to_lowercase()));
+        if exact && has.is_none() {
+            run.right += 1;
+        } else {
+            let expected: Vec<String> = expected.iter().map(|call| format!("{} {}", call[0], call[1])).collect();
+            let made: Vec<String> = made.iter().map(|call| format!("{} {}", call[0], call[1])).collect();
+            run.wrong.push(format!(
+                "{name}: {say}\n    want {}\n    made {}\n    said {}{}",
+                expected.join(" | "),
+                made.join(" | "),
+                answer.replace('\n', " / "),
+                has.map(|part| format!("\n    lacks {part:?}")).unwrap_or_default()
+            ));
+        }
+    }
+}
+
+/// Equal arguments; an expected value that is a list under `any` allows one of several.
+fn same(expected: &Value, made: &Value) -> bool {
+    let (Some(expected), Some(made)) = (expected.as_object(), made.as_object()) else {
+        return false;
+    };
+    let optional = |key: &str| expected.get(&format!("{key}?"));
+    made.iter().all(|(key, value)| match expected.get(key).or_else(|| optional(key)) {
+        Some(Value::Object(one)) if one.contains_key("any") => one["any"].as_array().is_some_and(|list| list.contains(value)),
+        Some(wanted) => wanted == value || wanted.as_f64().is_some() && wanted.as_f64() == value.as_f64(),
+        None => false,
+    }) && expected.keys().all(|key| key.ends_with('?') || made.contains_key(key))
+}
+
+fn check(filter: Option<&str>) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("cases")
+        .map(|entry| entry.expect("entry").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    files.sort();
+    let mut all = Run {
+        right: 0,
+        total: 0,
+        wrong: Vec::new(),
+    };
+    for file in files {
+        let name = file.file_stem().expect("name").to_string_lossy().into_owned();
+        if filter.is_some_and(|filter| !name.contains(filter)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).expect("readable");
+        let set: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let tools: Arc<[Tool]> = set["tools"].as_array().expect("tools").iter().map(tool).collect();
+        let now = Moment {
+            local: set["now"].as_str().unwrap_or("2026-11-21T09:30:00").parse().expect("a time"),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let before = (all.right, all.total);
+        for case in set["cases"].as_array().expect("cases") {
+            run_case(&name, set["system"].as_str().unwrap_or_default(), &now, &tools, case, &mut all);
+        }
+        println!("{name}: {} of {}", all.right - before.0, all.total - before.1);
+    }
+    for wrong in &all.wrong {
+        println!("{wrong}\n");
+    }
+    println!("all: {} of {}", all.right, all.total);
+    assert!(
+        all.right as f64 >= RIGHT_MIN * all.total as f64,
+        "{} of {} turns right",
+        all.right,
+        all.total
+    );
+}
+
+#[test]
+fn corpus() {
+    let filter = option_env!("PLANNER_CASES");
+    check(filter);
+}
