@@ -4,7 +4,7 @@ use bedplate_base::{Place, Result, Timestamp};
 use bedplate_store::Page;
 
 use crate::State;
-use crate::control::documents::{Stored, TEST_ALIAS_ID, TEST_ALIAS_NAME, alias, of_agent};
+use crate::control::documents::{Stored, TEST_ALIAS_ID, TEST_ALIAS_NAME, agent_key, alias, of_agent};
 
 /// Agents that are listed at most. Ours: twenty places with AWS's default quota of agents each would fit.
 pub const AGENTS_MAX: usize = 20_000;
@@ -70,6 +70,17 @@ pub async fn agents(state: &State, wanted: Option<&str>) -> Result<Vec<AgentEntr
         }
     }
     Ok(found)
+}
+
+/// An agent's name; none when it is gone: its sessions outlive it.
+///
+/// # Errors
+/// The store cannot be read or the document is damaged.
+pub async fn agent_name(state: &State, place: &Place, id: &str) -> Result<Option<String>> {
+    match state.catalog.get(&agent_key(place, id)).await? {
+        Some(document) => Ok(Some(Stored::of(document)?.agent.agent_name)),
+        None => Ok(None),
+    }
 }
 
 async fn entry(state: &State, key: &str, wanted: Option<&str>) -> Result<Option<AgentEntry>> {
