@@ -307,7 +307,8 @@ impl Session {
                 failure::ACCESS,
                 "Access denied when calling Bedrock. Check your request permissions and retry the request.",
             ),
-            "Model.Validation" | "Model.Unrouted" => (failure::VALIDATION, "The model refused the request."),
+            // What is wrong with the request or with the configuration is said by who found it.
+            "Model.Validation" => return self.fail(failure::VALIDATION, cause, ""),
             _ => (
                 failure::DEPENDENCY,
                 "Dependency resource: received model timeout/error exception from Bedrock. Try the request again.",
@@ -319,7 +320,7 @@ impl Session {
     /// The turn fails: `message` in the service's words, `detail` on the lines below it.
     fn fail(&mut self, code: &'static str, message: &str, detail: &str) {
         if let Some(turn) = &mut self.turn {
-            let cause = format!("{message}\n{detail}");
+            let cause = if detail.is_empty() { message.replace('\n', " ") } else { format!("{message}\n{detail}") };
             let phase = std::mem::replace(&mut turn.phase, Phase::Failing(code, cause));
             if let Phase::Acting(acts) | Phase::Asking { acts, .. } = phase {
                 self.tell_results(&acts, LEFT_BEHIND);
