@@ -116,7 +116,11 @@ impl App {
         services.insert("bedrock-agent", Arc::new(Control(self.agents.clone())));
         services.insert("bedrock-agent-runtime", Arc::new(Runtime(self.agents.clone())));
         services.insert("lambda", Arc::new(Lambda(self.lambda.clone())));
-        let admin = Arc::new(Admin);
+        let admin = Arc::new(Admin(bedplate_api_admin::State {
+            agents: self.agents.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: self.clock.now(),
+        }));
         Doors {
             router: Arc::new(router),
             services,
@@ -144,7 +148,7 @@ fn moment(now: Timestamp) -> Moment {
 struct Control(bedplate_api_agents::State);
 struct Runtime(bedplate_api_agents::State);
 struct Lambda(Arc<bedplate_api_lambda::State>);
-struct Admin;
+struct Admin(bedplate_api_admin::State);
 
 impl ServiceDoor for Control {
     fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
@@ -169,14 +173,7 @@ impl ServiceDoor for Lambda {
 
 impl Door for Admin {
     fn call(&self, request: Request) -> BoxFuture<'static, Response> {
-        Box::pin(async move {
-            bedplate_wire::error_response(
-                bedplate_wire::Protocol::RestJson1,
-                404,
-                "NotFound",
-                Default::default(),
-                &request.context,
-            )
-        })
+        let state = self.0.clone();
+        Box::pin(async move { bedplate_api_admin::dispatch(&state, request).await })
     }
 }
