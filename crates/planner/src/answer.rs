@@ -31,7 +31,7 @@ fn tell(situation: &Situation, note: &Note) -> String {
     let tools = situation.tools;
     match note {
         Note::Done { call } => told_call(&situation.calls[*call], tools),
-        Note::Ask { tool, params } => question(&tools[*tool], params),
+        Note::Ask { wish, tool, params } => question(&tools[*wish], &tools[*tool], params),
         Note::Choose { items, .. } => {
             let list = bullets(items);
             format!("There are several possibilities:\n{list}\nWhich one would you like?")
@@ -73,14 +73,14 @@ fn tell(situation: &Situation, note: &Note) -> String {
 }
 
 /// One question for all that is missing.
-pub(crate) fn question(tool: &ToolFacts, params: &[usize]) -> String {
+pub(crate) fn question(wish: &ToolFacts, tool: &ToolFacts, params: &[usize]) -> String {
     let wanted: Vec<String> = params.iter().map(|p| wanted(&tool.params[*p])).collect();
     let list = match &wanted[..] {
         [one] => one.clone(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
         [] => return String::new(),
     };
-    let mut out = format!("To {}, I need {list}. Could you tell me?", tool.plain.join(" "));
+    let mut out = format!("To {}, I need {list}. Could you tell me?", wish.plain.join(" "));
     if let [p] = params
         && !tool.params[*p].options.is_empty()
         && !tool.params[*p].open

@@ -38,7 +38,7 @@ pub(crate) enum Note {
     /// The goal's own call has been made: its index.
     Done { call: usize },
     /// Parameters of the tool that only the user knows.
-    Ask { tool: usize, params: Vec<usize> },
+    Ask { wish: usize, tool: usize, params: Vec<usize> },
     /// Several items fit: which one?
     Choose { tool: usize, items: Vec<Value> },
     /// Nothing fits what was asked for; what there is instead.
@@ -232,6 +232,7 @@ impl Situation<'_> {
         }
         if !asks.is_empty() {
             return State::Stop(Note::Ask {
+                wish: goal.tool,
                 tool: goal.tool,
                 params: asks,
             });
@@ -311,6 +312,7 @@ impl Situation<'_> {
         if depth == 0 {
             return None;
         }
+        let creates = tool.verbs.iter().any(|verb| thesaurus().has_class(verb, "create"));
         for producer in producers(self.tools, goal.tool, p) {
             let source = &self.tools[producer];
             let mut sub = Goal {
@@ -391,7 +393,6 @@ impl Situation<'_> {
                                 None => continue,
                             }
                         }
-                        let creates = tool.verbs.iter().any(|verb| thesaurus().has_class(verb, "create"));
                         return Some(match pick(&list, &goal.said, creates || list.len() == 1) {
                             Pick::One(item) => Produced::Value(item),
                             Pick::Many => Produced::State(State::Stop(Note::Choose {
@@ -416,6 +417,7 @@ impl Situation<'_> {
                             return Some(Produced::Value(Value::String(id.clone())));
                         }
                         return Some(Produced::State(State::Stop(Note::Ask {
+                            wish: goal.tool,
                             tool: goal.tool,
                             params: vec![p],
                         })));
@@ -424,6 +426,7 @@ impl Situation<'_> {
                         return Some(Produced::State(State::Stop(match index {
                             Some(call) => Note::Blocked { tool: goal.tool, call },
                             None => Note::Ask {
+                                wish: goal.tool,
                                 tool: goal.tool,
                                 params: vec![p],
                             },
@@ -454,6 +457,13 @@ impl Situation<'_> {
                 State::Waits => return Some(Produced::State(State::Waits)),
                 State::Stop(note @ (Note::Choose { .. } | Note::NoneFits { .. } | Note::Blocked { .. })) => {
                     return Some(Produced::State(State::Stop(note)));
+                }
+                State::Stop(Note::Ask { tool: asked, params, .. }) if creates && asked == producer => {
+                    return Some(Produced::State(State::Stop(Note::Ask {
+                        wish: goal.tool,
+                        tool: asked,
+                        params,
+                    })));
                 }
                 State::Stop(_) => {}
             }
@@ -487,7 +497,7 @@ impl Situation<'_> {
 
     /// Whether the condition of a goal holds, as far as results tell.
     fn condition(&self, goal: &Goal, u: &Utterance, condition: &Condition) -> Checked {
-        let verdict = |outcome: &Outcome| holds(u, condition, outcome).map(|holds| holds != condition.negated);
+        let verdict = |outcome: &Outcome| holds(u, condition, &self.tools[goal.tool], outcome).map(|holds| holds != condition.negated);
         let mut answered = false;
         for call in self.calls.iter().rev() {
             let Some(outcome) = &call.outcome else { return Checked::Waits };
@@ -606,14 +616,22 @@ fn typed(value: Value, param: &Param) -> Value {
 }
 
 /// Whether a result says what the condition says; `None` when it is silent.
-fn holds(u: &Utterance, condition: &Condition, outcome: &Outcome) -> Option<bool> {
+fn holds(u: &Utterance, condition: &Condition, tool: &ToolFacts, outcome: &Outcome) -> Option<bool> {
     let known = thesaurus();
     let range = condition.from..condition.to.min(u.tokens.len());
     let negated = u.tokens[range.clone()].iter().any(|token| {
         is_negation(&token.lower) && token.lower != "no" || matches!(token.lower.as_str(), "no" | "isn't" | "hasn't" | "unavailable")
     });
-    let words: Vec<&str> = u.tokens[range.clone()]
-        .iter()
+    let words: Vec<&str> = range
+        .clone()
+        .filter(|at| {
+            let named = u
+                .entities
+                .iter()
+                .any(|entity| entity.from <= *at && *at < entity.to || entity.from == at + 1 && matches!(entity.what, What::Id(_)));
+            !named && !tool.nouns().contains(&u.tokens[*at].stem.as_str())
+        })
+        .map(|at| &u.tokens[at])
         .filter(|token| {
             token.shape == Shape::Word
                 && !is_stop(&token.lower)

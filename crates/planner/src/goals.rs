@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::arguments::assign;
 use crate::clause::{Clause, Condition, Mood, analyse, clauses};
 use crate::dialogue::{Call, Turn};
-use crate::intent::{Match, SCORE_MIN, matches};
+use crate::intent::{Match, SCORE_MIN, content, matches};
 use crate::language::entities::{Utterance, What};
 use crate::language::thesaurus::thesaurus;
 use crate::language::tokens::{Shape, name_words};
@@ -60,11 +60,11 @@ pub(crate) struct Memory {
 }
 
 /// Reads what the current turn wants, from the turns before it.
-pub(crate) fn understand(turns: &[Turn], tools: &[ToolFacts], now: DateTime) -> (Reading, Memory) {
+pub(crate) fn understand(turns: &[Turn], tools: &[ToolFacts], domain: &[String], now: DateTime) -> (Reading, Memory) {
     let mut memory = Memory::default();
     let mut reading = Reading::Nothing;
     for (index, turn) in turns.iter().enumerate() {
-        reading = read(&turn.said, &memory, tools, now);
+        reading = read(&turn.said, &memory, tools, domain, now);
         if index + 1 == turns.len() {
             break;
         }
@@ -127,7 +127,7 @@ pub(crate) fn same(a: &Value, b: &Value) -> bool {
     a == b || text(a) == text(b)
 }
 
-fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Reading {
+fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], now: DateTime) -> Reading {
     let list = clauses(u);
     let about_us = about_us(u);
     let mut wanted: Vec<(Clause, Match)> = Vec::new();
@@ -215,6 +215,23 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
             conditions.push(None);
             wanted.push((whole, best));
             context.clear();
+        }
+    }
+    if wanted.is_empty() && !refused {
+        // what only the instructions of the agent speak of: the tool that has a place for what is mentioned
+        for clause in list.iter().filter(|clause| !clause.forbidden) {
+            let known = content(u, clause).iter().any(|word| domain.contains(word))
+                || clause.verb.as_ref().is_some_and(|verb| domain.contains(verb));
+            let best = matches(u, clause, &[], tools, now)
+                .into_iter()
+                .next()
+                .filter(|best| known && best.score >= 0.8 && best.assigned.values.iter().any(Option::is_some));
+            if let Some(best) = best {
+                conditions.push(None);
+                wanted.push((clause.clone(), best));
+                context.retain(|span| *span != (clause.from, clause.to));
+                break;
+            }
         }
     }
     if wanted.is_empty() {
@@ -509,7 +526,9 @@ fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[ToolFacts], no
         && !matches!(tool.params[p].role, Role::Date | Role::Time | Role::DateTime | Role::Email)
     {
         let text = bare_answer(u);
-        if !text.is_empty() {
+        let id =
+            tool.params[p].role != Role::Id || !text.contains(' ') && !u.entities.iter().any(|entity| matches!(entity.what, What::When(_)));
+        if !text.is_empty() && id {
             out.values[p] = Some(json!(text));
         }
     }

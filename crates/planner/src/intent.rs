@@ -137,7 +137,7 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
     let best_raw = scored.first().map_or(0.0, |best| best.0);
     let mut out: Vec<Match> = Vec::new();
     for (raw, about, verb, index) in scored.into_iter().take(CANDIDATES_MAX) {
-        if raw < 0.8 || raw < best_raw - 5.0 {
+        if raw < -1.0 || raw < best_raw - 5.0 {
             continue;
         }
         let tool = &tools[index];

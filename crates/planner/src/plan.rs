@@ -69,7 +69,12 @@ pub fn plan(request: &Request, now: Moment) -> Reply {
     let Some(current) = turns.last() else {
         return text(request, answer::without_goal(&Reading::Greeting, &facts));
     };
-    let (reading, memory) = understand(&turns, &facts, now);
+    let (reading, memory) = understand(
+        &turns,
+        &facts,
+        &schema::content(&request.system.chars().take(4_000).collect::<String>()),
+        now,
+    );
     let Reading::Goals(goals) = &reading else {
         return text(request, answer::without_goal(&reading, &facts));
     };
