@@ -519,7 +519,7 @@ pub(crate) static INVOKE_AGENT_REQUEST__AGENT_ALIAS_ID_LENIENT: Schema = Schema 
     kind: Kind::String {
         min: 1,
         max: 100,
-        pattern: Some(Pattern::new("^[0-9a-zA-Z_-]+$", "^[0-9a-zA-Z_-]+$", None)),
+        pattern: Some(Pattern::new("^[0-9a-zA-Z]+$", "^[0-9a-zA-Z_-]+$", None)),
     },
     lenient: None,
 };

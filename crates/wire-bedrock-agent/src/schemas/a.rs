@@ -144,7 +144,7 @@ pub(crate) static AGENT_ALIAS_ID_LENIENT: Schema = Schema {
     kind: Kind::String {
         min: 1,
         max: 100,
-        pattern: Some(Pattern::new("[0-9a-zA-Z_-]+", "[0-9a-zA-Z_-]+", None)),
+        pattern: Some(Pattern::new("(\\bTSTALIASID\\b|[0-9a-zA-Z]+)", "[0-9a-zA-Z_-]+", None)),
     },
     lenient: None,
 };

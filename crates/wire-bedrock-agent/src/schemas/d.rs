@@ -196,7 +196,7 @@ pub(crate) static DELETE_AGENT_ALIAS_REQUEST__AGENT_ALIAS_ID_LENIENT: Schema = S
         min: 1,
         max: 100,
         pattern: Some(Pattern::new(
-            "(?!\\bTSTALIASID\\b)[0-9a-zA-Z_-]+",
+            "(?!\\bTSTALIASID\\b)[0-9a-zA-Z]+",
             "[0-9a-zA-Z_-]+",
             Some("TSTALIASID"),
         )),
