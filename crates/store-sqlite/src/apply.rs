@@ -8,6 +8,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::failure::WriteFailure;
 
+/// Bits of a place that number the event; the others number the execution: 2^39 of them.
+const SEQ_BITS: u32 = 24;
+/// Events of one execution. AWS: a state machine's history ends at 25,000.
+const SEQ_MAX: u64 = (1 << SEQ_BITS) - 1;
+
 type Wrote<T = ()> = Result<T, WriteFailure>;
 
 /// Writes `batch`.
@@ -63,6 +68,10 @@ fn check_turn(connection: &Connection, turn: &Turn) -> Wrote<Option<i64>> {
             return Err(CommitError::Conflict(format!("letter {} of {} is gone", letter.0, turn.exec)).into());
         }
     }
+    if turn.expected + turn.events.len() as u64 > SEQ_MAX {
+        let what = format!("{} would have more than {SEQ_MAX} events", turn.exec);
+        return Err(CommitError::TooLarge(what).into());
+    }
     Ok(head.map(|(number, _, _)| number))
 }
 
@@ -104,9 +113,9 @@ fn write_turn(connection: &Connection, turn: &Turn, number: Option<i64>) -> Wrot
             connection.last_insert_rowid()
         }
     };
-    let mut insert = connection.prepare_cached("INSERT INTO journal (n, seq, event) VALUES (?1, ?2, ?3)")?;
+    let mut insert = connection.prepare_cached("INSERT INTO journal (place, event) VALUES (?1, ?2)")?;
     for event in &turn.events {
-        insert.execute(params![number, signed(event.seq), encode(event)])?;
+        insert.execute(params![place(number, event.seq), encode(event)])?;
     }
     for timer in &turn.timers_cleared {
         connection
@@ -174,6 +183,11 @@ fn write_resource(connection: &Connection, write: &ResourceWrite, version: u64) 
             .execute([&write.key])?,
     };
     Ok(())
+}
+
+/// Where an event stands in the journal's tree.
+pub(crate) fn place(number: i64, seq: u64) -> i64 {
+    (number << SEQ_BITS) | signed(seq.min(SEQ_MAX))
 }
 
 /// SQLite's integers are signed; the bits are kept.

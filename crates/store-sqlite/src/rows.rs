@@ -7,7 +7,7 @@ use bedplate_journal::{Event, ExecId, Raw, TimerId, decode, decode_signal};
 use bedplate_store::{Head, Letter, LetterId, Owner, Page, Resource, TimerRow, prefix_end};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::apply::signed;
+use crate::apply::{place, signed};
 use crate::failure::undecodable;
 
 type Read<T> = rusqlite::Result<T>;
@@ -22,9 +22,13 @@ pub(crate) fn head(connection: &Connection, exec: &ExecId) -> Read<Option<Head>>
 }
 
 pub(crate) fn events(connection: &Connection, exec: &ExecId, after: u64, limit: usize) -> Read<Vec<Event>> {
-    let mut query = connection
-        .prepare_cached("SELECT event FROM journal WHERE n = (SELECT n FROM execution WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3")?;
-    let mut rows = query.query(params![exec.as_str(), bound(after), bound(limit as u64)])?;
+    let number: Option<i64> = connection
+        .prepare_cached("SELECT n FROM execution WHERE id = ?1")?
+        .query_row([exec.as_str()], |row| row.get(0))
+        .optional()?;
+    let Some(number) = number else { return Ok(Vec::new()) };
+    let mut query = connection.prepare_cached("SELECT event FROM journal WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3")?;
+    let mut rows = query.query(params![place(number, after), place(number, u64::MAX), bound(limit as u64)])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         events.push(decode(row.get_ref(0)?.as_blob()?).map_err(undecodable)?);

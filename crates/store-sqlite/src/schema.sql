@@ -18,12 +18,11 @@ CREATE TABLE execution (
 ) STRICT;
 CREATE INDEX execution_busy ON execution (busy) WHERE busy = 1;
 
+-- `place` is n * 2^24 + seq: one tree, an execution's events side by side, and rows of up to a page stay out of overflow pages.
 CREATE TABLE journal (
-    n     INTEGER NOT NULL,
-    seq   INTEGER NOT NULL,
-    event BLOB NOT NULL,
-    PRIMARY KEY (n, seq)
-) STRICT, WITHOUT ROWID;
+    place INTEGER PRIMARY KEY,
+    event BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE inbox (
     id     INTEGER PRIMARY KEY AUTOINCREMENT,
