@@ -2,7 +2,9 @@
 //!
 //! Every set runs twice: as written, and with the names of tools and parameters (and the words of descriptions that repeat them) replaced by
 //! synonyms, so that a planner that only compares words with names is found out. `BEDPLATE_BLIND_VERBOSE=1` prints every failure;
-//! `BEDPLATE_BLIND_CASE=ID` prints the whole conversation of one case.
+//! `BEDPLATE_BLIND_CASE=ID` prints the whole conversation of one case (`ID~` with synonyms).
+
+#![allow(clippy::unwrap_used, reason = "a malformed case file shall stop the test")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,10 +17,10 @@ use bedplate_planner::{Moment, plan};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-/// Share of the cases that must pass as written.
-const ACCURACY_MIN: f64 = 0.0;
-/// Most of that share that may be lost with synonyms.
-const LOSS_MAX: f64 = 1.0;
+/// Share of the cases that must pass as written: what was reached, to be raised; the goal is 0.85.
+const ACCURACY_MIN: f64 = 0.60;
+/// Most of that share that may be lost with synonyms: what was reached, to be lowered; the goal is 0.05.
+const LOSS_MAX: f64 = 0.25;
 /// Most replies with calls in one turn.
 const STEPS_MAX: usize = 8;
 
@@ -39,11 +41,19 @@ fn blind() {
     files.sort();
     let (mut cases, mut plain, mut renamed) = (0, 0, 0);
     let mut failures = Vec::new();
+    let mut kinds: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
     println!("{:<12} {:>5} {:>8} {:>9}", "set", "cases", "as is", "synonyms");
     for file in files {
         let set = read(&file);
-        let as_is = passed(&set, "", &mut failures);
-        let other = passed(&rename(&set), "~", &mut failures);
+        let (mut as_is, mut other) = (0, 0);
+        let renaming = rename(&set);
+        for (case, again) in set.cases.iter().zip(&renaming.cases) {
+            let (first, second) = (passes(&set, case, "", &mut failures), passes(&renaming, again, "~", &mut failures));
+            as_is += usize::from(first);
+            other += usize::from(second);
+            let row = kinds.entry(kind(case)).or_default();
+            *row = [row[0] + 1, row[1] + usize::from(first), row[2] + usize::from(second)];
+        }
         println!("{:<12} {:>5} {as_is:>8} {other:>9}", set.name, set.cases.len());
         cases += set.cases.len();
         plain += as_is;
@@ -56,6 +66,9 @@ fn blind() {
         "{:<12} {cases:>5} {plain:>8} {renamed:>9}   accuracy {accuracy:.3}, loss {loss:.3}",
         "all"
     );
+    kinds
+        .iter()
+        .for_each(|(kind, [all, plain, renamed])| println!("{kind:<12} {all:>5} {plain:>8} {renamed:>9}"));
     if wanted("BEDPLATE_BLIND_VERBOSE").is_some() {
         failures.iter().for_each(|failure| println!("{failure}"));
     }
@@ -69,22 +82,37 @@ fn wanted(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Counts the cases of a set that pass, and describes those that fail.
-fn passed(set: &Set, mark: &str, failures: &mut Vec<String>) -> usize {
-    let mut count = 0;
-    for case in &set.cases {
-        let id = format!("{}{mark}", case["id"].as_str().unwrap());
-        let mut log = String::new();
-        let outcome = catch_unwind(AssertUnwindSafe(|| converse(set, case, &mut log))).unwrap_or_else(|_| Err("panicked".into()));
-        if wanted("BEDPLATE_BLIND_CASE").is_some_and(|case| case == id) {
-            println!("{id}\n{log}{outcome:?}");
-        }
-        match outcome {
-            Ok(()) => count += 1,
-            Err(why) => failures.push(format!("{id}: {why}")),
-        }
+/// Whether a case passes; a failure is described.
+fn passes(set: &Set, case: &Value, mark: &str, failures: &mut Vec<String>) -> bool {
+    let id = format!("{}{mark}", case["id"].as_str().unwrap());
+    let mut log = String::new();
+    let outcome = catch_unwind(AssertUnwindSafe(|| converse(set, case, &mut log))).unwrap_or_else(|_| Err("panicked".into()));
+    if wanted("BEDPLATE_BLIND_CASE").is_some_and(|case| case == id) {
+        println!("{id}\n{log}{outcome:?}");
     }
-    count
+    if let Err(why) = &outcome {
+        failures.push(format!("{id}: {why}"));
+    }
+    outcome.is_ok()
+}
+
+/// What a case is about, told from its shape.
+fn kind(case: &Value) -> &'static str {
+    let turns = case["turns"].as_array().unwrap();
+    let steps = |turn: &Value| turn["expect"].as_array().unwrap().len();
+    if turns.iter().all(|turn| steps(turn) == 0) {
+        "no tool"
+    } else if steps(&turns[0]) == 0 {
+        "asks first"
+    } else if turns.len() > 1 {
+        "goes on"
+    } else if steps(&turns[0]) > 1 {
+        "chain"
+    } else if turns[0]["expect"][0].as_array().unwrap().len() > 1 {
+        "two wishes"
+    } else {
+        "one call"
+    }
 }
 
 /// Plays one conversation; tells what went wrong first.
