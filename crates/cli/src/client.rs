@@ -195,9 +195,7 @@ fn refused(status: StatusCode, headers: &HeaderMap, text: &str) -> Failure {
 /// What helps against an exception.
 pub(crate) fn hint_of(code: &str) -> Option<&'static str> {
     match code.to_ascii_lowercase().trim_end_matches("exception") {
-        "dependencyfailed" => {
-            Some("the server's terminal shows what the function or the model wrote; `bedplate session show` shows the steps")
-        }
+        "dependencyfailed" => Some("the server's terminal shows what the function or the model wrote"),
         "throttling" => Some("try again in a moment"),
         "internalserver" => Some("this is Bedplate's own mistake; the server's log has the cause under the request id"),
         _ => None,

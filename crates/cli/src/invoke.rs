@@ -39,7 +39,7 @@ pub(crate) async fn run(args: Invoke, terminal: &mut Terminal) -> Result<Exit, F
             open = !text.ends_with('\n');
         }
         if event.exception {
-            return Err(exception(&event, stream.request_id.clone()));
+            return Err(exception(&event, stream.request_id.clone(), &session));
         }
         if event.kind == "returnControl" && args.output == Format::Text {
             terminal.line(&event.body.to_string())?;

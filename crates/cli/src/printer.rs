@@ -211,10 +211,10 @@ impl Printer {
         self.tool(&call, &result, ms)
     }
 
-    /// `name(arguments) -> result`: a long call leaves the result a third of the line.
+    /// `name(arguments) -> result`: a long call leaves the result a quarter of the line.
     fn tool(&mut self, call: &str, result: &str, ms: Option<u64>) -> String {
         let room = self.width - LEFT - RIGHT;
-        let least = result.chars().count().min(room / 3);
+        let least = result.chars().count().min(room / 4);
         let call = shorten(call, room.saturating_sub(least + 4));
         self.line("tool", CYAN, &format!("{call} -> {result}"), ms, None)
     }
@@ -345,13 +345,26 @@ impl Answer {
     }
 }
 
-/// Milliseconds and tokens in columns; nothing behind the last.
+/// Time and tokens in columns; nothing behind the last. Large numbers lose their last digits, so that columns stay.
 fn right(ms: Option<u64>, tokens: Option<u64>) -> String {
-    let ms = ms.map(|ms| format!("{ms} ms"));
+    let ms = ms.map(|ms| {
+        if ms < 100_000 {
+            format!("{ms} ms")
+        } else {
+            format!("{} s", ms / 1_000)
+        }
+    });
+    let tokens = tokens.map(|tokens| {
+        if tokens < 100_000 {
+            format!("{tokens} tok")
+        } else {
+            format!("{}k tok", tokens / 1_000)
+        }
+    });
     match (ms, tokens) {
         (None, None) => String::new(),
-        (Some(ms), None) => format!("{ms:>11}"),
-        (ms, Some(tokens)) => format!("{:>11}{:>10}", ms.unwrap_or_default(), format!("{tokens} tok")),
+        (Some(ms), None) => format!("{ms:>10}"),
+        (ms, Some(tokens)) => format!("{:>10}{tokens:>11}", ms.unwrap_or_default()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::limits::SESSIONS_MAX;
 use crate::printer::Printer;
-use crate::style::{DIM, one_line, paint, shorten};
+use crate::style::{DIM, clean, one_line, paint, shorten};
 use crate::terminal::Terminal;
 
 /// Runs the verb.
@@ -193,7 +193,7 @@ fn show(text: &str, colors: bool, terminal: &mut Terminal) -> Result<(), Failure
         "session {}  agent {agent} ({})  alias {}",
         shown.session_id, shown.agent_id, shown.alias_id
     );
-    terminal.line(&shorten(&one_line(&title), terminal.width))?;
+    terminal.line(&shorten(&clean(&title).replace('\n', " "), terminal.width))?;
     if shown.earlier > 0 {
         terminal.tell(&format!("{} earlier requests are left out; --turns shows them\n", shown.earlier));
     }
@@ -201,7 +201,7 @@ fn show(text: &str, colors: bool, terminal: &mut Terminal) -> Result<(), Failure
     for (index, turn) in shown.turns.iter().enumerate() {
         let at = turn.at.get(..19).unwrap_or(&turn.at).replace('T', " ");
         let head = format!("{at}  request {}", turn.request_id);
-        terminal.line(&format!("\n{}", paint(colors, DIM, &one_line(&head))))?;
+        terminal.line(&format!("\n{}", paint(colors, DIM, &clean(&head))))?;
         if let Some(text) = &turn.text {
             printer.begin();
             let said = printer.said(text);

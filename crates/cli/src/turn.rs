@@ -68,7 +68,7 @@ impl Talk<'_> {
                 }
             }
             if event.exception {
-                break Err(exception(&event, stream.request_id.clone()));
+                break Err(exception(&event, stream.request_id.clone(), &self.session));
             }
             match event.kind.as_str() {
                 "chunk" => answer.push_str(&event.chunk().unwrap_or_default()),
@@ -119,7 +119,7 @@ pub(crate) fn new_session() -> String {
 }
 
 /// The failure that an exception frame tells.
-pub(crate) fn exception(event: &Event, request_id: Option<String>) -> Failure {
+pub(crate) fn exception(event: &Event, request_id: Option<String>, session: &str) -> Failure {
     let message = event.body["message"].as_str().unwrap_or("the server gave no reason");
     let resource = event.body["resourceName"]
         .as_str()
@@ -129,8 +129,9 @@ pub(crate) fn exception(event: &Event, request_id: Option<String>) -> Failure {
         request_id,
         ..Failure::new(format!("{}{resource}: {message}", event.kind))
     };
+    let steps = format!("`bedplate session show {session}` shows the steps");
     match hint_of(&event.kind) {
-        Some(hint) => failure.hint(hint),
-        None => failure,
+        Some(hint) => failure.hint(format!("{hint}; {steps}")),
+        None => failure.hint(steps),
     }
 }
