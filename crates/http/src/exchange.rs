@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bedplate_base::{BoxFuture, Place, random_uuid};
+use bedplate_base::{BoxFuture, Place, Timestamp, random_uuid};
 use bedplate_wire::{Body, Context, Fault, Hints, Request, Response, Routed};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 
 use crate::access::Line;
@@ -18,11 +18,15 @@ use crate::listener::{Phase, Shared};
 use crate::origin;
 use crate::outgoing::Outgoing;
 use crate::refusal::{Envelope, Refusal};
-use crate::sigv4::Scope;
+use crate::sigv4::{Credentials, Head, Proof, Scope};
 
 const REQUEST_ID: &str = "x-amzn-requestid";
 const TARGET: &str = "x-amz-target";
 const ADMIN: &str = "/_bedplate";
+/// The signing name of the admin door.
+const ADMIN_SERVICE: &str = "bedplate";
+/// Larger bodies are hashed on a thread of their own: a megabyte takes about a millisecond.
+const HASH_INLINE_BYTES: usize = 1 << 20;
 /// Characters of an `amz-sdk-invocation-id`; SDKs send UUIDs.
 const INVOCATION_ID_MAX: usize = 128;
 const WELCOME: &str = "This is Bedplate, an Amazon Bedrock Agents API on your machine.\n\
@@ -46,19 +50,23 @@ pub(crate) async fn exchange(
     let (parts, incoming) = request.into_parts();
     let scope = Scope::of(&parts.headers, parts.uri.query().unwrap_or_default());
     let envelope = Envelope::of(&parts.headers, scope.as_ref());
-    let context = context(&shared, peer, &parts.headers, scope.as_ref());
+    let mut context = context(&shared, peer, &parts.headers, scope.as_ref());
     let mut line = Line::new(&parts.method, parts.uri.path(), &context.request_id);
 
-    let goal = find(&shared, peer, &parts, scope.as_ref());
     let mut known = None;
-    if let Ok(goal) = &goal {
-        line.operation = name(goal);
-        if let Goal::Service(routed) = goal {
+    let found = find(&shared, peer, &parts, scope.as_ref(), context.received_at).and_then(|(goal, proof)| {
+        line.operation = name(&goal);
+        if let Goal::Service(routed) = &goal {
             known = Some((routed.service, routed.operation));
+            proof.covers(routed.service.signing_name)?;
         }
-    }
-    let answered = match goal {
-        Ok(goal) => answer(&shared, goal, parts, incoming, context.clone()).await,
+        Ok((goal, proof))
+    });
+    let answered = match found {
+        Ok((goal, proof)) => {
+            sign(&mut context, &proof);
+            answer(&shared, goal, proof, parts, incoming, context.clone()).await
+        }
         Err(refusal) => Err(refusal),
     };
     let response = answered.unwrap_or_else(|refusal| refusal.into_response(known, envelope, &context));
@@ -68,44 +76,78 @@ pub(crate) async fn exchange(
     send(response, line, busy)
 }
 
-/// The goal of a request, from its head alone.
-fn find(shared: &Shared, peer: SocketAddr, parts: &Parts, scope: Option<&Scope>) -> Result<Goal, Refusal> {
+/// The goal of a request and what its signature is worth so far, from its head alone.
+fn find(shared: &Shared, peer: SocketAddr, parts: &Parts, scope: Option<&Scope>, now: Timestamp) -> Result<(Goal, Proof), Refusal> {
     let path = parts.uri.path();
     if path == "/healthz" {
-        return Ok(Goal::Health);
+        return Ok((Goal::Health, Proof::NONE));
     }
     if let Some(page) = origin::foreign_page(&parts.headers) {
         let message = format!("A web page at {page} tried to use this server; only pages of this machine may.");
         return Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDeniedException", message));
     }
+    let head = Head {
+        method: &parts.method,
+        uri: &parts.uri,
+        headers: &parts.headers,
+    };
     if path
         .strip_prefix(ADMIN)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     {
-        if origin::is_local(peer) && origin::names_this_machine(&parts.uri, &parts.headers) {
-            return Ok(Goal::Admin);
-        }
-        let message = "The admin door is open to this machine only (by a loopback address or as localhost).";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDeniedException", message));
+        return Ok((Goal::Admin, admin(shared, peer, &head, now)?));
     }
     let plain = scope.is_none() && !parts.headers.contains_key(TARGET);
     if plain && path == "/" && (parts.method == Method::GET || parts.method == Method::HEAD) {
-        return Ok(Goal::Welcome);
+        return Ok((Goal::Welcome, Proof::NONE));
     }
-    if let Err(error) = shared.credentials.admit(scope) {
-        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", error.message));
-    }
+    let proof = shared.credentials.examine(&head, now)?;
+    let scope = proof.signer.as_ref().map(|signer| &signer.scope).or(scope);
     let hints = Hints {
         signing_name: scope.map(|scope| scope.service.as_str()),
         target: parts.headers.get(TARGET).and_then(|value| value.to_str().ok()),
     };
     let query = parts.uri.query().unwrap_or_default();
-    Ok(Goal::Service(shared.doors.router.route(
-        parts.method.as_str(),
-        path,
-        query,
-        hints,
-    )?))
+    let routed = shared.doors.router.route(parts.method.as_str(), path, query, hints)?;
+    Ok((Goal::Service(routed), proof))
+}
+
+/// The admin door is open to this machine, and to whoever signs with a key that is meant for it.
+fn admin(shared: &Shared, peer: SocketAddr, head: &Head<'_>, now: Timestamp) -> Result<Proof, Refusal> {
+    let denied = |message: String| Refusal::new(StatusCode::FORBIDDEN, "AccessDeniedException", message);
+    let any = matches!(shared.credentials, Credentials::Any);
+    let local = origin::is_local(peer) && origin::names_this_machine(head.uri, head.headers);
+    if local && (any || !origin::is_forwarded(head.headers)) {
+        return Ok(Proof::NONE);
+    }
+    if any {
+        let message = "The admin door is open to this machine only (by a loopback address or as localhost).";
+        return Err(denied(message.to_owned()));
+    }
+    let proof = shared.credentials.examine(head, now)?;
+    proof.covers(ADMIN_SERVICE)?;
+    match &proof.signer {
+        Some(signer) if signer.admin => Ok(proof),
+        signer => {
+            let name = signer.as_ref().map_or("-", |signer| signer.name.as_str());
+            Err(denied(format!(
+                "The key {name} does not open the admin door; write admin = true under [keys.{name}] if it should."
+            )))
+        }
+    }
+}
+
+/// Writes into the context what a signature has proven.
+fn sign(context: &mut Context, proof: &Proof) {
+    if let Some(signer) = &proof.signer {
+        context.access_key = Some(signer.scope.access_key.clone());
+        if let Some(region) = &signer.scope.region {
+            context.place.region.clone_from(region);
+        }
+        if let Some(account) = &signer.account {
+            context.place.account.clone_from(account);
+        }
+    }
 }
 
 /// For the log.
@@ -118,7 +160,14 @@ fn name(goal: &Goal) -> String {
     }
 }
 
-async fn answer(shared: &Arc<Shared>, goal: Goal, parts: Parts, incoming: Incoming, context: Context) -> Result<Response, Refusal> {
+async fn answer(
+    shared: &Arc<Shared>,
+    goal: Goal,
+    proof: Proof,
+    mut parts: Parts,
+    incoming: Incoming,
+    context: Context,
+) -> Result<Response, Refusal> {
     let bytes_max = match &goal {
         Goal::Health => return Ok(health(*shared.doors.ready.borrow())),
         Goal::Welcome => return Ok(text(StatusCode::OK, WELCOME)),
@@ -133,12 +182,16 @@ async fn answer(shared: &Arc<Shared>, goal: Goal, parts: Parts, incoming: Incomi
         return Err(Refusal::busy(&message));
     };
     let mut held = body::read(incoming, &parts.headers, bytes_max, &shared.limits, &shared.budget).await?;
+    if proof.is_chunked() {
+        unframe(&mut parts.headers);
+    }
+    let body = settle(proof, held.take()).await?;
     let request = Request {
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         method: parts.method,
         headers: parts.headers,
-        body: held.take(),
+        body,
         context,
     };
     let request_id = request.context.request_id.clone();
@@ -154,6 +207,35 @@ async fn answer(shared: &Arc<Shared>, goal: Goal, parts: Parts, incoming: Incomi
         }
     };
     perform(shared, work, &request_id, (permit, held)).await
+}
+
+/// Verifies a body.
+async fn settle(proof: Proof, body: Bytes) -> Result<Bytes, Refusal> {
+    if body.len() <= HASH_INLINE_BYTES {
+        return Ok(proof.settle(body)?);
+    }
+    match tokio::task::spawn_blocking(move || proof.settle(body)).await {
+        Ok(settled) => Ok(settled?),
+        Err(failure) => {
+            tracing::error!(%failure, "the verification of a body panicked");
+            Err(Refusal::internal())
+        }
+    }
+}
+
+/// Takes the frames out of the headers, as they are taken out of the body.
+fn unframe(headers: &mut HeaderMap) {
+    let encoding = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let kept: Vec<&str> = encoding
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    match HeaderValue::from_str(&kept.join(",")) {
+        Ok(value) if !kept.is_empty() => headers.insert(header::CONTENT_ENCODING, value),
+        _ => headers.remove(header::CONTENT_ENCODING),
+    };
 }
 
 /// Does a door's work as a task: a client that hangs up must not cut a commit in two. Its places stay taken until it is done.

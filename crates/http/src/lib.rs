@@ -12,6 +12,7 @@ mod body;
 mod connection;
 mod door;
 mod exchange;
+mod keys;
 pub mod limits;
 mod listener;
 mod origin;
@@ -21,6 +22,7 @@ mod refusal;
 mod sigv4;
 
 pub use door::{Door, Doors, ServiceDoor};
+pub use keys::{KEYS_MAX, Key, KeyConfig, KeysConfig, SECRET_MAX, SECRET_MIN, Secret};
 pub use limits::Limits;
 pub use listener::{Drained, Server, serve};
-pub use sigv4::{Credentials, Key, Scope};
+pub use sigv4::{Credentials, Denied, Head, Proof, Scope, Signer};

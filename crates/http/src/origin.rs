@@ -13,6 +13,12 @@ pub(crate) fn is_local(peer: SocketAddr) -> bool {
     peer.ip().to_canonical().is_loopback()
 }
 
+/// Whether a proxy passed the request on: a stranger may then stand behind a peer that is this machine. Only proxies that say so are seen.
+pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
+    let names = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+    names.iter().any(|name| headers.contains_key(*name))
+}
+
 /// The page that made the request, unless it was served from this machine. `None` for everything that is not a browser.
 pub(crate) fn foreign_page(headers: &HeaderMap) -> Option<&str> {
     let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or("(unreadable)");

@@ -1,10 +1,10 @@
 //! Answers that the listener gives itself, in the form that the client's SDK reads.
 
-use bedplate_wire::{Body, Context, Fault, Operation, Response, RouteError, Service};
+use bedplate_wire::{Body, Context, Fault, Operation, Protocol, Response, RouteError, Service};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use crate::sigv4::Scope;
+use crate::sigv4::{Denied, Scope};
 
 /// How the Lambda API's Invoke names a body that is too large.
 const LAMBDA_TOO_LARGE: &str = "RequestTooLargeException";
@@ -61,7 +61,8 @@ impl Refusal {
         context: &Context,
     ) -> Response {
         match to {
-            Some((service, operation)) => {
+            // Services with XML bodies have their own names for these.
+            Some((service, operation)) if service.protocol != Protocol::AwsQuery => {
                 if self.status == StatusCode::PAYLOAD_TOO_LARGE && operation.errors.contains(&LAMBDA_TOO_LARGE) {
                     self.code = LAMBDA_TOO_LARGE;
                 }
@@ -69,7 +70,11 @@ impl Refusal {
                     .with_status(self.status.as_u16())
                     .into_response(service, context)
             }
-            None => {
+            _ => {
+                let guess = if to.is_some() { Envelope::Query } else { guess };
+                if matches!(guess, Envelope::Query | Envelope::S3) {
+                    self.code = in_xml(self.code);
+                }
                 let (content_type, body) = guess.body(&self, &context.request_id);
                 let mut headers = vec![("content-type", content_type.to_owned())];
                 if guess == Envelope::RestJson {
@@ -90,6 +95,25 @@ impl From<RouteError> for Refusal {
     fn from(error: RouteError) -> Self {
         let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::NOT_FOUND);
         Self::new(status, error.code, error.message)
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        let status = StatusCode::from_u16(denied.status).unwrap_or(StatusCode::FORBIDDEN);
+        Self::new(status, denied.code, denied.message)
+    }
+}
+
+/// How services with XML bodies name what is wrong with a signature (IAM's and STS's common errors).
+fn in_xml(code: &'static str) -> &'static str {
+    match code {
+        "MissingAuthenticationTokenException" => "MissingAuthenticationToken",
+        "IncompleteSignatureException" => "IncompleteSignature",
+        "UnrecognizedClientException" => "InvalidClientTokenId",
+        "InvalidSignatureException" => "SignatureDoesNotMatch",
+        "AccessDeniedException" => "AccessDenied",
+        other => other,
     }
 }
 

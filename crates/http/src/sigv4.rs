@@ -1,14 +1,30 @@
-//! Signature Version 4: whose key, which region, which service. Reading only; comparing signatures belongs here too and comes with
-//! [`Credentials::Keys`].
+//! Signature Version 4: who signed a request, and whether the signature is right.
+//!
+//! With keys configured every request has to be signed by one of them, in its headers or in its query (presigned). The canonical request is
+//! built here from the client's own list of signed headers: signing libraries refuse some that clients send, `:authority` of HTTP/2 first of
+//! all. What this module refuses to know: which operation a request means, and what a key may do there. On the main path it stands between
+//! the head of a request and its body ([`Credentials::examine`]), and once more when the body is there ([`Proof::settle`]).
+//!
+//! How a request is read follows <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>; where SDKs
+//! differ from one another (paths with `//` and dot segments) each of their forms is accepted.
 
-use bedplate_base::{Error, Kind};
-use http::{HeaderMap, header};
-use percent_encoding::percent_decode_str;
+mod canonical;
+mod chunked;
+mod claim;
+mod scope;
+mod time;
+mod verify;
 
-/// Characters of an access key id (STS model: 16 to 128).
-const ACCESS_KEY_MAX: usize = 128;
-/// Characters of a region's or service's name; the longest today has 24.
-const NAME_MAX: usize = 64;
+use std::net::IpAddr;
+
+use bedplate_base::Timestamp;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+
+use crate::keys::Key;
+pub use scope::Scope;
+pub(crate) use scope::{ACCESS_KEY_MAX, is_name};
+use verify::Rest;
 
 /// Which signatures are accepted.
 #[derive(Clone, Debug, Default)]
@@ -16,113 +32,157 @@ pub enum Credentials {
     /// Anything, nothing included: development on one's own machine.
     #[default]
     Any,
-    /// Only requests that one of these keys has signed. Not built yet: every request is refused, none slips through.
+    /// Only requests that one of these keys has signed. An empty list refuses every request.
     Keys(Vec<Key>),
 }
 
-/// An access key.
-#[derive(Clone)]
-pub struct Key {
-    /// `AKIA…`
-    pub id: String,
-    /// Its secret; never logged.
-    pub secret: String,
+/// What is signed of a request, its body aside.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// GET, POST, …
+    pub method: &'a Method,
+    /// The target as it came: with an authority over HTTP/2, without one over HTTP/1.1.
+    pub uri: &'a Uri,
+    /// The headers.
+    pub headers: &'a HeaderMap,
 }
 
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key").field("id", &self.id).finish_non_exhaustive()
-    }
+/// A request whose head is in order; its body may still have to match.
+#[must_use = "the body of a request is not verified before `settle`"]
+#[derive(Debug)]
+pub struct Proof {
+    /// Whose key it is; nobody's when any credentials are accepted.
+    pub signer: Option<Signer>,
+    pub(crate) rest: Rest,
+}
+
+/// The key behind a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// The key's name in the configuration.
+    pub name: String,
+    /// The account that the key belongs to; none means the server's.
+    pub account: Option<String>,
+    /// Whether the key opens `/_bedplate/*` from elsewhere.
+    pub admin: bool,
+    /// What it signed for.
+    pub scope: Scope,
+}
+
+/// Why a request may not pass: AWS's codes and, where there is one, AWS's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// HTTP status.
+    pub status: u16,
+    /// AWS's name of the exception, as services with JSON bodies spell it.
+    pub code: &'static str,
+    /// What is wrong; never holds a secret or a signature.
+    pub message: String,
 }
 
 impl Credentials {
-    /// Whether a request with this scope may pass. The caller has not read the body yet: a signature that covers it is checked later.
-    pub fn admit(&self, _scope: Option<&Scope>) -> Result<(), Error> {
+    /// Judges the head of a request that came at `now`: the form of the signature, its key, its age; the signature itself where the head holds
+    /// the hash of the body. The rest waits in the [`Proof`] for the body.
+    ///
+    /// # Errors
+    /// [`Denied`], with 403, or 400 for a signature that lacks a part.
+    pub fn examine(&self, head: &Head<'_>, now: Timestamp) -> Result<Proof, Denied> {
         match self {
-            Self::Any => Ok(()),
-            Self::Keys(_) => Err(Error::new(
-                Kind::NotImplemented,
-                "Verification of signatures is not built yet; start the server without keys to accept any credentials.",
+            Self::Any => Ok(Proof {
+                signer: None,
+                rest: verify::unsigned(head),
+            }),
+            Self::Keys(keys) => verify::examine(keys, head, now),
+        }
+    }
+
+    /// Whether a server may listen at `address` with these credentials: one that accepts anything belongs on a loopback address.
+    ///
+    /// # Errors
+    /// One text for people.
+    pub fn suit(&self, address: IpAddr) -> Result<(), String> {
+        match self {
+            Self::Any if !address.to_canonical().is_loopback() => Err(format!(
+                "{address} can be reached from other machines, and without keys the server accepts any credentials: \
+                 whoever reaches it can read everything and run programs here"
             )),
+            _ => Ok(()),
         }
     }
 }
 
-/// The credential scope of a signed request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
-    /// `AKIA…`, or whatever stands there in development.
-    pub access_key: String,
-    /// `us-east-1`; none in SigV4A without a region set.
-    pub region: Option<String>,
-    /// The signing name: `bedrock`, `lambda`, `states`, …
-    pub service: String,
-}
+impl Proof {
+    /// For what needs no signature.
+    pub(crate) const NONE: Self = Self {
+        signer: None,
+        rest: Rest::Nothing,
+    };
 
-impl Scope {
-    /// The scope of a request, from `Authorization` or from the query of a presigned URL. `None` when the request is unsigned or its
-    /// signature cannot be read; in development both are let in.
-    pub fn of(headers: &HeaderMap, query: &str) -> Option<Self> {
-        let set = headers.get("x-amz-region-set").and_then(|value| value.to_str().ok());
-        match headers.get(header::AUTHORIZATION) {
-            Some(value) => from_authorization(value.to_str().ok()?, set),
-            None => from_query(query),
+    /// Verifies the body and gives it back, without the frames of `aws-chunked` when it had them. Hashing takes about a second for a
+    /// gigabyte: large bodies belong on a thread of their own.
+    ///
+    /// # Errors
+    /// [`Denied`] when the signature does not cover this body; 400 for frames that cannot be read.
+    pub fn settle(self, body: Bytes) -> Result<Bytes, Denied> {
+        self.rest.settle(body)
+    }
+
+    /// Whether the body was sent in the frames of `aws-chunked`.
+    pub fn is_chunked(&self) -> bool {
+        matches!(self.rest, Rest::Frames | Rest::Chunks(_))
+    }
+
+    /// Whether the request was signed for this service; always so when any credentials are accepted.
+    ///
+    /// # Errors
+    /// [`Denied`], with the right signing name.
+    pub fn covers(&self, signing_name: &str) -> Result<(), Denied> {
+        match &self.signer {
+            Some(signer) if signer.scope.service != signing_name => Err(Denied::invalid(format!(
+                "Credential should be scoped to correct service: '{signing_name}'. "
+            ))),
+            _ => Ok(()),
         }
     }
 }
 
-fn from_authorization(value: &str, region_set: Option<&str>) -> Option<Scope> {
-    let (algorithm, rest) = value.trim().split_once(' ')?;
-    let credential = rest.split(',').find_map(|part| part.trim().strip_prefix("Credential="))?;
-    from_credential(algorithm, credential, region_set)
-}
+impl Denied {
+    fn missing() -> Self {
+        Self::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+    }
 
-fn from_query(query: &str) -> Option<Scope> {
-    let value = |name: &str| {
-        let pair = query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(key, _)| *key == name)?;
-        Some(percent_decode_str(pair.1).decode_utf8().ok()?.into_owned())
-    };
-    from_credential(
-        &value("X-Amz-Algorithm")?,
-        &value("X-Amz-Credential")?,
-        value("X-Amz-Region-Set").as_deref(),
-    )
-}
+    fn incomplete(message: impl Into<String>) -> Self {
+        Self::new(400, "IncompleteSignatureException", message)
+    }
 
-/// `AKID/20261121/us-east-1/bedrock/aws4_request`; SigV4A leaves the region out and names it in a header of its own.
-fn from_credential(algorithm: &str, credential: &str, region_set: Option<&str>) -> Option<Scope> {
-    let parts: Vec<&str> = credential.split('/').collect();
-    let (access_key, region, service) = match (algorithm, parts.as_slice()) {
-        ("AWS4-HMAC-SHA256", [key, date, region, service, "aws4_request"]) if is_date(date) => (key, Some(*region), service),
-        ("AWS4-ECDSA-P256-SHA256", [key, date, service, "aws4_request"]) if is_date(date) => (
-            key,
-            region_set
-                .and_then(|set| set.split(',').next())
-                .map(str::trim)
-                .filter(|region| *region != "*"),
-            service,
-        ),
-        _ => return None,
-    };
-    let known = !access_key.is_empty() && access_key.len() <= ACCESS_KEY_MAX && access_key.bytes().all(|byte| byte.is_ascii_graphic());
-    (known && is_name(service) && region.is_none_or(is_name)).then(|| Scope {
-        access_key: (*access_key).to_owned(),
-        region: region.map(str::to_owned),
-        service: (*service).to_owned(),
-    })
-}
+    fn unknown_key() -> Self {
+        Self::new(
+            403,
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    }
 
-fn is_date(text: &str) -> bool {
-    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
+    fn invalid(message: impl Into<String>) -> Self {
+        Self::new(403, "InvalidSignatureException", message)
+    }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= NAME_MAX
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    fn mismatch() -> Self {
+        Self::invalid(
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing \
+             method. Consult the service documentation for details.",
+        )
+    }
+
+    fn garbled(message: impl Into<String>) -> Self {
+        Self::new(400, "SerializationException", message)
+    }
+
+    fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
 }

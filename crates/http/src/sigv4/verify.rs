@@ -1,0 +1,206 @@
+//! Compares signatures: at the head where that is possible, else when the body is there.
+
+use bedplate_base::Timestamp;
+use bytes::Bytes;
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::claim::{ALGORITHM, Claim, hex, read_hex};
+use super::{Denied, Head, Proof, Signer, canonical, chunked};
+use crate::keys::Key;
+
+const PAYLOAD: &str = "x-amz-content-sha256";
+/// A body in frames that are signed one by one.
+const SIGNED_FRAMES: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
+
+/// What the body still has to do.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    /// Nothing: no signature is asked for.
+    Nothing,
+    /// The same, but the body comes in frames.
+    Frames,
+    /// To have this hash, which the signature covers.
+    Hash([u8; 32]),
+    /// To consist of frames whose signatures start from the head's.
+    Chunks(chunked::Chain),
+    /// To have the hash that makes the signature right.
+    Whole(Box<Whole>),
+}
+
+/// A signature that covers a body by its hash only.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    signing: Signing,
+    requests: Vec<Vec<u8>>,
+    signature: [u8; 32],
+}
+
+/// What turns a canonical request into a signature.
+#[derive(Clone)]
+pub(super) struct Signing {
+    key: [u8; 32],
+    /// `20261121T150405Z`
+    pub(super) time: String,
+    /// `20261121/us-east-1/bedrock/aws4_request`
+    pub(super) scope: String,
+}
+
+impl std::fmt::Debug for Signing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signing").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// The rest where any credentials are accepted: SDKs frame bodies all the same.
+pub(super) fn unsigned(head: &Head<'_>) -> Rest {
+    let kind = head.headers.get(PAYLOAD).map_or(&[][..], |value| value.as_bytes());
+    // Event streams have frames of their own.
+    if kind.starts_with(b"STREAMING-") && !kind.ends_with(b"-EVENTS") {
+        Rest::Frames
+    } else {
+        Rest::Nothing
+    }
+}
+
+/// See [`super::Credentials::examine`].
+pub(super) fn examine(keys: &[Key], head: &Head<'_>, now: Timestamp) -> Result<Proof, Denied> {
+    let claim = Claim::of(head)?;
+    let key = keys
+        .iter()
+        .find(|key| key.access_key == claim.scope.access_key)
+        .ok_or_else(Denied::unknown_key)?;
+    check_token(key, claim.token.as_deref())?;
+    if !key.regions.is_empty() && !key.regions.contains(&claim.region) {
+        let regions = key.regions.join(", ");
+        let message = format!(
+            "Credential should be scoped to a valid region. The key may sign for {regions}, not for {}.",
+            claim.region
+        );
+        return Err(Denied::invalid(message));
+    }
+    claim.is_now(now)?;
+    let headers = canonical::headers(head, &claim.headers)?;
+    let query = canonical::query(head.uri.query().unwrap_or_default());
+    let requests: Vec<Vec<u8>> = canonical::paths(head.uri.path())
+        .iter()
+        .map(|path| [format!("{}\n{path}\n{query}\n", head.method).as_bytes(), &headers, b"\n"].concat())
+        .collect();
+    let whole = Whole {
+        signing: Signing::new(key, &claim),
+        requests,
+        signature: claim.signature,
+    };
+    let rest = match claim.payload.as_deref() {
+        None => Rest::Whole(Box::new(whole)),
+        Some(SIGNED_FRAMES) if !claim.is_presigned() => {
+            whole.check(SIGNED_FRAMES)?;
+            Rest::Chunks(chunked::Chain::new(whole.signing, claim.signature, decoded_length(head)?))
+        }
+        Some(text) => match read_hex(text) {
+            Some(hash) => {
+                whole.check(text)?;
+                Rest::Hash(hash)
+            }
+            None => {
+                return Err(Denied::invalid(format!(
+                    "{PAYLOAD} must be the SHA-256 of the body in lower-case hexadecimal digits, {SIGNED_FRAMES}, or missing: this server takes \
+                 no bodies that are not signed."
+                )));
+            }
+        },
+    };
+    Ok(Proof {
+        signer: Some(Signer {
+            name: key.name.clone(),
+            account: key.account.clone(),
+            admin: key.admin,
+            scope: claim.scope,
+        }),
+        rest,
+    })
+}
+
+/// A key with a session token is good with that token only, one without is good without.
+fn check_token(key: &Key, token: Option<&str>) -> Result<(), Denied> {
+    let same = match (&key.session_token, token) {
+        (None, None) => true,
+        (Some(right), Some(token)) => right.expose().as_bytes().ct_eq(token.as_bytes()).into(),
+        _ => false,
+    };
+    if same { Ok(()) } else { Err(Denied::unknown_key()) }
+}
+
+/// `x-amz-decoded-content-length`, where the client sends it.
+fn decoded_length(head: &Head<'_>) -> Result<Option<usize>, Denied> {
+    let Some(value) = head.headers.get("x-amz-decoded-content-length") else {
+        return Ok(None);
+    };
+    let length = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    length
+        .map(Some)
+        .ok_or_else(|| Denied::garbled("x-amz-decoded-content-length must be the number of the body's bytes without its frames."))
+}
+
+impl Rest {
+    pub(super) fn settle(self, body: Bytes) -> Result<Bytes, Denied> {
+        match self {
+            Self::Nothing => Ok(body),
+            Self::Frames => chunked::decode(body, None),
+            Self::Chunks(chain) => chunked::decode(body, Some(chain)),
+            Self::Hash(hash) => {
+                let same: bool = sha256(&body).ct_eq(&hash).into();
+                if same {
+                    return Ok(body);
+                }
+                Err(Denied::invalid(format!("The body does not have the SHA-256 that {PAYLOAD} names.")))
+            }
+            Self::Whole(whole) => {
+                whole.check(&hex(&sha256(&body)))?;
+                Ok(body)
+            }
+        }
+    }
+}
+
+impl Whole {
+    /// Whether one of the canonical requests, with this hash of the body, has the signature.
+    fn check(&self, payload: &str) -> Result<(), Denied> {
+        let mut good = Choice::from(0);
+        for request in &self.requests {
+            let hash = Sha256::new().chain_update(request).chain_update(payload).finalize();
+            let text = format!("{ALGORITHM}\n{}\n{}\n{}", self.signing.time, self.signing.scope, hex(&hash));
+            good |= self.signing.sign(text.as_bytes()).ct_eq(&self.signature);
+        }
+        if good.into() { Ok(()) } else { Err(Denied::mismatch()) }
+    }
+}
+
+impl Signing {
+    fn new(key: &Key, claim: &Claim) -> Self {
+        let secret = format!("AWS4{}", key.secret.expose());
+        let parts = [claim.date.as_str(), &claim.region, &claim.scope.service, "aws4_request"];
+        let derived = parts.iter().fold(None, |key: Option<[u8; 32]>, part| {
+            Some(hmac(key.as_ref().map_or(secret.as_bytes(), |key| &key[..]), part.as_bytes()))
+        });
+        Self {
+            key: derived.expect("invariant: there are four parts"),
+            time: claim.signed.text.clone(),
+            scope: parts.join("/"),
+        }
+    }
+
+    pub(super) fn sign(&self, text: &[u8]) -> [u8; 32] {
+        hmac(&self.key, text)
+    }
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("invariant: HMAC takes keys of any length");
+    mac.chain_update(text).finalize().into_bytes().into()
+}
