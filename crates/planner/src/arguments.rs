@@ -876,6 +876,11 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                         + if label { 3.0 } else { 0.0 }
                         + if bare { 6.0 } else { 0.0 }
                         + if big { 2.0 } else { 0.0 }
+                        + if big && !tool.params.iter().any(|other| matches!(other.items, Type::Number | Type::Integer)) {
+                            2.0
+                        } else {
+                            0.0
+                        }
                         + if param.ty != Type::Text { 1.0 } else { 0.5 }
                 }
                 (_, Type::Text) => {
@@ -981,6 +986,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
         What::Email(_) => match param.role {
             Role::Email => 10.0 + side,
             Role::Person if matches!(prep, "to" | "for" | "with") || param.about.iter().any(|word| word == "email") => 5.0,
+            Role::Query if param.about.iter().any(|word| word == "email" || word == "mail") => 6.0,
             Role::Thing | Role::Id if named => 5.0,
             Role::Id if param.about.iter().any(|word| word == "email") => 5.0,
             _ => 0.0,
@@ -1030,6 +1036,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                 });
             let bonus = if stranger { -4.0 } else { 0.0 } + if by_noun { 4.0 } else { 0.0 } + if prefix { 2.0 } else { 0.0 }
                 - if other && !by_noun { 5.0 } else { 0.0 };
+            let bonus = bonus + if alike_example(text, &param.description) { 2.0 } else { 0.0 };
             match param.role {
                 Role::Id => 6.5 + bonus + side,
                 Role::Thing if by_noun || named => 6.0,
@@ -1192,6 +1199,37 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
             }
         }
     }
+}
+
+/// Whether an id looks like the one that the description gives as an example: "such as INC0012345".
+fn alike_example(id: &str, description: &str) -> bool {
+    let shape = |text: &str| -> String {
+        let mut out = String::new();
+        for c in text.chars() {
+            let kind = if c.is_ascii_digit() {
+                '9'
+            } else if c.is_ascii_alphabetic() {
+                'a'
+            } else {
+                c
+            };
+            if !out.ends_with(kind) {
+                out.push(kind);
+            }
+        }
+        out
+    };
+    let letters = |text: &str| {
+        text.chars()
+            .take_while(char::is_ascii_alphabetic)
+            .collect::<String>()
+            .to_uppercase()
+    };
+    description
+        .split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')' | '"' | '\''))
+        .map(|word| word.trim_end_matches('.'))
+        .filter(|word| word.chars().any(|c| c.is_ascii_digit()))
+        .any(|example| shape(example) == shape(id) || !letters(id).is_empty() && letters(id) == letters(example))
 }
 
 /// "over", "at least" want a minimum; "under", "at most" a maximum.

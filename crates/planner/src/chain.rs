@@ -407,7 +407,7 @@ impl Situation<'_> {
                     }
                     Outcome::Prose(text) => {
                         // an id in prose, when there is exactly one
-                        let u = Utterance::read(text, self.now);
+                        let u = Utterance::read(text, self.now, &std::sync::Arc::from([]));
                         let ids: Vec<&String> = u
                             .entities
                             .iter()

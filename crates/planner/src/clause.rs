@@ -142,6 +142,18 @@ fn boundary(u: &Utterance, from: usize, at: usize, told: bool) -> Option<usize> 
     if matches!(u.word(at + skip - 1), "otherwise" | "else") {
         return Some(skip - 1).filter(|skip| *skip > 0);
     }
+    // "…, email a@b.c", "…, phone 555": a detail, not a wish
+    let only_comma = (at..at + skip).all(|index| u.word(index) == ",");
+    let noun = u.tokens.get(at + skip).is_some_and(|token| thesaurus().is_noun(&token.stem));
+    let detail = u.tokens.get(at + skip + 1).is_some_and(|next| {
+        matches!(
+            next.shape,
+            Shape::Email | Shape::Phone | Shape::Number | Shape::Id | Shape::Money | Shape::Quoted
+        )
+    });
+    if only_comma && noun && detail {
+        return None;
+    }
     starts(u, at + skip).then_some(skip)
 }
 
@@ -173,6 +185,7 @@ fn starts(u: &Utterance, at: usize) -> bool {
     let Some(token) = u.tokens.get(at) else { return false };
     if token.shape != Shape::Word
         || !(thesaurus().is_imperative(word)
+            || u.verbs.contains(&token.stem) && !thesaurus().knows(&token.stem)
             || thesaurus()
                 .phrase(|index| u.tokens.get(at + index).map(|token| token.stem.as_str()))
                 .is_some_and(|(phrase, _)| thesaurus().is_verb(&phrase)))
@@ -361,6 +374,7 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
     let question =
         is_question_word(word) || (is_auxiliary(word) && !(word == "do" && u.word(at + 1) == "not")) || matches!(word, "anything");
     if at < to && question && !out.forbidden {
+        // "what about" asks for the same again
         out.mood = Mood::Question;
         out.desire = false;
         // "how do I cancel": still about cancelling; "did you send": about sending
@@ -373,7 +387,11 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
         out.verb = Some(phrase);
         out.verb_at = (at..at + used).collect();
         out.mood = Mood::Command;
-    } else if at < to && known.is_verb(&u.tokens[at].stem) && u.tokens[at].shape == Shape::Word && !noun_here(u, at, from, to) {
+    } else if at < to
+        && u.tokens[at].shape == Shape::Word
+        && (known.is_verb(&u.tokens[at].stem) && !noun_here(u, at, from, to)
+            || u.verbs.contains(&u.tokens[at].stem) && !known.knows(&u.tokens[at].stem) && at + 1 < to)
+    {
         out.verb = Some(u.tokens[at].stem.clone());
         out.verb_at = vec![at];
         out.mood = Mood::Command;

@@ -1,5 +1,7 @@
 //! The conversation so far, rebuilt from the messages every time: turns, calls and their results, what is still open.
 
+use std::sync::Arc;
+
 use bedplate_converse::{Block, Message, Role, ToolStatus};
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
@@ -35,6 +37,7 @@ pub(crate) struct Turn {
 
 /// Turns of a conversation, the current one last.
 pub(crate) fn turns(messages: &[impl AsRef<Message>], tools: &[ToolFacts], now: DateTime) -> Vec<Turn> {
+    let verbs: Arc<[String]> = tools.iter().filter_map(|tool| tool.words.first().cloned()).collect();
     let mut out: Vec<Turn> = Vec::new();
     let mut texts: Vec<String> = Vec::new();
     let mut ids: Vec<Vec<(String, usize)>> = Vec::new();
@@ -43,7 +46,7 @@ pub(crate) fn turns(messages: &[impl AsRef<Message>], tools: &[ToolFacts], now: 
         texts.push(text);
         ids.push(Vec::new());
         out.push(Turn {
-            said: Utterance::default(),
+            said: Utterance::read("", now, &verbs),
             calls: Vec::new(),
             reply: None,
             steps: 0,
@@ -116,7 +119,7 @@ pub(crate) fn turns(messages: &[impl AsRef<Message>], tools: &[ToolFacts], now: 
     let skip = out.len().saturating_sub(TURNS_MAX);
     out.drain(..skip);
     for (turn, text) in out.iter_mut().zip(texts.iter().skip(skip)) {
-        turn.said = Utterance::read(text, now);
+        turn.said = Utterance::read(text, now, &verbs);
     }
     out
 }

@@ -217,12 +217,41 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             context.clear();
         }
     }
+    if wanted.is_empty() && !refused && memory.open.is_empty() {
+        for clause in list.iter().filter(|clause| clause.mood == Mood::Question && clause.has_content(u)) {
+            let fits: Vec<Match> = matches(u, clause, &[], tools, now)
+                .into_iter()
+                .filter(|found| {
+                    let tool = &tools[found.tool];
+                    tool.reads
+                        && found.assigned.left == 0
+                        && tool.params.iter().any(|param| param.required && param.role == Role::Id)
+                        && tool
+                            .params
+                            .iter()
+                            .zip(&found.assigned.values)
+                            .all(|(param, value)| !param.required || value.is_some() && param.role == Role::Id)
+                })
+                .collect();
+            if let [only] = &fits[..] {
+                conditions.push(None);
+                context.retain(|span| *span != (clause.from, clause.to));
+                wanted.push((clause.clone(), only.clone()));
+                break;
+            }
+        }
+    }
     if wanted.is_empty() && !refused {
         // what only the instructions of the agent speak of: the tool that has a place for what is mentioned
         for clause in list.iter().filter(|clause| !clause.forbidden) {
             let known = content(u, clause).iter().any(|word| domain.contains(word))
                 || clause.verb.as_ref().is_some_and(|verb| domain.contains(verb));
-            let best = matches(u, clause, &[], tools, now)
+            let bare = Clause {
+                verb: None,
+                mood: Mood::Statement,
+                ..clause.clone()
+            };
+            let best = matches(u, &bare, &[], tools, now)
                 .into_iter()
                 .next()
                 .filter(|best| known && best.score >= 0.8 && best.assigned.values.iter().any(Option::is_some));
@@ -288,6 +317,25 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
         let multiples = several(u, clause, best.tool, &assigned.values, tools);
         let duplicate = goals.iter().any(|goal| goal.tool == best.tool && goal.values == assigned.values);
         if duplicate {
+            continue;
+        }
+        // the story first, then the wish: both are about the same call
+        if index > 0
+            && let Some(last) = goals.last_mut()
+            && last.tool == best.tool
+            && condition.is_none()
+            && wanted[index - 1].0.verb.is_none()
+            && wanted[index - 1].0.mood == Mood::Statement
+            && tools[best.tool]
+                .params
+                .iter()
+                .zip(last.values.iter().zip(&assigned.values))
+                .all(|(param, (a, b))| a.is_none() || b.is_none() || a == b || matches!(param.role, Role::Text | Role::Query))
+        {
+            for (a, b) in last.values.iter_mut().zip(assigned.values) {
+                *a = b.or(a.take());
+            }
+            last.said.push((u.clone(), clause.from, clause.to));
             continue;
         }
         // a second clause of the same tool that adds nothing of its own completes the first

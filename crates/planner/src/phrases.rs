@@ -98,11 +98,22 @@ fn suits(param: &Param, kind: Kind) -> f64 {
     if !param.textual() || !param.options.is_empty() && !param.open || param.ty == Type::Object {
         return 0.0;
     }
-    let has = |words: &[&str]| param.is_any(words);
+    let about = param.description.to_lowercase();
+    let has = |words: &[&str]| {
+        param.is_any(words)
+            || words.iter().any(|word| {
+                param
+                    .words
+                    .iter()
+                    .any(|own| thesaurus().groups_shared(own, &crate::language::stem::stem(word)))
+            })
+    };
+    let why = about.starts_with("why") || about.contains("reason");
     let role = match param.role {
         Role::Text => 1.0,
         Role::Query => 0.8,
         Role::Thing => 0.3,
+        Role::Option if param.open => 0.3,
         _ => return 0.0,
     };
     let message = has(&[
@@ -168,9 +179,10 @@ fn suits(param: &Param, kind: Kind) -> f64 {
         Kind::Message if message => 3.0,
         Kind::Message if detail => 2.0,
         Kind::Message if reason || param.role == Role::Query => 0.5,
+        Kind::Message if param.role == Role::Thing && param.required => 0.0,
         Kind::Message if param.role == Role::Thing => return 0.0,
         Kind::Message => 0.8,
-        Kind::Reason if reason => 4.0,
+        Kind::Reason if reason || why => 4.0,
         Kind::Reason if detail || message => 2.0,
         Kind::Reason => return 0.0,
         Kind::Topic if topic => 3.0,
@@ -442,7 +454,11 @@ fn push(work: &Work, prep: &str, from: usize, to: usize, out: &mut Vec<Phrase>) 
                 || is_auxiliary(&token.lower)
                 || is_modal(&token.lower)
                 || is_negation(&token.lower)
-                || is_calendar_word(&token.lower))
+                || is_calendar_word(&token.lower)
+                || matches!(
+                    token.lower.as_str(),
+                    "last" | "latest" | "recent" | "top" | "next" | "previous" | "past" | "upcoming"
+                ))
     };
     while from < to && empty(from) {
         from += 1;
@@ -699,7 +715,14 @@ fn trimmed(work: &Work, phrase: &Phrase, param: &Param) -> Option<(usize, usize)
     let tool_word = |at: usize| {
         let stem = &work.u.tokens[at].stem;
         work.u.tokens[at].shape == Shape::Word
-            && (work.tool.words.iter().any(|word| known.similarity(word, stem) >= 0.8) || param.words.iter().any(|word| word == stem))
+            && (work.tool.words.iter().any(|word| known.similarity(word, stem) >= 0.8)
+                || param.words.iter().any(|word| word == stem)
+                || work
+                    .tool
+                    .params
+                    .iter()
+                    .zip(&work.out.values)
+                    .any(|(other, value)| value.is_some() && other.words.contains(stem)))
             || work.u.tokens[at].shape == Shape::Word && is_stop(&work.u.tokens[at].lower)
     };
     let (mut from, mut to) = (phrase.from, phrase.to);

@@ -137,6 +137,8 @@ fn tool(tool: &Tool) -> ToolFacts {
         && words.last().is_some_and(|last| noun_like.contains(&last.as_str()));
     if let Some(verb) = named.clone().filter(|_| !name_is_noun) {
         verbs.push(verb);
+    } else if let Some(first) = words.first().filter(|first| words.len() > 1 && !known.knows(first)) {
+        verbs.push(first.clone());
     }
     if let Some(verb) = told.filter(|verb| !verbs.contains(verb)) {
         let agrees = verbs.is_empty()
@@ -166,7 +168,7 @@ fn tool(tool: &Tool) -> ToolFacts {
         .and_then(Value::as_array)
         .map(|list| list.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
-    let params: Vec<Param> = properties
+    let mut params: Vec<Param> = properties
         .map(|known| {
             known
                 .iter()
@@ -175,6 +177,12 @@ fn tool(tool: &Tool) -> ToolFacts {
                 .collect()
         })
         .unwrap_or_default();
+    if reads {
+        // what a search is told is what it looks for
+        for param in params.iter_mut().filter(|param| param.role == Role::Text) {
+            param.role = Role::Query;
+        }
+    }
     ToolFacts {
         asks: tool.name.to_lowercase().replace(['_', '-'], "").ends_with("askuser"),
         name: tool.name.clone(),
@@ -468,6 +476,9 @@ fn role(words: &[String], about: &str, ty: Type, format: &str) -> Role {
     if ends(&["zip", "zipcode", "postcode"]) {
         return Role::Id;
     }
+    if ends(&["query", "question", "keyword", "search", "topic", "term", "phrase"]) {
+        return Role::Query;
+    }
     if has(&["email", "mail"]) && !ends(&["body", "subject", "text", "content", "message", "id"])
         || (said(&["email"]) && about.contains("address") && !has(&["name", "subject", "body", "message", "id"]))
     {
@@ -673,6 +684,69 @@ fn role(words: &[String], about: &str, ty: Type, format: &str) -> Role {
             return Role::Id;
         }
         return Role::Person;
+    }
+    by_synonym(words.last().map_or("", String::as_str), about)
+}
+
+/// The role of a name that no list has: by its synonyms, then by what the description says.
+fn by_synonym(last: &str, about: &str) -> Role {
+    let known = thesaurus();
+    let last = stem(last);
+    let table = [
+        (Role::Date, "date"),
+        (Role::Time, "hour"),
+        (Role::Email, "email"),
+        (Role::Phone, "telephone"),
+        (Role::Place, "city"),
+        (Role::Person, "customer"),
+        (Role::Person, "patient"),
+        (Role::Person, "guest"),
+        (Role::Text, "reason"),
+        (Role::Text, "message"),
+        (Role::Text, "remark"),
+        (Role::Text, "headline"),
+        (Role::Query, "keyword"),
+    ];
+    if let Some((role, _)) = table.iter().find(|(_, word)| {
+        let word = stem(word);
+        known.groups_shared(&last, &word)
+    }) {
+        return *role;
+    }
+    let starts = |words: &[&str]| words.iter().any(|word| about.starts_with(word));
+    if starts(&[
+        "why",
+        "reason",
+        "text",
+        "message",
+        "description",
+        "details",
+        "what is broken",
+        "what happened",
+        "what should be said",
+        "note",
+    ]) {
+        return Role::Text;
+    }
+    if starts(&["what to look for", "search", "what to search", "words to"]) {
+        return Role::Query;
+    }
+    if starts(&[
+        "who ",
+        "person",
+        "full name",
+        "name of the person",
+        "name of the customer",
+        "name of the patient",
+        "name of the guest",
+    ]) {
+        return Role::Person;
+    }
+    if starts(&["where ", "city", "town", "address", "location", "place"]) {
+        return Role::Place;
+    }
+    if about.contains("identifier") || starts(&["id of", "number of the", "reference of", "code of", "unique"]) {
+        return Role::Id;
     }
     Role::Thing
 }

@@ -1,5 +1,7 @@
 //! What a text mentions that has a value of its own: dates, numbers, ids, names, quotations.
 
+use std::sync::Arc;
+
 use jiff::civil::DateTime;
 
 use super::numbers::{in_digits, in_words, ordinal};
@@ -33,11 +35,13 @@ pub(crate) struct Entity {
 }
 
 /// A text with its tokens and mentions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Utterance {
     pub(crate) text: String,
     pub(crate) tokens: Vec<Token>,
     pub(crate) entities: Vec<Entity>,
+    /// Stems that are verbs in the names of tools.
+    pub(crate) verbs: Arc<[String]>,
     /// Tokens of mentions that were taken back.
     pub(crate) dropped: Vec<(usize, usize)>,
 }
@@ -46,8 +50,8 @@ pub(crate) struct Utterance {
 pub(crate) const TEXT_BYTES_MAX: usize = 4_000;
 
 impl Utterance {
-    /// Reads `text` as said at `now`.
-    pub(crate) fn read(text: &str, now: DateTime) -> Self {
+    /// Reads `text` as said at `now`, to somebody whose tools are called by `verbs` (stems).
+    pub(crate) fn read(text: &str, now: DateTime, verbs: &Arc<[String]>) -> Self {
         let mut cut = text.len().min(TEXT_BYTES_MAX);
         while !text.is_char_boundary(cut) {
             cut -= 1;
@@ -77,12 +81,13 @@ impl Utterance {
                     | "worked"
             )
         });
-        let mut entities = entities(&tokens, now, past);
+        let mut entities = entities(&tokens, now, past, verbs);
         let dropped = drop_corrected(&tokens, &mut entities);
         Self {
             text,
             tokens,
             entities,
+            verbs: verbs.clone(),
             dropped,
         }
     }
@@ -101,17 +106,20 @@ impl Utterance {
     }
 }
 
-fn entities(tokens: &[Token], now: DateTime, past: bool) -> Vec<Entity> {
+fn entities(tokens: &[Token], now: DateTime, past: bool, verbs: &[String]) -> Vec<Entity> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        let (what, used) = match one(tokens, at, now, past) {
-            Some(found) => found,
-            None => {
-                at += 1;
-                continue;
-            }
-        };
+        let called =
+            tokens[at].shape == Shape::Word && (at == 0 || tokens[at - 1].shape == Shape::Punct) && verbs.contains(&tokens[at].stem);
+        let (what, used) =
+            match one(tokens, at, now, past).filter(|(what, used)| !(called && *used == 1 && matches!(what, What::Proper(_)))) {
+                Some(found) => found,
+                None => {
+                    at += 1;
+                    continue;
+                }
+            };
         out.push(Entity {
             what,
             from: at,

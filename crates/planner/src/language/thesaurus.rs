@@ -148,6 +148,16 @@ impl Thesaurus {
         0.0
     }
 
+    /// Whether two words are one or share a group of nouns.
+    pub(crate) fn groups_shared(&self, a: &str, b: &str) -> bool {
+        a == b
+            || self.groups.get(a).is_some_and(|known| {
+                self.groups
+                    .get(b)
+                    .is_some_and(|other| known.iter().any(|group| other.contains(group)))
+            })
+    }
+
     /// How near two words are: 1 the same, 0.8 synonyms, 0.6 one begins with the other, 0 otherwise.
     pub(crate) fn similarity(&self, a: &str, b: &str) -> f64 {
         if a == b {
