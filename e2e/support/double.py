@@ -86,6 +86,7 @@ class Double:
 
     def reset(self):
         self.script = collections.deque()
+        self.answers = None
         self.requests = []
         self.unexpected = 0
         self.made = 0
@@ -93,6 +94,10 @@ class Double:
     def will(self, *replies):
         """Adds replies to the script; a function makes its reply from the request."""
         self.script.extend(replies)
+
+    def always(self, answers):
+        """Answers every request by a function of it, however often it comes."""
+        self.answers = answers
 
     @property
     def base_url(self):
@@ -104,7 +109,9 @@ class Double:
 
     def answer(self, http, body):
         self.requests.append(body)
-        if not self.script:
+        if self.answers:
+            reply = self.answers(body)
+        elif not self.script:
             self.unexpected += 1
             reply = fail(400)
         else:

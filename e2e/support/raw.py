@@ -30,6 +30,25 @@ def frames(content):
     return [(message.headers, message.payload) for message in buffer]
 
 
+def stream(server, agent, text, session, **more):
+    """InvokeAgent frame by frame, while they come: the request's id, and an iterator of (headers, payload)."""
+    place = urllib.parse.urlsplit(server.url)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
+    path = f"/agents/{agent.id}/agentAliases/{agent.alias}/sessions/{session}/text"
+    given = {"content-type": "application/json", "authorization": AUTHORIZATION.format(region="us-east-1", service="bedrock")}
+    connection.request("POST", path, json.dumps({"inputText": text, "enableTrace": True, **more}).encode(), given)
+    answer = connection.getresponse()
+    assert answer.status == 200, answer.read()
+
+    def read():
+        buffer = EventStreamBuffer()
+        while content := answer.read1():
+            buffer.add_data(content)
+            yield from ((message.headers, message.payload) for message in buffer)
+
+    return answer.headers["x-amzn-requestid"], read()
+
+
 def invoke(server, agent, text, session, **more):
     """InvokeAgent as raw frames: HTTP headers, frames."""
     path = f"/agents/{agent.id}/agentAliases/{agent.alias}/sessions/{session}/text"

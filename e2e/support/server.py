@@ -128,6 +128,12 @@ class Server:
         text = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
         return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
+    def shown(self, session, **more):
+        """`session show -o json`, as text."""
+        shown = self.run("session", "show", session, "-o", "json", **more)
+        assert shown.returncode == 0, shown.stderr
+        return shown.stdout
+
     def run(self, *args, **more):
         """Runs a verb of the program against this server."""
         return run(*args, cwd=self.folder, BEDPLATE_URL=self.url, **more)

@@ -1,0 +1,342 @@
+"""kill -9 of the whole process group, against a ledger outside: every turn ends, and nothing happens twice without the same key."""
+
+import concurrent.futures
+import json
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
+
+from support.agents import agent, function, schema, unique
+from support.double import Gate, call, calls, say
+from support.ledger import BOOK
+from support.raw import invoke, stream
+from support.wait import until
+
+# What boto3 raises when a server goes away, before and in a stream.
+BROKEN = (BotoCoreError, ClientError, HTTPError, OSError)
+
+SLOW = """
+def handler(event, context):
+    if event["function"] == "hold":
+        wait_for("hold")
+    note(event, context)
+    return answer(event, "done " + json.dumps(arguments(event), sort_keys=True))
+"""
+
+
+@pytest.fixture
+def own(new_server):
+    return new_server("serve").start()
+
+
+@pytest.fixture
+def house(own, ledger):
+    arn = function(own, SLOW, ledger.variables())
+    functions = schema("hold", "book", "pay", confirm=["pay"], room="string?")
+    return agent(own, {"rooms": (arn, functions), "desk": ("RETURN_CONTROL", schema("ring"))})
+
+
+@pytest.fixture
+def background():
+    """Runs a turn whose server will be killed; what becomes of it is not asked."""
+    pool = concurrent.futures.ThreadPoolExecutor()
+
+    def start(ask, *args, **more):
+        def quietly():
+            try:
+                return ask(*args, **more)
+            except BROKEN as error:
+                return error
+
+        return pool.submit(quietly)
+
+    yield start
+    pool.shutdown(wait=True)
+
+
+def history(model):
+    """What the model saw last: role and text, calls by their names."""
+    seen = []
+    for one in model.requests[-1]["messages"]:
+        if one["role"] != "system":
+            wanted = [tool["function"]["name"] for tool in one.get("tool_calls", [])]
+            seen.append((one["role"], one["content"] or ",".join(wanted)))
+    return seen
+
+
+def test_in_the_middle_of_a_tool_call(own, house, model, ledger, background):
+    model.will(call("rooms__hold", {"room": "blue"}), say("It is yours."), say("Yes, blue."))
+    cut = background(house.ask, "hold blue")
+    ledger.reached("hold")
+    own.kill9()
+    assert isinstance(cut.result(), BROKEN), "a broken stream is an error of the client, never a silent end"
+    (ledger.gates / "reached-hold").unlink()
+    own.restart()
+    ledger.reached("hold")
+    ledger.open("hold")
+    assert house.ask("which one?").answer == "Yes, blue."
+    assert history(model) == [
+        ("user", "hold blue"),
+        ("assistant", "rooms__hold"),
+        ("tool", 'done {"room": "blue"}'),
+        ("assistant", "It is yours."),
+        ("user", "which one?"),
+    ]
+    assert len(model.requests) == 3, "what the model said before the crash was not asked again"
+    assert len(ledger.effects()) == 1, "both calls have one key"
+    shown = json.loads(own.shown(house.session))
+    assert [turn["outcome"] for turn in shown["turns"]] == ["answered", "answered"]
+
+
+def test_one_of_two_calls_had_returned(own, house, model, ledger, background):
+    model.will(calls(("rooms__book", {"room": "red"}), ("rooms__hold", {"room": "blue"})), say("Both."), say("ok"))
+    background(house.ask, "both")
+    ledger.reached("hold")
+    until(lambda: any('"Answered"' in line or "answered" in line for line in raw(own, house)[4:]), "the first call's answer in the journal")
+    own.kill9()
+    (ledger.gates / "reached-hold").unlink()
+    own.restart()
+    ledger.reached("hold")
+    ledger.open("hold")
+    house.ask("and?")
+    assert history(model)[2:4] == [("tool", 'done {"room": "red"}'), ("tool", 'done {"room": "blue"}')]
+    assert len(ledger.effects()) == 2
+    assert [line["function"] for line in ledger.lines()].count("book") == 1, "a call whose answer is journaled is not made again"
+
+
+def raw(server, agent):
+    shown = server.run("session", "show", agent.session, "--raw")
+    return shown.stdout.splitlines() if shown.returncode == 0 else []
+
+
+def test_while_the_client_is_asked_to_confirm(own, house, model, ledger):
+    model.will(call("rooms__pay", {"room": "blue"}), say("Paid."))
+    asked = house.ask("pay")
+    own.kill9()
+    own.restart()
+    assert house.confirm(asked.control, "CONFIRM").answer == "Paid."
+    assert [line["function"] for line in ledger.lines()] == ["pay"]
+    assert len(model.requests) == 2
+
+
+def test_a_denial_after_a_crash(own, house, model, ledger):
+    model.will(call("rooms__pay", {"room": "blue"}), say("Not paid."))
+    asked = house.ask("pay")
+    own.kill9()
+    own.restart()
+    assert house.confirm(asked.control, "DENY").answer == "Not paid."
+    assert ledger.lines() == []
+
+
+def test_in_the_middle_of_a_confirmed_call(own, house, model, ledger, background):
+    """The confirmation counts once, whatever happens after it."""
+    arn = function(own, SLOW, ledger.variables())
+    careful = agent(own, {"g": (arn, schema("hold", confirm=["hold"]))})
+    model.will(call("g__hold"), say("Held."), say("yes"))
+    asked = careful.ask("hold")
+    background(careful.confirm, asked.control, "CONFIRM")
+    ledger.reached("hold")
+    own.kill9()
+    (ledger.gates / "reached-hold").unlink()
+    own.restart()
+    ledger.reached("hold")
+    ledger.open("hold")
+    assert careful.ask("held?").answer == "yes"
+    assert ("assistant", "Held.") in history(model)
+    assert len(ledger.effects()) == 1
+
+
+def test_while_the_client_has_control(own, house, model):
+    model.will(call("desk__ring"), say("They come."))
+    asked = house.ask("ring")
+    own.kill9()
+    own.restart()
+    result = {"actionGroup": "desk", "function": "ring", "responseBody": {"TEXT": {"body": "rung"}}}
+    assert house.reply(asked.control, [result]).answer == "They come."
+    assert ("tool", "rung") in history(model)
+
+
+def test_in_the_middle_of_a_stream(own, house, model):
+    gate = Gate()
+    model.will(say("<answer>The first ", gate, "try</answer>"), say("<answer>The second try</answer>"), say("ok"))
+    _, events = house.ask("tell me", streaming=True, collect=False)
+    for event in events:
+        if "chunk" in event:
+            break
+    gate.reached()
+    own.kill9()
+    with pytest.raises(BROKEN):
+        list(events)
+    gate.open()
+    own.restart()
+    until(lambda: len(model.requests) == 2, "the model call is made again")
+    house.ask("what did you say?")
+    assert history(model)[:2] == [("user", "tell me"), ("assistant", "The second try")]
+
+
+def test_between_turns(own, house, model):
+    model.will(say("Hello Ann."), say("You are Ann."))
+    house.ask("I am Ann.", sessionState={"sessionAttributes": {"user": "ann"}})
+    own.kill9()
+    own.restart()
+    assert house.ask("Who am I?").answer == "You are Ann."
+    assert history(model) == [("user", "I am Ann."), ("assistant", "Hello Ann."), ("user", "Who am I?")]
+
+
+def test_what_was_made_is_still_there(own, house, model, ledger):
+    alias = house.publish("live")
+    own.agents.tag_resource(resourceArn=own.agents.get_agent(agentId=house.id)["agent"]["agentArn"], tags={"a": "b"})
+    before = [own.agents.get_agent(agentId=house.id)["agent"], own.agents.get_agent_alias(agentId=house.id, agentAliasId=alias)["agentAlias"]]
+    name = unique("kept")
+    function(own, SLOW, ledger.variables(), name=name)
+    configuration = own.functions.get_function_configuration(FunctionName=name)
+    own.kill9()
+    own.restart()
+    after = [own.agents.get_agent(agentId=house.id)["agent"], own.agents.get_agent_alias(agentId=house.id, agentAliasId=alias)["agentAlias"]]
+    assert after == before
+    assert own.agents.list_tags_for_resource(resourceArn=before[0]["agentArn"])["tags"] == {"a": "b"}
+    again = own.functions.get_function_configuration(FunctionName=name)
+    assert {**again, "ResponseMetadata": 0} == {**configuration, "ResponseMetadata": 0}
+    model.will(call("rooms__book", {"room": "1"}), say("done"))
+    assert house.ask("book", alias="live").answer == "done"
+
+
+@pytest.mark.parametrize("lines", [0, 1, 2, 3])
+def test_killed_as_soon_as_the_ledger_has_so_many_lines(own, house, model, ledger, background, lines):
+    """Three bookings, one after the other; the server dies at a moment that nobody chose."""
+    rooms = ["1", "2", "3"]
+
+    def answers(request):
+        done = [one for one in request["messages"] if one["role"] == "tool"]
+        if request["messages"][-1]["content"] == "and?":
+            return say("All three.")
+        return call("rooms__book", {"room": rooms[len(done)]}) if len(done) < 3 else say("Done.")
+
+    model.always(answers)
+    background(house.ask, "book three")
+    until(lambda: model.requests and len(ledger.lines()) >= lines, "the ledger's lines")
+    own.kill9()
+    own.restart()
+    assert house.ask("and?").answer == "All three."
+    booked = sorted(arguments["room"] for _, arguments in ledger.effects().values())
+    assert booked == rooms, "every booking once, by its key"
+    assert [role for role, _ in history(model)] == ["user", "assistant", "tool", "assistant", "tool", "assistant", "tool", "assistant", "user"]
+
+
+def test_many_crashes(own, house, model, ledger, background):
+    model.will(call("rooms__hold", {"room": "blue"}), say("At last."), say("ok"))
+    background(house.ask, "hold")
+    for _ in range(3):
+        ledger.reached("hold")
+        own.kill9()
+        (ledger.gates / "reached-hold").unlink()
+        own.restart()
+    ledger.reached("hold")
+    ledger.open("hold")
+    house.ask("and?")
+    assert ("assistant", "At last.") in history(model)
+    assert len(ledger.effects()) == 1
+
+
+# --- Ending in good order
+
+
+def test_sigterm_finishes_the_running_step(own, house, model, ledger, background):
+    gate = Gate()
+    model.will(call("rooms__hold", {"room": "blue"}), say("It is ", gate, "yours."), say("ok"))
+    background(house.ask, "hold")
+    ledger.reached("hold")
+    ended = background(own.terminate)
+    until(lambda: not healthy(own), "a server that takes no more work")
+    ledger.open("hold")
+    gate.open()
+    assert ended.result() == 0
+    assert len(ledger.lines()) == 1
+    own.restart()
+    house.ask("and?")
+    assert history(model)[:4] == [("user", "hold"), ("assistant", "rooms__hold"), ("tool", 'done {"room": "blue"}'), ("assistant", "It is yours.")]
+    assert len(ledger.lines()) == 1, "the call that had ended was not made again"
+
+
+def healthy(server):
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(f"{server.url}/healthz", timeout=5) as answer:
+            return answer.status == 200
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def test_sigterm_of_an_idle_server(own, house, model):
+    model.will(say("hi"))
+    house.ask("hello")
+    assert own.terminate(5) == 0
+    assert not own.note().exists(), "clients are not sent to a server that is gone"
+
+
+def test_sigint_is_the_same(own):
+    import signal
+
+    own.process.send_signal(signal.SIGINT)
+    assert own.process.wait(5) == 0
+
+
+# --- The stored trace
+
+
+def test_the_stored_trace_is_the_streamed_one(own, house, model):
+    model.will(
+        calls(("rooms__book", {"room": "blü"}), ("rooms__book", {"room": "red"}), text="Two at once."),
+        say("<thinking>fine</thinking><answer>Booked – both.</answer>"),
+        call("rooms__nothing"),
+        call("desk__ring"),
+    )
+    streamed = []
+    for text in ("book two", "ring the bell"):
+        headers, frames = invoke(own, house, text, house.session)
+        streamed.append((headers["x-amzn-requestid"], frames))
+    own.kill9()
+    own.restart()
+    text = own.shown(house.session)
+    stored = json.loads(text)
+    assert [turn["requestId"] for turn in stored["turns"]] == [request_id for request_id, _ in streamed]
+    assert [turn["outcome"] for turn in stored["turns"]] == ["answered", "asked"]
+    for turn, (_, frames) in zip(stored["turns"], streamed):
+        assert [next(iter(event)) for event in turn["events"]] == [frame[":event-type"] for frame, _ in frames]
+        for frame, payload in frames:
+            if frame[":event-type"] != "chunk":
+                assert '{"%s":%s}' % (frame[":event-type"], payload.decode()) in text, "byte for byte"
+        traces = [json.dumps(event["trace"], ensure_ascii=False, separators=(",", ":")).encode() for event in turn["events"] if "trace" in event]
+        assert traces == [payload for frame, payload in frames if frame[":event-type"] == "trace"]
+
+
+def test_the_trace_of_a_turn_that_crashed_begins_as_it_was_streamed(own, house, model, ledger):
+    model.will(call("rooms__hold", {"room": "blue"}, text="I hold it."), say("Held."), say("ok"))
+    request_id, frames = stream(own, house, "hold", house.session)
+    seen = [next(frames)[1].decode() for _ in range(3)]
+    ledger.reached("hold")
+    own.kill9()
+    (ledger.gates / "reached-hold").unlink()
+    own.restart()
+    ledger.reached("hold")
+    ledger.open("hold")
+    house.ask("and?")
+    text = own.shown(house.session)
+    first = json.loads(text)["turns"][0]
+    assert first["requestId"] == request_id
+    traces = [event["trace"] for event in first["events"] if "trace" in event]
+    assert [next(iter(trace["trace"]["orchestrationTrace"])) for trace in traces] == [
+        "modelInvocationInput",
+        "modelInvocationOutput",
+        "rationale",
+        "invocationInput",
+        "observation",
+        "modelInvocationInput",
+        "modelInvocationOutput",
+        "observation",
+    ]
+    assert [json.loads(payload) for payload in seen] == traces[:3]
+    assert ",".join('{"trace":%s}' % payload for payload in seen) in text, "byte for byte"
