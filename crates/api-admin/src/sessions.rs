@@ -81,23 +81,23 @@ pub(crate) async fn list(state: &State, mut query: Query) -> Result<Value> {
     let mut sessions = Vec::new();
     for head in &heads {
         let Some(name) = Name::of(&head.exec) else { continue };
-        let key = (name.place.clone(), name.agent.clone());
-        let agent_name = match names.get(&key) {
+        let key = (name.place.clone(), name.agent.clone(), name.alias.clone());
+        let named = match names.get(&key) {
             Some(known) => Clone::clone(known),
             None => {
-                let found = browse::agent_name(&state.agents, &name.place, &name.agent).await?;
+                let found = browse::names(&state.agents, &name.place, &name.agent, &name.alias).await?;
                 names.insert(key, found.clone());
                 found
             }
         };
-        sessions.push(summary(head, &name, agent_name));
+        sessions.push(summary(head, &name, named));
     }
     let next = heads.last().filter(|_| more).map(|head| head.exec.to_string());
     Ok(json!({"sessions": sessions, "next": next}))
 }
 
 /// What is known of a session without folding it.
-pub(crate) fn summary(head: &Head, name: &Name, agent_name: Option<String>) -> Value {
+pub(crate) fn summary(head: &Head, name: &Name, (agent_name, alias_name): (Option<String>, Option<String>)) -> Value {
     let state = match (head.ended, head.busy) {
         (true, _) => "ended",
         (false, true) => "running",
@@ -109,6 +109,7 @@ pub(crate) fn summary(head: &Head, name: &Name, agent_name: Option<String>) -> V
         "agentId": name.agent,
         "agentName": agent_name,
         "aliasId": name.alias,
+        "aliasName": alias_name,
         "account": name.place.account,
         "region": name.place.region,
         "state": state,

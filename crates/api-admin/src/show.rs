@@ -36,8 +36,8 @@ pub(crate) async fn show(state: &State, mut query: Query) -> Result<Value> {
     let session = stored(engine, &head.exec, state.agents.settings.strict, turns)
         .await?
         .ok_or_else(gone)?;
-    let agent_name = browse::agent_name(&state.agents, &name.place, &name.agent).await?;
-    let mut out = sessions::summary(&head, &name, agent_name);
+    let names = browse::names(&state.agents, &name.place, &name.agent, &name.alias).await?;
+    let mut out = sessions::summary(&head, &name, names);
     out["earlier"] = json!(session.earlier);
     out["turns"] = session.turns.iter().map(turn).collect();
     Ok(out)

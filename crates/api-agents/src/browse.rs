@@ -4,7 +4,7 @@ use bedplate_base::{Place, Result, Timestamp};
 use bedplate_store::Page;
 
 use crate::State;
-use crate::control::documents::{Stored, TEST_ALIAS_ID, TEST_ALIAS_NAME, agent_key, alias, of_agent};
+use crate::control::documents::{Stored, TEST_ALIAS_ID, TEST_ALIAS_NAME, agent_key, alias, alias_key, of_agent};
 
 /// Agents that are listed at most. Ours: twenty places with AWS's default quota of agents each would fit.
 pub const AGENTS_MAX: usize = 20_000;
@@ -72,15 +72,23 @@ pub async fn agents(state: &State, wanted: Option<&str>) -> Result<Vec<AgentEntr
     Ok(found)
 }
 
-/// An agent's name; none when it is gone: its sessions outlive it.
+/// The names of an agent and of one of its aliases; none for what is gone: sessions outlive both.
 ///
 /// # Errors
-/// The store cannot be read or the document is damaged.
-pub async fn agent_name(state: &State, place: &Place, id: &str) -> Result<Option<String>> {
-    match state.catalog.get(&agent_key(place, id)).await? {
-        Some(document) => Ok(Some(Stored::of(document)?.agent.agent_name)),
-        None => Ok(None),
+/// The store cannot be read or a document is damaged.
+pub async fn names(state: &State, place: &Place, agent: &str, alias_id: &str) -> Result<(Option<String>, Option<String>)> {
+    let agent_name = match state.catalog.get(&agent_key(place, agent)).await? {
+        Some(document) => Some(Stored::of(document)?.agent.agent_name),
+        None => None,
+    };
+    if alias_id == TEST_ALIAS_ID {
+        return Ok((agent_name, Some(TEST_ALIAS_NAME.into())));
     }
+    let alias_name = match state.catalog.get(&alias_key(place, agent, alias_id)).await? {
+        Some(document) => Some(alias(&document)?.agent_alias_name),
+        None => None,
+    };
+    Ok((agent_name, alias_name))
 }
 
 async fn entry(state: &State, key: &str, wanted: Option<&str>) -> Result<Option<AgentEntry>> {

@@ -14,6 +14,8 @@ impl Exit {
     pub const FAILED: Self = Self(1);
     /// The command line does not make sense.
     pub const USAGE: Self = Self(2);
+    /// Nobody reads stdout any more: what shells say of a program that SIGPIPE ended.
+    pub const PIPE: Self = Self(141);
 }
 
 impl From<Exit> for ExitCode {
@@ -51,6 +53,14 @@ impl Failure {
         Self {
             exit: Exit::USAGE,
             ..Self::new(message)
+        }
+    }
+
+    /// Whoever read stdout has left: there is nobody to tell, as in `bedplate session show S | head`.
+    pub(crate) fn silent() -> Self {
+        Self {
+            exit: Exit::PIPE,
+            ..Self::new("")
         }
     }
 

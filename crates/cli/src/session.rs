@@ -60,6 +60,8 @@ struct Row {
     #[serde(default)]
     agent_name: Option<String>,
     alias_id: String,
+    #[serde(default)]
+    alias_name: Option<String>,
     state: String,
     updated_at: String,
 }
@@ -104,8 +106,9 @@ fn table(rows: &[Value], terminal: &mut Terminal) -> Result<(), Failure> {
     }
     let cells = rows.iter().map(|row| {
         let agent = row.agent_name.as_deref().unwrap_or(&row.agent_id);
+        let alias = row.alias_name.as_deref().unwrap_or(&row.alias_id);
         let time = row.updated_at.get(..19).unwrap_or(&row.updated_at).replace('T', " ");
-        [row.session_id.as_str(), agent, &row.alias_id, &row.state, &time].map(one_line)
+        [row.session_id.as_str(), agent, alias, &row.state, &time].map(one_line)
     });
     let head = ["SESSION", "AGENT", "ALIAS", "STATE", "LAST ACTIVE (UTC)"].map(str::to_owned);
     let lines: Vec<[String; 5]> = std::iter::once(head).chain(cells).collect();
@@ -169,6 +172,8 @@ struct Shown {
     #[serde(default)]
     agent_name: Option<String>,
     alias_id: String,
+    #[serde(default)]
+    alias_name: Option<String>,
     turns: Vec<Turn>,
     #[serde(default)]
     earlier: usize,
@@ -189,8 +194,9 @@ struct Turn {
 fn show(text: &str, colors: bool, terminal: &mut Terminal) -> Result<(), Failure> {
     let shown: Shown = serde_json::from_str(text).map_err(|error| Failure::new(format!("the server's session cannot be read: {error}")))?;
     let agent = shown.agent_name.as_deref().unwrap_or(&shown.agent_id);
+    let alias = shown.alias_name.as_deref().unwrap_or(&shown.alias_id);
     let title = format!(
-        "session {}  agent {agent} ({})  alias {}",
+        "session {}  agent {agent} ({})  alias {alias} ({})",
         shown.session_id, shown.agent_id, shown.alias_id
     );
     terminal.line(&shorten(&clean(&title).replace('\n', " "), terminal.width))?;

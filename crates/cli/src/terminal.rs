@@ -126,7 +126,10 @@ impl Terminal {
     /// Nobody reads them any more, or the disk is full.
     pub fn print(&mut self, text: &str) -> Result<(), Failure> {
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-        written.map_err(|error| Failure::new(format!("stdout cannot be written: {error}")))
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::silent(),
+            _ => Failure::new(format!("stdout cannot be written: {error}")),
+        })
     }
 
     /// Writes a line of results.
@@ -144,6 +147,9 @@ impl Terminal {
 
     /// Tells why a verb failed.
     pub fn tell_failure(&mut self, failure: &Failure) {
+        if failure.message.is_empty() {
+            return;
+        }
         let colors = self.shown && self.colors(Color::Auto);
         let text = format!("{} {}\n", paint(colors, crate::style::RED, "error:"), clean(&failure.to_string()));
         self.tell(&text);
