@@ -1205,7 +1205,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
 fn alike_example(id: &str, description: &str) -> bool {
     let shape = |text: &str| -> String {
         let mut out = String::new();
-        for c in text.chars() {
+        for c in text.chars().filter(|c| !matches!(c, '-' | '_' | '/')) {
             let kind = if c.is_ascii_digit() {
                 '9'
             } else if c.is_ascii_alphabetic() {

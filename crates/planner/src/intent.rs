@@ -56,6 +56,12 @@ pub(crate) fn content(u: &Utterance, clause: &Clause) -> Vec<String> {
         if told {
             break;
         }
+        // "my student number is 40021": a label, not what the clause is about
+        let label = |offset: usize| matches!(u.word(at + offset), "number" | "id" | "code" | "name" | "email" | "is");
+        if label(0) && u.word(at + 1) == "is" || label(1) && u.word(at + 2) == "is" && at > clause.from && u.word(at - 1) == "my" {
+            at += 1;
+            continue;
+        }
         let question = matches!(token.lower.as_str(), "where" | "when" | "cancelled" | "where's");
         if token.shape == Shape::Word
             && !hidden

@@ -174,7 +174,7 @@ fn suits(param: &Param, kind: Kind) -> f64 {
         "note",
         "comment",
     ]);
-    let role = role + if param.required { 1.5 } else { 0.0 };
+    let role = role + if param.required { 2.5 } else { 0.0 };
     role + match kind {
         Kind::Message if message => 3.0,
         Kind::Message if detail => 2.0,
@@ -717,6 +717,7 @@ fn trimmed(work: &Work, phrase: &Phrase, param: &Param) -> Option<(usize, usize)
         work.u.tokens[at].shape == Shape::Word
             && (work.tool.words.iter().any(|word| known.similarity(word, stem) >= 0.8)
                 || param.words.iter().any(|word| word == stem)
+                || matches!(stem.as_str(), "number" | "numb" | "id" | "code" | "referenc")
                 || work
                     .tool
                     .params

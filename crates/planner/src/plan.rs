@@ -243,3 +243,24 @@ fn attributes(system: &str, now: DateTime) -> (BTreeMap<String, String>, DateTim
     }
     (out, at)
 }
+#[cfg(test)]
+mod debug {
+    #[test]
+    fn dbg() {
+        let u = crate::language::entities::Utterance::read(
+            &std::fs::read_to_string("/tmp/say").unwrap(),
+            "2026-11-21T09:30:00".parse().unwrap(),
+            &std::sync::Arc::from([]),
+        );
+        for t in &u.tokens {
+            print!("{:?}:{}/{} ", t.shape, t.lower, t.stem);
+        }
+        println!();
+        for e in &u.entities {
+            println!("{:?} {}..{}", e.what, e.from, e.to);
+        }
+        for c in crate::clause::clauses(&u) {
+            println!("{:?} {:?}", c, u.slice(c.from, c.to));
+        }
+    }
+}

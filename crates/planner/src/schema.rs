@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::language::stem::stem;
 use crate::language::thesaurus::{READ, thesaurus};
 use crate::language::tokens::name_words;
-use crate::language::words::{is_determiner, is_stop};
+use crate::language::words::{is_auxiliary, is_determiner, is_question_word, is_stop};
 
 /// Most tools and parameters that are looked at.
 const TOOLS_MAX: usize = 128;
@@ -127,8 +127,14 @@ fn tool(tool: &Tool) -> ToolFacts {
             .filter(|phrase| known.is_verb(phrase))
             .or_else(|| words.first().filter(|word| known.is_verb(word)).cloned())
     };
-    let named = phrase(&words);
-    let told = phrase(&first_words);
+    let asking = |words: &[String]| {
+        words
+            .first()
+            .is_some_and(|word| is_question_word(word) || is_auxiliary(word) || word == "can")
+    };
+    let question = || Some("get".to_owned());
+    let named = if asking(&words) { question() } else { phrase(&words) };
+    let told = if asking(&first_words) { question() } else { phrase(&first_words) };
     let noun_like = [
         "status", "info", "detail", "balance", "histor", "list", "search", "lookup", "availabl", "price", "forecast", "summary", "history",
     ];
