@@ -9,8 +9,9 @@ use bedplate_base::{Clock, Kind};
 use bedplate_engine::{Engine, Feed, Item, Limits, SignalError};
 use bedplate_journal::{Body, CallId, Callee, ExecId, Input, Outcome, Part, Payload, Raw, Signal, Target, Value};
 use bedplate_store::{Batch, Letter, MemoryStore, Owner, Page, Send, Store};
+use bedplate_store_sqlite::SqliteStore;
 use bedplate_testkit::demo::{self, KIND, exec, message, reply_of};
-use bedplate_testkit::{Answer, Ledger, ScriptedTarget, VirtualClock};
+use bedplate_testkit::{Answer, Ledger, Plan, Scenario, ScriptedTarget, VirtualClock, same, simulate, simulate_on};
 use serde_json::{Value as Json, json};
 
 struct World {
@@ -516,4 +517,33 @@ fn idle_executions_leave_memory_and_come_back() {
             );
         }
     });
+}
+
+#[test]
+fn on_disk_as_in_memory() {
+    let scenario = Scenario::new(KIND, demo::decider)
+        .target("tool", |_, payload| {
+            Answer::after(
+                Duration::from_millis(show(Some(payload)).map_or(0, |text| text.len() as u64)),
+                echo(payload),
+            )
+        })
+        .target("model", |_, payload| echo(payload))
+        .input(
+            &exec("x"),
+            message(
+                "r1",
+                json!([{"model": "m"}, {"call": ["a", "bb", "x".repeat(20_000)]}, {"ask": "?"}, {"wait_ms": 5}]),
+            ),
+        )
+        .input(&exec("x"), message("r2", json!([{"say": "yes"}])))
+        .input(&exec("y"), message("r3", json!([{"call": ["a"], "total_ms": 1}, {"end": true}])));
+    let expected = simulate(&scenario, &Plan::default()).unwrap();
+    for seed in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(folder.path()).unwrap());
+        let plan = if seed == 0 { Plan::default() } else { Plan::seeded(seed, 30) };
+        let report = simulate_on(&scenario, &plan, store).unwrap();
+        same(&expected, &report).unwrap_or_else(|error| panic!("{plan:?}: {error}"));
+    }
 }

@@ -9,6 +9,8 @@ use bedplate_journal::{Event, ExecId, Raw};
 use bedplate_store::{Batch, CommitError, Head, Letter, LetterId, Page, ReadError, Resource, Store, TimerRow};
 use tokio::sync::Notify;
 
+use crate::VirtualClock;
+
 /// What happens to one commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
@@ -42,9 +44,11 @@ pub(crate) struct Signals {
     plan: Mutex<Plan>,
 }
 
+/// A store under a plan, or without one; the clock stands still while it works.
 pub(crate) struct FaultyStore {
     inner: Arc<dyn Store>,
-    signals: Arc<Signals>,
+    clock: VirtualClock,
+    signals: Option<Arc<Signals>>,
 }
 
 impl Plan {
@@ -95,36 +99,52 @@ impl Signals {
 }
 
 impl FaultyStore {
-    pub(crate) fn new(inner: Arc<dyn Store>, signals: Arc<Signals>) -> Self {
-        Self { inner, signals }
+    pub(crate) fn new(inner: Arc<dyn Store>, clock: VirtualClock, signals: Option<Arc<Signals>>) -> Self {
+        Self { inner, clock, signals }
     }
 
     async fn write(&self, batch: Batch) -> Result<(), CommitError> {
-        match self.signals.next() {
-            None => self.inner.commit(batch).await,
-            Some(Fault::CrashBefore) => self.die().await,
+        let Some(signals) = &self.signals else {
+            return self.timeless(self.inner.commit(batch)).await;
+        };
+        match signals.next() {
+            None => self.timeless(self.inner.commit(batch)).await,
+            Some(Fault::CrashBefore) => die(signals).await,
             Some(Fault::CrashAfter) => {
                 // A conflict dies like a success.
-                let _ = self.inner.commit(batch).await;
-                self.die().await
+                let _ = self.timeless(self.inner.commit(batch)).await;
+                die(signals).await
             }
             Some(Fault::Refused) => Err(CommitError::Unavailable("a planned fault".into())),
             Some(Fault::Denied) => {
-                self.inner.commit(batch).await?;
+                self.timeless(self.inner.commit(batch)).await?;
                 Err(CommitError::Unavailable("a planned fault, and a lie".into()))
             }
             Some(Fault::Rival) => {
-                self.signals.rival.notify_one();
-                self.signals.rival_started.notified().await;
-                self.inner.commit(batch).await
+                signals.rival.notify_one();
+                signals.rival_started.notified().await;
+                self.timeless(self.inner.commit(batch)).await
             }
         }
     }
 
-    async fn die(&self) -> Result<(), CommitError> {
-        self.signals.crashed.notify_one();
-        std::future::pending().await
+    /// The clock stands still meanwhile: it cannot see what a disk does.
+    fn timeless<'a, T>(&self, work: BoxFuture<'a, T>) -> BoxFuture<'a, T>
+    where
+        T: Send + 'a,
+    {
+        let hold = self.clock.hold();
+        Box::pin(async move {
+            let done = work.await;
+            drop(hold);
+            done
+        })
     }
+}
+
+async fn die(signals: &Signals) -> Result<(), CommitError> {
+    signals.crashed.notify_one();
+    std::future::pending().await
 }
 
 impl Store for FaultyStore {
@@ -137,38 +157,38 @@ impl Store for FaultyStore {
     }
 
     fn head<'a>(&'a self, exec: &'a ExecId) -> BoxFuture<'a, Result<Option<Head>, ReadError>> {
-        self.inner.head(exec)
+        self.timeless(self.inner.head(exec))
     }
 
     fn events<'a>(&'a self, exec: &'a ExecId, after: u64, limit: usize) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
-        self.inner.events(exec, after, limit)
+        self.timeless(self.inner.events(exec, after, limit))
     }
 
     fn inbox<'a>(&'a self, exec: &'a ExecId, limit: usize) -> BoxFuture<'a, Result<Vec<(LetterId, Letter)>, ReadError>> {
-        self.inner.inbox(exec, limit)
+        self.timeless(self.inner.inbox(exec, limit))
     }
 
     fn timers(&self, limit: usize) -> BoxFuture<'_, Result<Vec<TimerRow>, ReadError>> {
-        self.inner.timers(limit)
+        self.timeless(self.inner.timers(limit))
     }
 
     fn work<'a>(&'a self, after: Option<&'a ExecId>, limit: usize) -> BoxFuture<'a, Result<Vec<ExecId>, ReadError>> {
-        self.inner.work(after, limit)
+        self.timeless(self.inner.work(after, limit))
     }
 
     fn executions<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Head>, ReadError>> {
-        self.inner.executions(prefix, page)
+        self.timeless(self.inner.executions(prefix, page))
     }
 
     fn blob(&self, hash: Hash) -> BoxFuture<'_, Result<Option<Raw>, ReadError>> {
-        self.inner.blob(hash)
+        self.timeless(self.inner.blob(hash))
     }
 
     fn resource<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Resource>, ReadError>> {
-        self.inner.resource(key)
+        self.timeless(self.inner.resource(key))
     }
 
     fn resources<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Resource>, ReadError>> {
-        self.inner.resources(prefix, page)
+        self.timeless(self.inner.resources(prefix, page))
     }
 }

@@ -12,5 +12,5 @@ mod target;
 pub use clock::{Hold, VirtualClock};
 pub use conformance::store_conformance;
 pub use faults::{Fault, Plan};
-pub use simulate::{Report, Rest, Scenario, crash_everywhere, same, shake, simulate};
+pub use simulate::{Report, Rest, Scenario, crash_everywhere, same, shake, simulate, simulate_on};
 pub use target::{Answer, Describe, Effect, Ledger, ScriptedTarget, describe_raw};

@@ -116,7 +116,15 @@ impl Scenario {
 /// # Errors
 /// A rule was broken: the text says which, and where.
 pub fn simulate(scenario: &Scenario, plan: &Plan) -> Result<Report, String> {
-    let world = World::new(scenario, plan);
+    simulate_on(scenario, plan, Arc::new(MemoryStore::with_key([7; 32])))
+}
+
+/// Runs `scenario` on an empty store of any kind.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_on(scenario: &Scenario, plan: &Plan, store: Arc<dyn Store>) -> Result<Report, String> {
+    let world = World::new(scenario, plan, store);
     let mut sent = 0;
     for life in 1..=LIVES_MAX {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -198,23 +206,27 @@ struct World<'a> {
     clock: VirtualClock,
     ledger: Ledger,
     early: Ledger,
+    /// No rival engine is planned.
+    alone: bool,
 }
 
 impl<'a> World<'a> {
-    fn new(scenario: &'a Scenario, plan: &Plan) -> Self {
+    fn new(scenario: &'a Scenario, plan: &Plan, store: Arc<dyn Store>) -> Self {
+        let clock = VirtualClock::automatic();
         Self {
             scenario,
-            store: Arc::new(MemoryStore::with_key([7; 32])),
+            store: Arc::new(FaultyStore::new(store, clock.clone(), None)),
             signals: Arc::new(Signals::new(plan.clone())),
-            clock: VirtualClock::automatic(),
+            clock,
             ledger: Ledger::default(),
             early: Ledger::default(),
+            alone: !plan.0.values().any(|fault| *fault == Fault::Rival),
         }
     }
 
     fn engine(&self, owner: u64) -> Engine {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-        let faulty = Arc::new(FaultyStore::new(self.store.clone(), self.signals.clone()));
+        let faulty = Arc::new(FaultyStore::new(self.store.clone(), self.clock.clone(), Some(self.signals.clone())));
         let mut builder = Engine::builder(faulty, clock.clone()).owner(Owner(owner));
         for (kind, factory) in &self.scenario.kinds {
             let factory = factory.clone();
@@ -229,6 +241,7 @@ impl<'a> World<'a> {
                 target,
                 store: self.store.clone(),
                 early: self.early.clone(),
+                alone: self.alone,
             };
             builder = builder.target(name, Arc::new(watched));
         }
@@ -436,6 +449,8 @@ struct Watched {
     target: ScriptedTarget,
     store: Arc<dyn Store>,
     early: Ledger,
+    /// With a rival the answer may become durable between the lease and the performance; the key is the same, so that is allowed.
+    alone: bool,
 }
 
 impl Target for Watched {
@@ -447,7 +462,7 @@ impl Target for Watched {
                 &events,
                 |body| matches!(body, Body::Answered { call: id, .. } | Body::Cancelled(id) if *id == call.id),
             );
-            if !begun || closed > 0 {
+            if !begun || (closed > 0 && self.alone) {
                 self.early.push(Effect {
                     target: "watched".into(),
                     exec: call.exec.clone(),
