@@ -2,8 +2,7 @@
 
 use bedplate_journal::{Part, Reader};
 
-const OPEN: &str = "<answer>";
-const CLOSE: &str = "</answer>";
+use crate::reply::{ANSWER_END, answer_start};
 
 /// Finds the answer on the fly. Text outside the tags may turn out to be rationale before a tool call, so it is held;
 /// what was held is sent with the reply, when that has no tool call.
@@ -45,13 +44,13 @@ impl AnswerReader {
         }
         self.pending.push_str(text);
         if self.state == State::Outside {
-            let Some(at) = self.find_open() else {
+            let Some(at) = answer_start(&self.pending) else {
                 return String::new();
             };
             self.pending.drain(..at);
             self.state = State::Inside;
         }
-        let mut out = match self.pending.find(CLOSE) {
+        let mut out = match self.pending.find(ANSWER_END) {
             Some(at) => {
                 self.state = State::Over;
                 let out = self.pending[..at].to_owned();
@@ -59,7 +58,7 @@ impl AnswerReader {
                 out
             }
             None => {
-                let keep = held_suffix(&self.pending, CLOSE);
+                let keep = held_suffix(&self.pending, ANSWER_END);
                 self.pending.drain(..self.pending.len() - keep).collect()
             }
         };
@@ -68,17 +67,6 @@ impl AnswerReader {
             self.shown = !out.is_empty();
         }
         out
-    }
-
-    /// Where the answer begins: behind the first `<answer>` that is not inside `<thinking>`.
-    fn find_open(&self) -> Option<usize> {
-        let from = match self.pending.find("<thinking>") {
-            Some(at) if self.pending[..at].find(OPEN).is_none() => {
-                at + self.pending[at..].find("</thinking>").map(|end| end + "</thinking>".len())?
-            }
-            _ => 0,
-        };
-        self.pending[from..].find(OPEN).map(|at| from + at + OPEN.len())
     }
 }
 
