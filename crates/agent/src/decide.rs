@@ -42,7 +42,8 @@ pub(crate) fn decide(session: &Session, _now: &Now, out: &mut Commands) {
             });
         }
         Phase::Thinking(_) => {}
-        Phase::Acting(acts) => act(session, turn, acts, out),
+        Phase::Acting(acts) if turn.failed.is_none() => act(session, turn, acts, out),
+        Phase::Acting(_) => {}
         Phase::Asking {
             call,
             next: Some(Next::Answered(answer)),

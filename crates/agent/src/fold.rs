@@ -15,8 +15,8 @@ use crate::turn::{Answer, AskedKind, Request, failure};
 const DECLINED: &str = "The user declined this action; it was not run. Do not try it again unless the user asks for it.";
 /// What the model is told of an action whose question was given up.
 const UNANSWERED: &str = "The user did not answer and went on; the action was not run.";
-/// What the model is told of an action that a failed turn left behind.
-const LEFT_BEHIND: &str = "The turn ended with an error; whether this action was run is not known.";
+/// What the model is told of an action that a failed turn did not come to.
+const NOT_REACHED: &str = "The turn ended with an error before this action; it was not run.";
 /// What stands in the transcript for the answer of a failed turn.
 const FAILED_TURN: &str = "(This turn ended with an error before an answer was given.)";
 
@@ -125,6 +125,7 @@ impl Session {
             program,
             announced: false,
             model_calls: 0,
+            failed: None,
             phase,
         });
     }
@@ -249,8 +250,7 @@ impl Session {
                     }
                     lambda::Answer::Failed { message, detail } => {
                         act.finish(detail.clone(), ToolStatus::Error);
-                        self.fail(failure::DEPENDENCY, message, &detail);
-                        return;
+                        turn.failed.get_or_insert((message, detail));
                     }
                 }
                 self.settle_acts();
@@ -264,8 +264,8 @@ impl Session {
         let reply = match outcome {
             Outcome::Success(value) => Reply::from_json(&value.raw().parse()).map_err(|error| error.message),
             Outcome::Failure { error, cause } => return self.model_failed(error, cause),
-            Outcome::Aborted => Err("The model call was stopped.".to_owned()),
-            Outcome::TimedOut(_) => Err("The model did not answer in time.".to_owned()),
+            Outcome::Aborted => return self.model_failed("Model.Stopped", "the call was stopped"),
+            Outcome::TimedOut(_) => return self.model_failed("Model.Timeout", "the model did not answer in time"),
         };
         let reply = match reply {
             Ok(reply) => reply,
@@ -320,22 +320,34 @@ impl Session {
     /// The turn fails: `message` in the service's words, `detail` on the lines below it.
     fn fail(&mut self, code: &'static str, message: &str, detail: &str) {
         if let Some(turn) = &mut self.turn {
-            let cause = if detail.is_empty() { message.replace('\n', " ") } else { format!("{message}\n{detail}") };
+            let cause = if detail.is_empty() {
+                message.replace('\n', " ")
+            } else {
+                format!("{message}\n{detail}")
+            };
             let phase = std::mem::replace(&mut turn.phase, Phase::Failing(code, cause));
-            if let Phase::Acting(acts) | Phase::Asking { acts, .. } = phase {
-                self.tell_results(&acts, LEFT_BEHIND);
+            if let Phase::Acting(mut acts) | Phase::Asking { mut acts, .. } = phase {
+                acts.iter_mut()
+                    .filter(|act| !act.is_done())
+                    .for_each(|act| act.finish(NOT_REACHED, ToolStatus::Error));
+                self.tell_results(&acts);
             }
         }
     }
 
-    /// When every tool use is done, the model is told and called again.
+    /// When every tool use is done, the model is told and called again. When one failed, the turn fails as soon as nothing
+    /// runs any more: what the others did is known then.
     fn settle_acts(&mut self) {
         let Some(turn) = &mut self.turn else { return };
         let Phase::Acting(acts) = &mut turn.phase else { return };
-        if acts.iter().all(Act::is_done) {
+        if turn.failed.is_some() && !acts.iter().any(|act| matches!(act.state, ActState::Calling(_))) {
+            if let Some((message, detail)) = turn.failed.take() {
+                self.fail(failure::DEPENDENCY, message, &detail);
+            }
+        } else if acts.iter().all(Act::is_done) {
             let acts = std::mem::take(acts);
             turn.phase = Phase::Model;
-            self.tell_results(&acts, LEFT_BEHIND);
+            self.tell_results(&acts);
         }
     }
 
@@ -353,7 +365,6 @@ impl Session {
             return;
         };
         let mut results = answer.results;
-        let mut failed = None;
         for asked in &question.inputs {
             let at = results
                 .iter()
@@ -370,17 +381,14 @@ impl Session {
                 (_, _, Some("FAILURE")) => {
                     let detail = format!("the client reported FAILURE for {}: {body}", asked.function);
                     act.finish(detail.clone(), ToolStatus::Error);
-                    failed = Some(detail);
+                    turn.failed.get_or_insert((lambda::FAILED, detail));
                 }
                 (_, _, Some("REPROMPT")) => act.finish(body, ToolStatus::Error),
                 _ => act.finish(body, ToolStatus::Success),
             }
         }
         turn.phase = Phase::Acting(acts);
-        match failed {
-            Some(detail) => self.fail(failure::DEPENDENCY, lambda::FAILED, &detail),
-            None => self.settle_acts(),
-        }
+        self.settle_acts();
     }
 
     /// The question was given up because the user said something else: the turn ends without an answer.
@@ -393,11 +401,14 @@ impl Session {
             return;
         };
         if let Some(Turn {
-            phase: Phase::Asking { acts, .. },
+            phase: Phase::Asking { mut acts, .. },
             ..
         }) = self.turn.take()
         {
-            self.tell_results(&acts, UNANSWERED);
+            acts.iter_mut()
+                .filter(|act| !act.is_done())
+                .for_each(|act| act.finish(UNANSWERED, ToolStatus::Error));
+            self.tell_results(&acts);
         }
         // The session was waiting, not idle.
         self.last_at = None;

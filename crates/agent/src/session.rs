@@ -52,6 +52,8 @@ pub(crate) struct Turn {
     /// Whether the journal says that it began.
     pub announced: bool,
     pub model_calls: u32,
+    /// Why the turn fails once the functions that still run have returned: a message in the service's words, and the cause.
+    pub failed: Option<(&'static str, String)>,
     pub phase: Phase,
 }
 
@@ -130,20 +132,17 @@ impl Session {
         }
     }
 
-    /// Tells the model how its tool uses ended.
-    pub(crate) fn tell_results(&mut self, acts: &[Act], otherwise: &str) {
+    /// Tells the model how its tool uses ended; all of them are done.
+    pub(crate) fn tell_results(&mut self, acts: &[Act]) {
         let content = acts
             .iter()
-            .map(|act| {
-                let (text, status) = match &act.state {
-                    ActState::Done(text, status) => (text.clone(), *status),
-                    _ => (otherwise.to_owned(), ToolStatus::Error),
-                };
-                Block::ToolResult {
+            .filter_map(|act| match &act.state {
+                ActState::Done(text, status) => Some(Block::ToolResult {
                     id: act.tool_use.id.clone(),
-                    text,
-                    status,
-                }
+                    text: text.clone(),
+                    status: *status,
+                }),
+                _ => None,
             })
             .collect();
         self.say(Message { role: Role::User, content });
