@@ -114,7 +114,7 @@ impl Stream {
             ..Failure::new(format!("the stream broke: {why}"))
         };
         loop {
-            if let Some(frame) = self.frames.next().map_err(|why| broken(why, &self.request_id))? {
+            if let Some(frame) = self.frames.pop().map_err(|why| broken(why, &self.request_id))? {
                 return Ok(Some(frame));
             }
             match self.body.frame().await {

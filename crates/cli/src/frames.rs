@@ -34,7 +34,7 @@ impl Frames {
     ///
     /// # Errors
     /// What came is not an event stream: a length out of bounds, a wrong checksum, a header that is missing.
-    pub fn next(&mut self) -> Result<Option<Frame>, String> {
+    pub fn pop(&mut self) -> Result<Option<Frame>, String> {
         let Some(length) = self.0.first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_be_bytes(*length) as usize;
         if !(FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(&length) {

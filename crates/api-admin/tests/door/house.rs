@@ -116,7 +116,7 @@ impl House {
             frames.push(&bytes.unwrap());
         }
         let mut out = Vec::new();
-        while let Some(frame) = frames.next().unwrap() {
+        while let Some(frame) = frames.pop().unwrap() {
             out.push(format!("{{\"{}\":{}}}", frame.kind, frame.payload));
         }
         frames.finish().unwrap();

@@ -30,7 +30,7 @@ fn frames_come_out_whole_however_the_bytes_come_in() {
         let mut found = Vec::new();
         for piece in bytes.chunks(step) {
             frames.push(piece);
-            while let Some(frame) = frames.next().unwrap() {
+            while let Some(frame) = frames.pop().unwrap() {
                 found.push(frame);
             }
         }
@@ -46,7 +46,7 @@ fn what_is_no_stream_of_frames_is_told() {
     let check = |bytes: &[u8], why: &str| {
         let mut frames = Frames::default();
         frames.push(bytes);
-        let told = match frames.next() {
+        let told = match frames.pop() {
             Err(told) => told,
             Ok(found) => {
                 assert_eq!(found, None);
