@@ -92,16 +92,7 @@ fn act(session: &Session, turn: &Turn, acts: &[Act], out: &mut Commands) {
             Ok((action, arguments)) => match &action.executor {
                 Executor::Lambda(arn) if !act.asks(action) => {
                     running = true;
-                    let input = lambda::input(
-                        arn,
-                        &turn.request,
-                        &turn.input_text,
-                        &action.group,
-                        &action.function,
-                        &arguments,
-                        &session.attributes,
-                        &turn.prompt_attributes,
-                    );
+                    let input = lambda::input(arn, action, &arguments, turn, &session.attributes);
                     out.push(Command::Call {
                         step: Step::new(format!("turn.{}/model.{}/act.{index}", turn.number, turn.model_calls)),
                         callee: Callee::Target(LAMBDA.into()),

@@ -4,30 +4,23 @@
 use bedplate_journal::{Outcome, Raw};
 use serde_json::{Value, json};
 
-use crate::Argument;
-use crate::turn::{Attributes, Request};
+use crate::session::Turn;
+use crate::turn::Attributes;
+use crate::{Action, Argument};
 
 /// Input of a call of the `lambda` target: the function and the event.
-pub(crate) fn input(
-    arn: &str,
-    turn: &Request,
-    input_text: &str,
-    group: &str,
-    function: &str,
-    arguments: &[Argument],
-    session: &Attributes,
-    prompt: &Attributes,
-) -> Raw {
+pub(crate) fn input(arn: &str, action: &Action, arguments: &[Argument], turn: &Turn, session: &Attributes) -> Raw {
+    let (request, agent) = (&turn.request, &turn.request.agent);
     let event = json!({
         "messageVersion": "1.0",
-        "agent": {"name": turn.agent.name, "id": turn.agent.id, "alias": turn.agent.alias_id, "version": turn.agent.version},
-        "inputText": input_text,
-        "sessionId": turn.session_id,
-        "actionGroup": group,
-        "function": function,
+        "agent": {"name": agent.name, "id": agent.id, "alias": agent.alias_id, "version": agent.version},
+        "inputText": turn.input_text,
+        "sessionId": request.session_id,
+        "actionGroup": action.group,
+        "function": action.function,
         "parameters": arguments,
         "sessionAttributes": session,
-        "promptSessionAttributes": prompt,
+        "promptSessionAttributes": turn.prompt_attributes,
     });
     Raw::json(&json!({"function": arn, "event": event}))
 }
