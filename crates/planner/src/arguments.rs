@@ -12,7 +12,7 @@ use crate::language::stem::stem;
 use crate::language::thesaurus::thesaurus;
 use crate::language::tokens::{Shape, name_words};
 use crate::language::when::When;
-use crate::language::words::{is_determiner, is_negation, is_preposition};
+use crate::language::words::{is_determiner, is_filler, is_negation, is_preposition, is_stop};
 use crate::phrases;
 use crate::schema::{End, Param, Role, ToolFacts, Type};
 use crate::values;
@@ -66,6 +66,7 @@ pub(crate) fn assign(u: &Utterance, clause: &Clause, context: &[(usize, usize)],
     work.options();
     work.flags();
     phrases::fill(&mut work);
+    work.told();
     work.mentions_left();
     work.out
 }
@@ -172,8 +173,20 @@ impl Work<'_> {
             } else {
                 values::value(&entities[e].what, said, param, self.now)
             };
+            // "the living room TV": a thing keeps what stands before it
+            let begin = if param.role == Role::Thing && matches!(entities[e].what, What::Proper(_)) {
+                self.modifiers(&entities[e], param)
+            } else {
+                entities[e].from
+            };
+            let value = if begin < entities[e].from {
+                Some(json!(self.u.slice(begin, entities[e].to)))
+            } else {
+                value
+            };
             if let Some(value) = value {
                 used[e] = true;
+                self.take(begin, entities[e].from);
                 if !shared {
                     let counted = matches!(entities[e].what, What::Number(_))
                         && param.role != Role::Id
@@ -198,6 +211,38 @@ impl Work<'_> {
         }
         self.join_date_and_time(&entities);
         self.span_by_length(&entities);
+    }
+
+    /// Where the lower-case words begin that belong to a name.
+    fn modifiers(&self, entity: &Entity, param: &Param) -> usize {
+        let mut begin = entity.from;
+        while let Some(at) = begin.checked_sub(1) {
+            let token = &self.u.tokens[at];
+            let plain = token.shape == Shape::Word
+                && self.within(at)
+                && !self.out.taken[at]
+                && !self.verb_at.contains(&at)
+                && !is_stop(&token.lower)
+                && !is_filler(&token.lower)
+                && !is_preposition(&token.lower)
+                && !is_determiner(&token.lower)
+                && !self.u.entities.iter().any(|other| other.from <= at && at < other.to)
+                && !self
+                    .tool
+                    .words
+                    .iter()
+                    .chain(&param.words)
+                    .any(|word| thesaurus().similarity(word, &token.stem) >= 0.8)
+                && !self.tool.params.iter().any(|other| other.words.contains(&token.stem));
+            if !plain || entity.from - at > 3 {
+                break;
+            }
+            begin = at;
+        }
+        let led = begin
+            .checked_sub(1)
+            .is_some_and(|at| is_determiner(self.u.word(at)) || is_preposition(self.u.word(at)));
+        if led { begin } else { entity.from }
     }
 
     /// Neighbouring mentions of one kind, as the items of a list.
@@ -662,6 +707,36 @@ impl Work<'_> {
         }
     }
 
+    /// What is required and was said only inside a free text: "a tree fell on my car on Monday".
+    fn told(&mut self) {
+        for p in 0..self.tool.params.len() {
+            let param = &self.tool.params[p];
+            let sure = matches!(param.role, Role::Date | Role::DateTime | Role::Time | Role::Email | Role::Phone) && param.required
+                || param.role == Role::Money;
+            if !sure || self.out.values[p].is_some() {
+                continue;
+            }
+            let found = self
+                .u
+                .entities
+                .iter()
+                .filter(|entity| self.within(entity.from) && self.out.taken[entity.from])
+                .find_map(|entity| {
+                    let used = matches!(entity.what, What::Number(_));
+                    let near = around(self.u, entity, self.spans[0].0);
+                    let said = self.u.slice(entity.from, entity.to);
+                    (!used && score(&entity.what, &near, param, self.tool) >= 6.0)
+                        .then(|| values::value(&entity.what, said, param, self.now))
+                        .flatten()
+                });
+            if let Some(value) = found
+                && !self.out.values.iter().any(|known| known.as_ref() == Some(&value))
+            {
+                self.set(p, value, 0.4);
+            }
+        }
+    }
+
     fn mentions_left(&mut self) {
         let left = self
             .open_entities()
@@ -828,10 +903,22 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                         0.0
                     }
             }
+            Role::Count if *unit == "years" && param.is_any(&["age"]) => 9.0,
             Role::Count if param.items != Type::Text && near(&[stem(unit)], &param.words) => 8.0,
             Role::Thing | Role::Text if param.is_any(&["period", "term", "duration"]) => 6.0,
             _ => 0.0,
         },
+        What::Number(value) if param.is_any(&["year"]) && param.role == Role::Count => {
+            if (1_800.0..2_200.0).contains(value) && value.fract() == 0.0 {
+                9.0
+            } else {
+                0.0
+            }
+        }
+        What::Number(value) if param.is_any(&["age"]) && *value > 125.0 => 0.0,
+        What::Number(value) if param.is_any(&["zip", "zipcode", "postcode", "postal"]) && *value >= 1_000.0 && *value < 100_000.0 => {
+            5.0 + name + side
+        }
         What::Number(value) => {
             let unit = around
                 .after
@@ -1175,6 +1262,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                         0.0
                     }
                 }
+                Role::Text if param.is_any(&["title", "name", "subject"]) => 5.0 + name,
                 Role::Thing => {
                     let after = around
                         .after

@@ -140,6 +140,7 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             continue;
         }
         if !clause.has_content(u)
+            && clause.verb.is_none()
             && !refers(u, clause.from, clause.to)
             && !u.entities.iter().any(|entity| clause.from <= entity.from && entity.to <= clause.to)
         {
@@ -160,7 +161,16 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
         let good = found.into_iter().next().filter(|best| {
             let points = refers(u, clause.from, clause.to) && best.verb >= 2.2 && best.score >= 1.6;
             let enough = best.score >= if bare && pending { 4.5 } else { SCORE_MIN };
-            enough && (best.words >= 0.9 || clause.verb.is_some() && best.score >= SCORE_MIN + 0.4)
+            let whole = best.verb >= 2.6
+                && best.assigned.left == 0
+                && best.score >= 2.4
+                && tools[best.tool]
+                    .params
+                    .iter()
+                    .zip(&best.assigned.values)
+                    .all(|(param, value)| !param.required || value.is_some());
+            whole
+                || enough && (best.words >= 0.9 || clause.verb.is_some() && best.score >= SCORE_MIN + 0.4)
                 || points
                 || seeks(u, clause, best, &tools[best.tool])
         });
@@ -511,7 +521,13 @@ fn seeks(u: &Utterance, clause: &Clause, best: &Match, tool: &ToolFacts) -> bool
     ]
     .iter()
     .any(|lead| text.contains(lead));
-    searches && filled && (found || asked) && best.score >= 2.2
+    let orders = clause.desire
+        && tool.verbs.iter().any(|verb| {
+            ["order", "request", "buy"]
+                .iter()
+                .any(|known| thesaurus().verb_similarity(verb, known) >= 0.8)
+        });
+    searches && filled && (found || asked) && best.score >= 2.2 || orders && filled && best.assigned.left == 0 && best.score >= 1.5
 }
 
 /// A tool about what was spoken of last is likelier when the clause only points at it.

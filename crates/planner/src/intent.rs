@@ -230,7 +230,54 @@ fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
                 -0.2
             };
         }
-        return if tool.reads { 0.7 } else { 0.0 };
+        let trouble = (clause.from..clause.to).any(|at| {
+            matches!(
+                u.word(at),
+                "broken"
+                    | "leaking"
+                    | "leaks"
+                    | "stuck"
+                    | "won't"
+                    | "doesn't"
+                    | "isn't"
+                    | "can't"
+                    | "cannot"
+                    | "damaged"
+                    | "missing"
+                    | "failed"
+                    | "failing"
+                    | "dirty"
+                    | "smells"
+                    | "flickering"
+                    | "error"
+                    | "crashes"
+                    | "slow"
+                    | "down"
+            )
+        });
+        let hears = tool.words.iter().chain(&tool.about).any(|word| {
+            matches!(
+                word.as_str(),
+                "issu"
+                    | "issue"
+                    | "problem"
+                    | "report"
+                    | "incident"
+                    | "maintenance"
+                    | "maintenanc"
+                    | "complaint"
+                    | "ticket"
+                    | "fault"
+                    | "repair"
+                    | "defect"
+            )
+        });
+        return match (trouble, hears, tool.reads) {
+            (true, true, false) => 2.0,
+            (true, _, false) => -1.5,
+            (_, _, true) => 0.7,
+            _ => -0.5,
+        };
     };
     let first = verb.split('_').next().unwrap_or(verb);
     let mut best: f64 = 0.0;

@@ -883,6 +883,7 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
                 (End::From, "from") | (End::To, "to" | "into") => 3.0,
                 (End::From | End::To, "from" | "to" | "into") => return 0.0,
                 (_, "in" | "on" | "at" | "into" | "to" | "from") if location => 3.0,
+                (_, "on" | "at") if has(&["device", "devic", "speaker", "screen", "channel", "machine", "server", "platform"]) => 3.2,
                 (_, "in" | "at") if object => 0.5,
                 (_, "" | "of") if object => 3.0,
                 (_, "for" | "with") if object => 2.2,

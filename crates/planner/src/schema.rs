@@ -143,7 +143,10 @@ fn tool(tool: &Tool) -> ToolFacts {
         && words.last().is_some_and(|last| noun_like.contains(&last.as_str()));
     if let Some(verb) = named.clone().filter(|_| !name_is_noun) {
         verbs.push(verb);
-    } else if let Some(first) = words.first().filter(|first| words.len() > 1 && !known.knows(first)) {
+    } else if let Some(first) = words
+        .first()
+        .filter(|first| words.len() > 1 && !known.knows(first) && !asking(&first_words))
+    {
         verbs.push(first.clone());
     }
     if let Some(verb) = told.filter(|verb| !verbs.contains(verb)) {
@@ -183,6 +186,12 @@ fn tool(tool: &Tool) -> ToolFacts {
                 .collect()
         })
         .unwrap_or_default();
+    // of a stay, the arrival comes first
+    let stay = |word: &str| params.iter().position(|param| param.role == Role::Date && param.is_any(&[word]));
+    if let (Some(arrival), Some(departure)) = (stay("arrival"), stay("departure")) {
+        params[arrival].end = End::From;
+        params[departure].end = End::To;
+    }
     if reads {
         // what a search is told is what it looks for
         for param in params.iter_mut().filter(|param| param.role == Role::Text) {
@@ -326,7 +335,7 @@ fn told_options(description: &str) -> (Vec<Value>, bool) {
             && !value.starts_with("e.g")
     };
     let patterns = ["yyyy", "hh", "iso", "optional", "required", "the ", "a ", "in ", "if ", "dd", "mm"];
-    let fine = values.len() >= 2
+    let fine = values.len() >= if open { 1 } else { 2 }
         && values.len() <= 12
         && values.iter().all(short)
         && !values
@@ -381,6 +390,9 @@ fn role(words: &[String], about: &str, ty: Type, format: &str) -> Role {
             || about.contains("0 to 100")
         {
             return Role::Percent;
+        }
+        if ends(&["year", "age"]) && !about.contains("number of years") && !about.starts_with("how many") {
+            return Role::Count;
         }
         if has(&[
             "minute", "hour", "day", "night", "week", "month", "year", "duration", "second", "mins", "length",
@@ -468,7 +480,7 @@ fn role(words: &[String], about: &str, ty: Type, format: &str) -> Role {
         };
     }
     if (ends(&[
-        "start", "end", "from", "to", "until", "since", "after", "before", "begin", "starting", "ending", "by",
+        "start", "end", "finish", "stop", "from", "to", "until", "since", "after", "before", "begin", "starting", "ending", "by",
     ]) || about.starts_with("start")
         || about.starts_with("end"))
         && (said(&["date", "day"]) || said(&["time"]))
@@ -805,6 +817,7 @@ fn end(words: &[String], about: &str) -> End {
         "new",
         "last",
         "finish",
+        "stop",
     ]) || has(&["check"]) && has(&["out"])
     {
         return End::To;

@@ -18,6 +18,8 @@ pub(crate) fn date(date: Date, param: &Param) -> Value {
         "%d.%m.%Y"
     } else if about.contains("dd-mm-yyyy") {
         "%d-%m-%Y"
+    } else if about.contains("yyyy-mm") && !about.contains("yyyy-mm-dd") {
+        "%Y-%m"
     } else if about.contains("yyyymmdd") {
         "%Y%m%d"
     } else {

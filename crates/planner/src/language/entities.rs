@@ -82,6 +82,7 @@ impl Utterance {
             )
         });
         let mut entities = entities(&tokens, now, past, verbs);
+        order_ranges(&tokens, &mut entities);
         let dropped = drop_corrected(&tokens, &mut entities);
         Self {
             text,
@@ -382,6 +383,31 @@ fn is_title(tokens: &[Token], at: usize) -> bool {
     tokens
         .get(at)
         .is_some_and(|token| matches!(token.lower.as_str(), "dr" | "mr" | "mrs" | "ms" | "prof" | "st"))
+}
+
+/// "From Friday to Sunday": the end of a range comes after its beginning.
+fn order_ranges(tokens: &[Token], entities: &mut [Entity]) {
+    for index in 1..entities.len() {
+        let (What::When(When::Date(first)), What::When(When::Date(last))) = (&entities[index - 1].what, &entities[index].what) else {
+            continue;
+        };
+        let between = &tokens[entities[index - 1].to..entities[index].from];
+        let linked = between.len() <= 3
+            && between
+                .iter()
+                .any(|token| matches!(token.lower.as_str(), "to" | "until" | "till" | "through" | "and" | "-" | "–"));
+        let weekday = when::weekday(&tokens[entities[index].to - 1].lower).is_some();
+        if linked && weekday && last < first {
+            let mut last = *last;
+            while last < *first {
+                match last.checked_add(jiff::ToSpan::days(7)) {
+                    Ok(later) => last = later,
+                    Err(_) => break,
+                }
+            }
+            entities[index].what = What::When(When::Date(last));
+        }
+    }
 }
 
 /// "Tuesday, no, Wednesday": the first one was a mistake. "Not Tuesday but Wednesday", "instead of Tuesday" too.

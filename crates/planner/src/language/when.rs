@@ -470,7 +470,8 @@ fn read_after_weekday(tokens: &[Token], at: usize, today: Date) -> Option<(When,
     read(tokens, at, today.at(0, 0, 0, 0), false)
 }
 
-fn weekday(word: &str) -> Option<Weekday> {
+/// The weekday of a name.
+pub(crate) fn weekday(word: &str) -> Option<Weekday> {
     Some(match word.trim_end_matches("'s") {
         "monday" | "mon" => Weekday::Monday,
         "tuesday" | "tue" | "tues" => Weekday::Tuesday,
