@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bedplate_base::{Clock, Result, random_uuid, sha256};
-use bedplate_journal::{Body, CallId, Decider, Event, ExecId, Payload, Signal, Target};
+use bedplate_journal::{Body, CallId, Decider, Event, ExecId, Outcome, Payload, Signal, Target};
 use bedplate_store::{Head, Letter, Owner, Page, ReadError, Store};
 use futures_util::future::{Either, select};
 use tokio::sync::{Semaphore, oneshot};
@@ -19,7 +19,7 @@ use crate::live::{Factory, is_rendered};
 use crate::mailbox::Input;
 use crate::registry::{Post, Registry};
 use crate::timers::{self, Timers};
-use crate::{Limits, SignalError, actor};
+use crate::{Limits, SignalError, actor, tokens};
 
 /// Runs executions over one store. Clones share it; when the last one goes, its tasks go.
 #[derive(Clone)]
@@ -191,6 +191,22 @@ impl Engine {
         self.send(exec, Letter { start: None, signal }).await
     }
 
+    /// The token with which outsiders settle a callback. It can be made before the call is.
+    pub fn token(&self, exec: &ExecId, call: CallId) -> String {
+        tokens::token(&self.inner.store.server_key(), exec, call)
+    }
+
+    /// Settles the callback of a token; one that is closed already stays as it is.
+    ///
+    /// # Errors
+    /// `InvalidToken` when this server did not make it, otherwise as [`Engine::send`].
+    pub async fn settle(&self, token: &str, outcome: Outcome) -> Result<(), SignalError> {
+        let key = self.inner.store.server_key();
+        let (exec, call) = tokens::call_of(&key, token).ok_or(SignalError::InvalidToken)?;
+        let signal = Signal::Settled { call, outcome };
+        self.send(&exec, Letter { start: None, signal }).await
+    }
+
     /// Says that letters for `exec` were put into the store by somebody else. Only a hint: they are also found by the next
     /// signal and by the next start.
     ///
@@ -328,9 +344,4 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.stop_timers();
     }
-}
-
-#[allow(dead_code, reason = "proves at compile time that engines may be shared")]
-fn shared(engine: Engine) -> impl Send + Sync + Clone {
-    engine
 }

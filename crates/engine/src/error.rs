@@ -11,6 +11,8 @@ use bedplate_store::{CommitError, ReadError};
 pub enum SignalError {
     /// The execution does not exist and the letter does not say how to start it.
     NotFound(ExecId),
+    /// The token of a callback is not one that this server made.
+    InvalidToken,
     /// No decider of this kind is known to this engine.
     UnknownKind(String),
     /// Too much is going on; try again later.
@@ -29,6 +31,7 @@ impl fmt::Display for SignalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound(exec) => write!(f, "there is no execution {exec}"),
+            Self::InvalidToken => f.write_str("the token is not one that this server made"),
             Self::UnknownKind(kind) => write!(f, "no decider of the kind {kind:?} is known to this engine"),
             Self::Throttled(what) => write!(f, "{what}; try again later"),
             Self::Unavailable(what) => write!(f, "the engine takes no signals now: {what}"),
@@ -61,6 +64,7 @@ impl From<SignalError> for Error {
     fn from(error: SignalError) -> Self {
         let (kind, message) = match &error {
             SignalError::NotFound(_) => (Kind::NotFound, "The execution does not exist."),
+            SignalError::InvalidToken => (Kind::Validation, "The token is not valid."),
             SignalError::UnknownKind(_) | SignalError::Broken(_) => (Kind::Internal, "The execution cannot go on; see the server's log."),
             SignalError::Throttled(_) => (Kind::Throttled, "Too much is going on at the moment; try again later."),
             SignalError::Unavailable(_) => (

@@ -23,6 +23,7 @@ mod mailbox;
 mod perform;
 mod registry;
 mod timers;
+mod tokens;
 
 pub use engine::{Builder, Engine};
 pub use error::SignalError;

@@ -58,19 +58,19 @@ impl Input {
 }
 
 impl Mailbox {
-    /// Adds an input. Signals beyond `signals_max` are given back.
-    pub(crate) fn push(&self, input: Input, signals_max: usize) -> Result<(), Input> {
+    /// Adds an input; false when it is a signal beyond `signals_max`, which is dropped.
+    pub(crate) fn push(&self, input: Input, signals_max: usize) -> bool {
         let mut queue = self.queue();
         if matches!(input, Input::Letter { .. }) {
             if queue.signals >= signals_max {
-                return Err(input);
+                return false;
             }
             queue.signals += 1;
         }
         queue.inputs.push_back(input);
         drop(queue);
         self.arrived.notify_one();
-        Ok(())
+        true
     }
 
     /// Asks the actor to look into the inbox of the store and to go on with what is open.

@@ -76,7 +76,7 @@ impl Performance {
         });
         let outcome = self.bounded(outcome);
         let posted = self.mailbox.push(Input::Outcome { call: id, outcome }, usize::MAX);
-        debug_assert!(posted.is_ok(), "outcomes are always taken");
+        debug_assert!(posted, "outcomes are always taken");
     }
 
     async fn perform(&self) -> Outcome {

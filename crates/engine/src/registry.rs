@@ -86,14 +86,16 @@ impl Registry {
             Some(active) => active.mailbox.clone(),
             None => Arc::default(),
         };
-        match post {
-            Post::Signal(input) => mailbox
-                .push(input, self.signals_max)
-                .map_err(|_| SignalError::Throttled("too many signals wait for this execution"))?,
-            Post::Own(input) => mailbox
-                .push(input, usize::MAX)
-                .map_err(|_| SignalError::Throttled("too many signals wait for this execution"))?,
-            Post::Nudge => mailbox.nudge(),
+        let taken = match post {
+            Post::Signal(input) => mailbox.push(input, self.signals_max),
+            Post::Own(input) => mailbox.push(input, usize::MAX),
+            Post::Nudge => {
+                mailbox.nudge();
+                true
+            }
+        };
+        if !taken {
+            return Err(SignalError::Throttled("too many signals wait for this execution"));
         }
         if !is_active {
             let live = slots.take_idle(exec);

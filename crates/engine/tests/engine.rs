@@ -1,4 +1,5 @@
 //! The engine against a small decider, on one thread and a clock that jumps: everything repeats.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::disallowed_methods, reason = "tests own their tasks")]
 
 use std::future::Future;
@@ -7,8 +8,8 @@ use std::time::Duration;
 
 use bedplate_base::{Clock, Kind};
 use bedplate_engine::{Engine, Feed, Item, Limits, SignalError};
-use bedplate_journal::{Body, CallId, Callee, ExecId, Input, Outcome, Part, Payload, Raw, Signal, Target, Value};
-use bedplate_store::{Batch, Letter, MemoryStore, Owner, Page, Send, Store};
+use bedplate_journal::{Body, CallId, Callee, ExecId, Input, Outcome, Part, Payload, Raw, Target, Value};
+use bedplate_store::{Batch, MemoryStore, Owner, Page, Send, Store};
 use bedplate_store_sqlite::SqliteStore;
 use bedplate_testkit::demo::{self, KIND, exec, message, reply_of};
 use bedplate_testkit::{Answer, Ledger, Plan, Scenario, ScriptedTarget, VirtualClock, same, simulate, simulate_on};
@@ -228,15 +229,25 @@ fn a_callback_is_settled_once() {
         let world = World::new();
         let engine = world.engine();
         let mut feed = engine.request(&exec("x"), message("r1", json!([{"token": "t"}]))).await.unwrap();
-        let settle = |text: &str| Letter {
-            start: None,
-            signal: Signal::Settled {
-                call: CallId(3),
-                outcome: Outcome::Success(Value::inline(Raw::json(&json!(text)))),
-            },
-        };
-        engine.send(&exec("x"), settle("first")).await.unwrap();
-        engine.send(&exec("x"), settle("second")).await.unwrap();
+        let success = |text: &str| Outcome::Success(Value::inline(Raw::json(&json!(text))));
+        let token = engine.token(&exec("x"), CallId(3));
+        for forged in [
+            &token[1..],
+            &token.replace(".3.", ".4."),
+            &token.replace("demo/x", "demo/y"),
+            "",
+            "é.3.x",
+        ] {
+            assert_eq!(
+                engine.settle(forged, success("forged")).await,
+                Err(SignalError::InvalidToken),
+                "{forged}"
+            );
+        }
+        engine.settle(&token, success("first")).await.unwrap();
+        engine.settle(&token, success("second")).await.unwrap();
+        let model = engine.token(&exec("x"), CallId(1));
+        engine.settle(&model, success("no callback")).await.unwrap();
         assert_eq!(answer(&mut feed, "r1").await, json!(["first"]));
         assert_eq!(engine.head(&exec("x")).await.unwrap().unwrap().version, 5);
     });
@@ -546,4 +557,58 @@ fn on_disk_as_in_memory() {
         let report = simulate_on(&scenario, &plan, store).unwrap();
         same(&expected, &report).unwrap_or_else(|error| panic!("{plan:?}: {error}"));
     }
+}
+
+#[test]
+fn more_timers_than_fit_into_memory_all_fire() {
+    let world = World::new();
+    let count = 10_300;
+    run(async {
+        let engine = world.engine();
+        for index in 0..count {
+            // A thousand are due at once, the others one after another.
+            let wait = 100_000 + u64::from(index / 1_000 != 3) * index;
+            engine
+                .send(&exec(&index.to_string()), message("r", json!([{"wait_ms": wait}])))
+                .await
+                .unwrap();
+        }
+    });
+    run(async {
+        let engine = world.engine();
+        assert_eq!(engine.recover().await.unwrap(), 0);
+        let mut last = engine.subscribe(&exec(&(count - 1).to_string()));
+        assert_eq!(answer(&mut last, "r").await, json!(["waited"]));
+        while !world.store.timers(1).await.unwrap().is_empty() {
+            world.clock.sleep_until(world.clock.now() + Duration::from_secs(1)).await;
+        }
+    });
+}
+
+#[test]
+fn a_full_disk_refuses_the_request_and_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new();
+    let long = "x".repeat(100_000);
+    world.store = Arc::new(SqliteStore::open_bounded(folder.path(), Some(1_000_000)).unwrap());
+    let mut taken = 0;
+    run(async {
+        let engine = world.engine();
+        let error = loop {
+            let request = format!("r{taken}");
+            match engine.send(&exec("x"), message(&request, json!([{"say": long}]))).await {
+                Ok(()) => taken += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error, SignalError::Full);
+        assert!(taken > 0);
+    });
+    drop(std::mem::replace(&mut world.store, Arc::new(MemoryStore::new())));
+    world.store = Arc::new(SqliteStore::open(folder.path()).unwrap());
+    run(async {
+        let engine = world.engine();
+        engine.recover().await.unwrap();
+        assert_eq!(ask(&engine, &exec("x"), "last", json!([{"say": "y"}])).await, json!(["y"]));
+    });
 }

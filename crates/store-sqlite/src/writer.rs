@@ -1,6 +1,6 @@
 //! The one writer: whatever waits shares its next transaction, so that many executions pay for one fsync.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use bedplate_store::{Batch, CommitError};
@@ -59,7 +59,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &PathBuf) {
+fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path) {
     let mut group = Vec::new();
     while let Some(first) = queue.blocking_recv() {
         group.push(first);
@@ -78,7 +78,7 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &PathBuf
 
 /// Writes all in one transaction. A batch that is refused was refused before it wrote anything; when SQLite itself fails in the
 /// middle, each batch is tried again alone, so that one cannot spoil the others.
-fn write_group(connection: &Connection, group: &[Job], file: &PathBuf) -> Vec<Result<(), CommitError>> {
+fn write_group(connection: &Connection, group: &[Job], file: &Path) -> Vec<Result<(), CommitError>> {
     match transaction(connection, group) {
         Ok(results) => results,
         Err(error) if group.len() == 1 => vec![Err(commit_error(&error, file))],

@@ -11,6 +11,8 @@ use futures_util::future::join_all;
 
 type Case = (&'static str, fn(Arc<dyn Store>) -> BoxFuture<'static, ()>);
 
+type PageCase = (&'static str, Option<&'static str>, usize, bool, &'static [usize]);
+
 const US: Owner = Owner(u64::MAX);
 const THEM: Owner = Owner(1);
 
@@ -326,7 +328,8 @@ async fn pages(store: Arc<dyn Store>) {
         put(&store, &[write(key, Expect::Absent, Some("{}"))]).await.expect("made");
         store.commit(of(turn(&ExecId::new(key), 0, &["a"]))).await.expect("made");
     }
-    let cases: &[(&str, Option<&str>, usize, bool, &[usize])] = &[
+    // Prefix, after, limit, backwards; which keys.
+    let cases: &[PageCase] = &[
         ("", None, 100, false, &[0, 1, 2, 3, 4, 5, 6, 7, 8]),
         ("a/", None, 100, false, &[1, 2, 3, 4, 5]),
         ("a/", None, 2, false, &[1, 2]),

@@ -6,7 +6,6 @@
 //! the message is the list of all results.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bedplate_journal::{
@@ -299,14 +298,4 @@ impl Reader for Plain {
             Part::Thinking(_) | Part::Tool(_) => String::new(),
         }
     }
-}
-
-/// A target that echoes its payload.
-pub fn echo(clock: Arc<dyn bedplate_base::Clock>) -> crate::ScriptedTarget {
-    crate::ScriptedTarget::new("tool", clock, |_, payload| {
-        let Payload::Raw(raw) = payload else {
-            return Outcome::failure("Demo.Typed", "raw payloads only");
-        };
-        Outcome::Success(Value::inline(Raw::json(&json!({ "did": raw.parse() }))))
-    })
 }

@@ -1,4 +1,5 @@
 //! The test kit tested: the memory store against the conformance suite, the simulator against good and bad deciders.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::cell::Cell;
 use std::sync::Arc;
