@@ -1,8 +1,10 @@
-//! The listener over real sockets on the loopback address.
+//! The listener over real sockets on the loopback address, and the verification of signatures by itself.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)] // tests own their tasks, and a failed unwrap is a failed test
 
 mod house;
 mod http2;
 mod life;
+mod oracle;
 mod raw;
 mod stream;
+mod vectors;
