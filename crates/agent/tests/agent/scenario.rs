@@ -145,6 +145,11 @@ impl Scenario {
         self.races || self.inputs.iter().any(|input| input.background)
     }
 
+    /// Whether time passes between inputs.
+    pub(crate) fn waits(&self) -> bool {
+        self.inputs.iter().any(|input| input.wait_s.is_some())
+    }
+
     /// The targets `model` and `lambda`; what they are asked goes into `ledger`.
     pub(crate) fn targets(self: &Arc<Self>, clock: &Arc<dyn Clock>, ledger: &Ledger) -> [(&'static str, ScriptedTarget); 2] {
         let (of_model, of_lambda) = (self.clone(), self.clone());
@@ -158,7 +163,7 @@ impl Scenario {
         self.model.get(turn - 1)?.get(call)
     }
 
-    fn model(&self, call: &Call) -> Performed {
+    pub(crate) fn model(&self, call: &Call) -> Performed {
         let (turn, number, _) = place(&call.step.0);
         let Some(said) = self.said(turn, number) else {
             return Outcome::failure("Model.Unscripted", format!("{} is not in the script", call.step.0)).into();
@@ -175,7 +180,7 @@ impl Scenario {
         said.parts().into_iter().fold(performed, Performed::part)
     }
 
-    fn lambda(&self, call: &Call) -> Performed {
+    pub(crate) fn lambda(&self, call: &Call) -> Performed {
         let (turn, number, act) = place(&call.step.0);
         let Some(used) = act.and_then(|act| self.said(turn, number - 1)?.uses.get(act)) else {
             return Outcome::failure("Lambda.Unscripted", call.step.0.to_string()).into();

@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub ledger: Ledger,
     processes: u64,
     next: usize,
+    /// What was sent.
+    pub sent: Vec<Letter>,
     /// What subscribers saw, by request; of the last process only.
     pub seen: BTreeMap<String, Vec<String>>,
 }
@@ -53,6 +55,7 @@ impl World {
             ledger: Ledger::default(),
             processes: 0,
             next: 0,
+            sent: Vec::new(),
             seen: BTreeMap::new(),
         }
     }
@@ -98,6 +101,7 @@ impl World {
                 let mut watch = self.watch(engine).await;
                 if watch.steps.request().is_none() {
                     let letter = self.letter(engine, input, &watch.request).await;
+                    self.sent.push(letter.clone());
                     engine.send(&exec(), letter).await.unwrap();
                 }
                 if !input.background {
