@@ -73,7 +73,7 @@ impl App {
             planner: Arc::new(move |request| bedplate_planner::plan(request, moment(planner_clock.now()))),
             announce,
         };
-        let models = Models::new(&config.models, setup, &|name| std::env::var(name).ok())?;
+        let models = Models::new(&config.models, setup, &|name| std::env::var(name).ok()).map_err(|error| config.locate(error))?;
         let host = Host::new(LambdaConfig {
             folder: folder.join("functions"),
             clock: clock.clone(),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bedplate_base::Place;
+use bedplate_base::{Error, Place};
 use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
 use serde::Deserialize;
+use toml::Spanned;
 
 /// Bytes of a configuration file at most.
 const BYTES_MAX: u64 = 1024 * 1024;
@@ -19,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) place: Place,
     /// Providers and routes.
     pub(crate) models: ModelsConfig,
+    /// The line of each provider (`providers.NAME`) and each route (`route.0`).
+    lines: BTreeMap<String, usize>,
 }
 
 #[derive(Default, Deserialize)]
@@ -27,9 +30,9 @@ struct File {
     /// `[server]`
     server: Server,
     /// `[providers.NAME]`
-    providers: BTreeMap<String, ProviderConfig>,
+    providers: BTreeMap<String, Spanned<ProviderConfig>>,
     /// `[[route]]`
-    route: Vec<RouteConfig>,
+    route: Vec<Spanned<RouteConfig>>,
     /// `script = "answers.yaml"`
     script: Option<PathBuf>,
 }
@@ -39,9 +42,9 @@ struct File {
 #[serde(deny_unknown_fields, default)]
 struct Server {
     /// The account of every request: twelve digits; `"000000000000"` by default.
-    account: Option<String>,
+    account: Option<Spanned<String>>,
     /// The region of requests without a signature and of templates; `"us-east-1"` by default.
-    region: Option<String>,
+    region: Option<Spanned<String>>,
 }
 
 impl Config {
@@ -60,35 +63,61 @@ impl Config {
             Ok(_) => std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?,
         };
         let file: File = toml::from_str(&text).map_err(|error| located(&path, &text, &error))?;
+        let line = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+        let wrong = |at: usize, problem: String| format!("{}:{}: {problem}", path.display(), line(at));
         let mut place = Place::default();
         if let Some(account) = file.server.account {
+            let (at, account) = (account.span().start, account.into_inner());
             if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(format!(
-                    "{}: server.account: {account:?} is not an account id: write twelve digits",
-                    path.display()
+                return Err(wrong(
+                    at,
+                    format!("server.account: {account:?} is not an account id: write twelve digits"),
                 ));
             }
             place.account = account;
         }
         if let Some(region) = file.server.region {
+            let (at, region) = (region.span().start, region.into_inner());
             if region.is_empty() || region.len() > 32 || !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-                return Err(format!(
-                    "{}: server.region: {region:?} is not a region: write one such as \"us-east-1\"",
-                    path.display()
+                return Err(wrong(
+                    at,
+                    format!("server.region: {region:?} is not a region: write one such as \"us-east-1\""),
                 ));
             }
             place.region = region;
         }
+        let mut lines = BTreeMap::new();
+        for (name, provider) in &file.providers {
+            lines.insert(format!("providers.{name}"), line(provider.span().start));
+        }
+        for (index, route) in file.route.iter().enumerate() {
+            lines.insert(format!("route.{index}"), line(route.span().start));
+        }
         let models = ModelsConfig {
-            providers: file.providers,
-            routes: file.route,
+            providers: file
+                .providers
+                .into_iter()
+                .map(|(name, provider)| (name, provider.into_inner()))
+                .collect(),
+            routes: file.route.into_iter().map(Spanned::into_inner).collect(),
             script: file.script,
         };
         Ok(Self {
             file: Some(path),
             place,
             models,
+            lines,
         })
+    }
+
+    /// An error of what was configured, with file and line.
+    pub(crate) fn locate(&self, mut error: Error) -> Error {
+        let line = error.fields.first().and_then(|field| self.lines.get(&field.name));
+        if let (Some(file), Some(line)) = (&self.file, line) {
+            let problem = error.message.strip_prefix("bedplate.toml: ").unwrap_or(&error.message);
+            error.message = format!("{}:{line}: {problem}", file.display());
+        }
+        error
     }
 
     /// The folder that paths in it are relative to.

@@ -53,6 +53,9 @@ impl Models {
     pub const TARGET: &'static str = "model";
 
     /// Checks the configuration and reads the keys of the providers that routes use, by `environment` (a variable's value) or from files.
+    ///
+    /// # Errors
+    /// `Validation`; a field says where it is: `providers.NAME`, or `route.2` for the third.
     pub fn new(config: &ModelsConfig, setup: Setup, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         let providers = with_built_in(config)?;
         let known: BTreeSet<&str> = providers.keys().map(String::as_str).chain([BUILTIN]).collect();
@@ -63,7 +66,8 @@ impl Models {
                 let mut provider = provider.clone();
                 provider.api_key_file = provider.api_key_file.map(|path| setup.folder.join(path));
                 let ProviderKind::OpenAi = provider.kind;
-                servers.insert(name.clone(), OpenAi::new(name, &provider, environment)?);
+                let server = OpenAi::new(name, &provider, environment).map_err(|error| at(error, format!("providers.{name}")))?;
+                servers.insert(name.clone(), server);
             }
         }
         Ok(Self {
@@ -183,9 +187,10 @@ fn with_built_in(config: &ModelsConfig) -> Result<BTreeMap<String, ProviderConfi
     let mut providers = BTreeMap::from([("ollama".to_owned(), ollama), ("openai".to_owned(), openai)]);
     for (name, provider) in &config.providers {
         if name == BUILTIN || name.is_empty() || name.contains('/') {
-            return Err(Error::validation(format!(
+            let error = Error::validation(format!(
                 "bedplate.toml: [providers.{name}]: the name {name:?} cannot be used; choose one without \"/\" that is not \"builtin\""
-            )));
+            ));
+            return Err(at(error, format!("providers.{name}")));
         }
         let mut provider = provider.clone();
         if let Some(ours) = providers.get(name) {
@@ -200,6 +205,12 @@ fn with_built_in(config: &ModelsConfig) -> Result<BTreeMap<String, ProviderConfi
         providers.insert(name.clone(), provider);
     }
     Ok(providers)
+}
+
+/// Says where in the configuration an error is.
+pub(crate) fn at(error: Error, place: String) -> Error {
+    let message = error.message.clone();
+    error.with_field(place, message)
 }
 
 /// `builtin/echo`: says what the user said last.

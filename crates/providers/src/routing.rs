@@ -69,7 +69,7 @@ impl Routes {
             .routes
             .iter()
             .enumerate()
-            .map(|(index, route)| compile(index, route, known))
+            .map(|(index, route)| compile(index, route, known).map_err(|error| crate::models::at(error, format!("route.{index}"))))
             .collect::<Result<_>>()?;
         Ok(Self { routes, mode })
     }
