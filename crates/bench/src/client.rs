@@ -25,7 +25,10 @@ impl Client {
     pub(crate) fn new(base: &str) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Self { pool: Pool::builder(TokioExecutor::new()).build(connector), base: base.to_owned() }
+        Self {
+            pool: Pool::builder(TokioExecutor::new()).build(connector),
+            base: base.to_owned(),
+        }
     }
 
     /// The whole body of an answer that must be a success.
@@ -49,6 +52,10 @@ impl Client {
     pub(crate) async fn json(&self, method: Method, service: &str, path: &str, body: serde_json::Value) -> Outcome<serde_json::Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.send(method, service, path, body).await?;
-        Ok(if answer.is_empty() { serde_json::Value::Null } else { serde_json::from_slice(&answer)? })
+        Ok(if answer.is_empty() {
+            serde_json::Value::Null
+        } else {
+            serde_json::from_slice(&answer)?
+        })
     }
 }

@@ -35,8 +35,14 @@ struct Floor {
 /// Serves turns; prints its address.
 pub(crate) async fn run(folder: &str, model: &str) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    std::fs::write(Path::new(folder).join("server.json"), json!({"url": format!("http://{}", listener.local_addr()?)}).to_string())?;
-    let floor = Arc::new(Floor { model: Client::new(model), database: open(folder)? });
+    std::fs::write(
+        Path::new(folder).join("server.json"),
+        json!({"url": format!("http://{}", listener.local_addr()?)}).to_string(),
+    )?;
+    let floor = Arc::new(Floor {
+        model: Client::new(model),
+        database: open(folder)?,
+    });
     serve(listener, move |request| turn(floor.clone(), request)).await;
     Ok(())
 }
@@ -55,7 +61,9 @@ fn open(folder: &str) -> Outcome<std::sync::mpsc::Sender<Ask>> {
             for ask in std::iter::once(first).chain(asks.try_iter()) {
                 match ask {
                     Ask::Read(session, answer) => {
-                        let mut rows = connection.prepare_cached("SELECT messages FROM turn WHERE session = ?1").expect("the query is fine");
+                        let mut rows = connection
+                            .prepare_cached("SELECT messages FROM turn WHERE session = ?1")
+                            .expect("the query is fine");
                         let rows = rows.query_map([session], |row| row.get(0)).expect("the query is fine");
                         let _ = answer.send(rows.flatten().collect());
                     }
@@ -67,7 +75,9 @@ fn open(folder: &str) -> Outcome<std::sync::mpsc::Sender<Ask>> {
             }
             connection.execute_batch("BEGIN").expect("a transaction can begin");
             for (session, messages, _) in &writes {
-                let mut insert = connection.prepare_cached("INSERT INTO turn VALUES (?1, ?2)").expect("the statement is fine");
+                let mut insert = connection
+                    .prepare_cached("INSERT INTO turn VALUES (?1, ?2)")
+                    .expect("the statement is fine");
                 insert.execute((session, messages)).expect("a row can be written");
             }
             connection.execute_batch("COMMIT").expect("a transaction can be committed");
@@ -85,7 +95,9 @@ async fn turn(floor: Arc<Floor>, request: Request<Incoming>) -> Response<Body> {
     let (frames, stream) = mpsc::channel::<Bytes>(64);
     tokio::spawn(async move {
         if let Err(error) = work(&floor, session, &body, &frames).await {
-            let _ = frames.send(frame::exception("internalServerException", &json!({"message": error.to_string()}))).await;
+            let _ = frames
+                .send(frame::exception("internalServerException", &json!({"message": error.to_string()})))
+                .await;
         }
     });
     let stream = futures(stream);
@@ -111,16 +123,33 @@ async fn work(floor: &Floor, session: String, body: &[u8], frames: &mpsc::Sender
     messages.push(json!({"role": "user", "content": input["inputText"]}));
     for step in 0.. {
         let request = json!({"model": "fake", "messages": messages, "tools": tools(), "temperature": 0.0});
-        trace(frames, json!({"modelInvocationInput": {"text": json!({"messages": messages}).to_string(), "traceId": step.to_string()}})).await;
-        let reply = floor.model.send(Method::POST, "bedrock", "/v1/chat/completions", request.to_string()).await?;
+        trace(
+            frames,
+            json!({"modelInvocationInput": {"text": json!({"messages": messages}).to_string(), "traceId": step.to_string()}}),
+        )
+        .await;
+        let reply = floor
+            .model
+            .send(Method::POST, "bedrock", "/v1/chat/completions", request.to_string())
+            .await?;
         let reply: Value = serde_json::from_slice(&reply)?;
         let message = reply["choices"][0]["message"].clone();
-        trace(frames, json!({"modelInvocationOutput": {"rawResponse": {"content": reply.to_string()}, "metadata": {"usage": reply["usage"]}}})).await;
+        trace(
+            frames,
+            json!({"modelInvocationOutput": {"rawResponse": {"content": reply.to_string()}, "metadata": {"usage": reply["usage"]}}}),
+        )
+        .await;
         messages.push(message.clone());
         let Some(calls) = message["tool_calls"].as_array() else {
-            let text = message["content"].as_str().unwrap_or_default().replace("<answer>", "").replace("</answer>", "");
+            let text = message["content"]
+                .as_str()
+                .unwrap_or_default()
+                .replace("<answer>", "")
+                .replace("</answer>", "");
             let (done, written) = oneshot::channel();
-            floor.database.send(Ask::Write(session, serde_json::to_string(&messages[before..])?, done))?;
+            floor
+                .database
+                .send(Ask::Write(session, serde_json::to_string(&messages[before..])?, done))?;
             written.await?;
             trace(frames, json!({"observation": {"finalResponse": {"text": text}, "type": "FINISH"}})).await;
             frames.send(frame::event("chunk", &json!({"bytes": STANDARD.encode(text)}))).await?;
@@ -129,7 +158,11 @@ async fn work(floor: &Floor, session: String, body: &[u8], frames: &mpsc::Sender
         for call in calls {
             let name = call["function"]["name"].as_str().unwrap_or_default();
             let text = result(name.rsplit("__").next().unwrap_or_default());
-            trace(frames, json!({"invocationInput": {"function": name, "parameters": call["function"]["arguments"]}})).await;
+            trace(
+                frames,
+                json!({"invocationInput": {"function": name, "parameters": call["function"]["arguments"]}}),
+            )
+            .await;
             trace(frames, json!({"observation": {"actionGroupInvocationOutput": {"text": text}}})).await;
             messages.push(json!({"role": "tool", "tool_call_id": call["id"], "content": text}));
         }
@@ -145,5 +178,8 @@ async fn trace(frames: &mpsc::Sender<Bytes>, body: Value) {
 fn tools() -> Value {
     let parameters = json!({"type": "object", "properties": {"order_id": {"type": "string", "description": "The order's id, such as A-482"}}, "required": ["order_id"]});
     let tool = |name: &str, description: &str| json!({"type": "function", "function": {"name": name, "description": description, "parameters": parameters}});
-    json!([tool("shop__find_order", "Finds an order."), tool("shop__order_status", "Tells where an order is.")])
+    json!([
+        tool("shop__find_order", "Finds an order."),
+        tool("shop__order_status", "Tells where an order is.")
+    ])
 }

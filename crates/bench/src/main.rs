@@ -20,7 +20,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("invariant: a runtime can be made");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("invariant: a runtime can be made");
     let done = match words.as_slice() {
         ["turn", rest @ ..] => runtime.block_on(turn::run(rest)),
         ["floor", folder, model] => runtime.block_on(floor::run(folder, model)),

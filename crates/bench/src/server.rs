@@ -31,7 +31,10 @@ where
                 let answer = answer.clone();
                 async move { Ok::<_, Infallible>(answer(request).await) }
             });
-            let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }

@@ -17,14 +17,23 @@ pub(crate) async fn run() -> Outcome {
         let response = sender.send_request(next).await?;
         let id = response.headers()["lambda-runtime-aws-request-id"].to_str()?.to_owned();
         let event: Value = serde_json::from_slice(&http_body_util::BodyExt::collect(response.into_body()).await?.to_bytes())?;
-        let answer = request(Method::POST, &api, &format!("/2018-06-01/runtime/invocation/{id}/response"), envelope(&event))?;
+        let answer = request(
+            Method::POST,
+            &api,
+            &format!("/2018-06-01/runtime/invocation/{id}/response"),
+            envelope(&event),
+        )?;
         let response = sender.send_request(answer).await?;
         http_body_util::BodyExt::collect(response.into_body()).await?;
     }
 }
 
 fn request(method: Method, host: &str, path: &str, body: String) -> Outcome<http::Request<http_body_util::Full<bytes::Bytes>>> {
-    Ok(http::Request::builder().method(method).uri(path).header("host", host).body(http_body_util::Full::new(body.into()))?)
+    Ok(http::Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", host)
+        .body(http_body_util::Full::new(body.into()))?)
 }
 
 fn envelope(event: &Value) -> String {
@@ -42,4 +51,3 @@ pub(crate) fn result(function: &str) -> String {
         _ => json!({"order_id": "A-482", "status": "SHIPPED", "eta": "Thursday", "carrier": "DHL"}).to_string(),
     }
 }
-

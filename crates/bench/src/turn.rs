@@ -26,10 +26,26 @@ struct Load {
 }
 
 const LOADS: [Load; 4] = [
-    Load { sessions: 1, turns: 400, latency_ms: 0 },
-    Load { sessions: 16, turns: 3_000, latency_ms: 0 },
-    Load { sessions: 64, turns: 3_000, latency_ms: 0 },
-    Load { sessions: 200, turns: 4_000, latency_ms: 50 },
+    Load {
+        sessions: 1,
+        turns: 400,
+        latency_ms: 0,
+    },
+    Load {
+        sessions: 16,
+        turns: 3_000,
+        latency_ms: 0,
+    },
+    Load {
+        sessions: 64,
+        turns: 3_000,
+        latency_ms: 0,
+    },
+    Load {
+        sessions: 200,
+        turns: 4_000,
+        latency_ms: 50,
+    },
 ];
 
 struct Figures {
@@ -43,7 +59,10 @@ struct Figures {
 pub(crate) async fn run(args: &[&str]) -> Outcome {
     let me = std::env::current_exe()?;
     let server = args.first().map_or_else(|| me.with_file_name("bedplate"), PathBuf::from);
-    let _ = Command::new("taskset").args(["-pc", CORES.1, &std::process::id().to_string()]).stdout(Stdio::null()).status();
+    let _ = Command::new("taskset")
+        .args(["-pc", CORES.1, &std::process::id().to_string()])
+        .stdout(Stdio::null())
+        .status();
     println!("| sessions | model ms | | CPU ms a turn | turns/s | p50 ms | memory MiB |");
     println!("| ---: | ---: | --- | ---: | ---: | ---: | ---: |");
     for load in &LOADS {
@@ -143,7 +162,11 @@ fn contains(text: &Bytes, what: &[u8]) -> bool {
 }
 
 async fn start(kind: &Kind<'_>, model: &str) -> Outcome<Server> {
-    let folder = std::env::temp_dir().join(format!("bedplate-bench-{}-{}", std::process::id(), Instant::now().elapsed().as_nanos()));
+    let folder = std::env::temp_dir().join(format!(
+        "bedplate-bench-{}-{}",
+        std::process::id(),
+        Instant::now().elapsed().as_nanos()
+    ));
     std::fs::create_dir_all(&folder)?;
     let mut command = Command::new("taskset");
     command.args(["-c", CORES.0]);
@@ -155,14 +178,23 @@ async fn start(kind: &Kind<'_>, model: &str) -> Outcome<Server> {
                 "[providers.fake]\nkind = \"openai\"\nbase_url = \"{model}/v1\"\n\n[[route]]\nmodel = \"*\"\nto = [\"fake/fake\"]\n"
             );
             std::fs::write(&config, text)?;
-            command.arg(server).arg("serve").args(["--port", "0", "--state"]).arg(&folder).arg("--config").arg(&config).env("BEDPLATE_LOG", "error")
+            command
+                .arg(server)
+                .arg("serve")
+                .args(["--port", "0", "--state"])
+                .arg(&folder)
+                .arg("--config")
+                .arg(&config)
+                .env("BEDPLATE_LOG", "error")
         }
     };
     let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
     let note = folder.join("server.json");
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let url = std::fs::read_to_string(&note).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        let url = std::fs::read_to_string(&note)
+            .ok()
+            .and_then(|text| serde_json::from_str::<Value>(&text).ok());
         if let Some(url) = url.as_ref().and_then(|note| note["url"].as_str()) {
             let client = Client::new(url);
             if matches!(kind, Kind::Floor(_)) || client.send(Method::GET, "bedrock", "/healthz", "").await.is_ok() {
@@ -190,14 +222,19 @@ async fn set_up(client: &Client, me: &Path) -> Outcome<String> {
     });
     let agent = client.json(Method::PUT, "bedrock", "/agents/", agent).await?;
     let id = agent["agent"]["agentId"].as_str().unwrap_or_default();
-    let function = |name: &str, description: &str| {
-        json!({"name": name, "description": description, "parameters": {"order_id": {"type": "string", "description": "The order's id, such as A-482", "required": true}}})
-    };
+    let function = |name: &str, description: &str| json!({"name": name, "description": description, "parameters": {"order_id": {"type": "string", "description": "The order's id, such as A-482", "required": true}}});
     let group = json!({
         "actionGroupName": "shop", "actionGroupExecutor": {"lambda": made["FunctionArn"]},
         "functionSchema": {"functions": [function("find_order", "Finds an order."), function("order_status", "Tells where an order is.")]},
     });
-    client.json(Method::PUT, "bedrock", &format!("/agents/{id}/agentversions/DRAFT/actiongroups/"), group).await?;
+    client
+        .json(
+            Method::PUT,
+            "bedrock",
+            &format!("/agents/{id}/agentversions/DRAFT/actiongroups/"),
+            group,
+        )
+        .await?;
     client.json(Method::POST, "bedrock", &format!("/agents/{id}/"), Value::Null).await?;
     Ok(format!("/agents/{id}/agentAliases/TSTALIASID"))
 }
@@ -222,5 +259,9 @@ fn cpu_ms(pid: u32) -> Outcome<f64> {
 fn memory_mib(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<f64>().ok())
+        .unwrap_or(0.0)
+        / 1024.0
 }
