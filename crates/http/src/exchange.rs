@@ -336,3 +336,27 @@ fn text(status: StatusCode, text: &'static str) -> Response {
         fault: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_leave_the_headers_with_the_body() {
+        for (before, after) in [
+            ("aws-chunked", None),
+            ("AWS-Chunked,gzip", Some("gzip")),
+            ("gzip", Some("gzip")),
+            (" , ", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(before));
+            unframe(&mut headers);
+            assert_eq!(
+                headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap()),
+                after,
+                "{before}"
+            );
+        }
+    }
+}

@@ -86,11 +86,11 @@ impl ServiceDoor for Room {
     }
 }
 
-struct Stopped;
+struct Stopped(Timestamp);
 
 impl Clock for Stopped {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(0)
+        self.0
     }
 
     fn sleep_until(&self, _: Timestamp) -> BoxFuture<'static, ()> {
@@ -144,6 +144,11 @@ static UNBUILT: Service = service(
 impl House {
     /// A listener on a free port.
     pub(crate) async fn open(limits: Limits) -> Self {
+        Self::open_with(limits, Credentials::Any, Timestamp::from_millis(0)).await
+    }
+
+    /// One that asks for signatures, at a time that stands still.
+    pub(crate) async fn open_with(limits: Limits, credentials: Credentials, now: Timestamp) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (ready, is_ready) = watch::channel(true);
@@ -159,14 +164,14 @@ impl House {
             admin: room,
             ready: is_ready,
             place: Place::default(),
-            clock: Arc::new(Stopped),
+            clock: Arc::new(Stopped(now)),
             strict: false,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let server = Server {
             doors,
             limits,
-            credentials: Credentials::Any,
+            credentials,
         };
         let ended = tokio::spawn(serve(listener, server, async move {
             let _ = stopped.await;

@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use crate::house::House;
 
-async fn client(house: &House) -> http2::SendRequest<Full<Bytes>> {
+pub(crate) async fn client(house: &House) -> http2::SendRequest<Full<Bytes>> {
     let (send, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(house.connect().await))
         .await
         .unwrap();

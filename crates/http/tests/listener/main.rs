@@ -3,8 +3,10 @@
 
 mod house;
 mod http2;
+mod keys;
 mod life;
 mod oracle;
 mod raw;
+mod signed;
 mod stream;
 mod vectors;

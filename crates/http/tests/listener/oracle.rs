@@ -6,24 +6,27 @@ use aws_credential_types::Credentials as Identity;
 use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4::{SigningParams, sign_chunk};
 use bedplate_base::Timestamp;
-use bedplate_http::Credentials;
+use bedplate_http::{Credentials, Key};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::vectors::{Sent, key};
+use crate::vectors::{self, Sent};
 
-const ACCESS_KEY: &str = "AKIDORACLE0000000001";
-const SECRET: &str = "a/secret+of=the-oracle";
+pub(crate) const ACCESS_KEY: &str = "AKIDORACLE0000000001";
+pub(crate) const SECRET: &str = "a/secret+of=the-oracle";
 const HOST: &str = "agents.local:7780";
 /// 2026-11-21T15:04:05Z
 const NOW: u64 = 1_795_273_445;
 
+/// A request before it is signed.
 #[derive(Clone, Debug)]
-struct Plan {
-    method: &'static str,
+struct Plan<'a> {
+    access_key: &'a str,
+    service: &'a str,
+    method: &'a str,
     path: String,
     query: String,
     headers: Vec<(&'static str, String)>,
@@ -33,7 +36,24 @@ struct Plan {
     hash: bool,
 }
 
-fn plans() -> impl Strategy<Value = Plan> {
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Self {
+            access_key: ACCESS_KEY,
+            service: "bedrock",
+            method: "GET",
+            path: "/".to_owned(),
+            query: String::new(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            token: false,
+            presigned: false,
+            hash: false,
+        }
+    }
+}
+
+fn plans() -> impl Strategy<Value = Plan<'static>> {
     let segment = select(vec![
         "a", "agents", "", ".", "..", "%2F", "a%3Ab", "%C3%A9", "x~y", "-_.", "s*", "c@d", "(e)",
     ]);
@@ -68,6 +88,7 @@ fn plans() -> impl Strategy<Value = Plan> {
             token,
             presigned,
             hash,
+            ..Plan::default()
         })
 }
 
@@ -76,16 +97,43 @@ fn now() -> Timestamp {
 }
 
 fn credentials(token: bool) -> Credentials {
-    Credentials::Keys(vec![key(ACCESS_KEY, SECRET, token.then_some("token/of+the=oracle"))])
+    Credentials::Keys(vec![key(token)])
 }
 
-fn with_params<T>(token: bool, settings: SigningSettings, work: impl FnOnce(SigningParams<'_, SigningSettings>) -> T) -> T {
-    let token = token.then(|| "token/of+the=oracle".to_owned());
-    let identity = Identity::new(ACCESS_KEY, SECRET, token, None, "test").into();
+/// The library's key.
+pub(crate) fn key(token: bool) -> Key {
+    vectors::key(ACCESS_KEY, SECRET, token.then_some("token/of+the=oracle"))
+}
+
+/// A plain request, signed.
+pub(crate) fn signed(access_key: &str, service: &str, method: &str, path: &str, body: Vec<u8>) -> Sent {
+    let plan = Plan {
+        access_key,
+        service,
+        method,
+        path: path.to_owned(),
+        body,
+        ..Plan::default()
+    };
+    sent(&plan)
+}
+
+/// An address that is good for a minute.
+pub(crate) fn presigned(path: &str) -> Sent {
+    sent(&Plan {
+        path: path.to_owned(),
+        presigned: true,
+        ..Plan::default()
+    })
+}
+
+fn with_params<T>(plan: &Plan<'_>, settings: SigningSettings, work: impl FnOnce(SigningParams<'_, SigningSettings>) -> T) -> T {
+    let token = plan.token.then(|| "token/of+the=oracle".to_owned());
+    let identity = Identity::new(plan.access_key, SECRET, token, None, "test").into();
     let params = SigningParams::builder()
         .identity(&identity)
         .region("eu-central-1")
-        .name("bedrock")
+        .name(plan.service)
         .time(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW))
         .settings(settings)
         .build()
@@ -94,7 +142,7 @@ fn with_params<T>(token: bool, settings: SigningSettings, work: impl FnOnce(Sign
 }
 
 /// The request of a plan, signed by the library.
-fn sent(plan: &Plan) -> Sent {
+fn sent(plan: &Plan<'_>) -> Sent {
     let mut settings = SigningSettings::default();
     if plan.presigned {
         settings.signature_location = SignatureLocation::QueryParams;
@@ -105,7 +153,7 @@ fn sent(plan: &Plan) -> Sent {
     sign_with(plan, settings, SignableBody::Bytes(&plan.body)).0
 }
 
-fn sign_with(plan: &Plan, settings: SigningSettings, body: SignableBody<'_>) -> (Sent, String) {
+fn sign_with(plan: &Plan<'_>, settings: SigningSettings, body: SignableBody<'_>) -> (Sent, String) {
     let query = if plan.query.is_empty() {
         String::new()
     } else {
@@ -121,7 +169,7 @@ fn sign_with(plan: &Plan, settings: SigningSettings, body: SignableBody<'_>) -> 
     let headers = request.headers().clone();
     let headers = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
     let signable = SignableRequest::new(plan.method, uri, headers, body).unwrap();
-    let (instructions, signature) = with_params(plan.token, settings, |params| sign(signable, &params.into()).unwrap().into_parts());
+    let (instructions, signature) = with_params(plan, settings, |params| sign(signable, &params.into()).unwrap().into_parts());
     instructions.apply_to_request_http1x(&mut request);
     // Over HTTP/1.1 the target has no authority, and the host is a header.
     let (parts, ()) = request.into_parts();
@@ -267,21 +315,18 @@ proptest! {
 }
 
 /// A body in signed frames, and the same without them.
-fn framed(frames: &[Vec<u8>]) -> (Sent, Vec<u8>) {
+pub(crate) fn framed(frames: &[Vec<u8>]) -> (Sent, Vec<u8>) {
     let kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
     let plain = frames.concat();
     let plan = Plan {
         method: "PUT",
         path: "/a".to_owned(),
-        query: String::new(),
         headers: vec![
             ("content-encoding", "aws-chunked".to_owned()),
             ("x-amz-decoded-content-length", plain.len().to_string()),
         ],
-        body: Vec::new(),
-        token: false,
-        presigned: false,
         hash: true,
+        ..Plan::default()
     };
     let settings = || {
         let mut settings = SigningSettings::default();
@@ -290,7 +335,7 @@ fn framed(frames: &[Vec<u8>]) -> (Sent, Vec<u8>) {
     };
     let (mut sent, mut last) = sign_with(&plan, settings(), SignableBody::Precomputed(kind.to_owned()));
     for frame in frames.iter().map(Vec::as_slice).chain([&[][..]]) {
-        let signed = with_params(false, settings(), |params| {
+        let signed = with_params(&plan, settings(), |params| {
             sign_chunk(&Bytes::copy_from_slice(frame), &last, &params).unwrap().into_parts().1
         });
         sent.body.extend(format!("{:x};chunk-signature={signed}\r\n", frame.len()).bytes());

@@ -64,8 +64,12 @@ impl Vectors {
         serde_json::from_str(include_str!("vectors.json")).unwrap()
     }
 
+    pub(crate) fn javascript() -> Self {
+        serde_json::from_str(include_str!("javascript.json")).unwrap()
+    }
+
     fn all() -> [Self; 2] {
-        [Self::read(), serde_json::from_str(include_str!("javascript.json")).unwrap()]
+        [Self::read(), Self::javascript()]
     }
 
     pub(crate) fn credentials(&self, token: Option<&str>) -> Credentials {
