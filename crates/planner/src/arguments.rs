@@ -47,6 +47,7 @@ pub(crate) fn assign(u: &Utterance, clause: &Clause, context: &[(usize, usize)],
         now,
         spans: std::iter::once((clause.from, clause.to)).chain(context.iter().copied()).collect(),
         verb_at: &clause.verb_at,
+        held: clause.condition.as_ref().map(|condition| (condition.from, condition.to)),
         out: Assigned {
             values: vec![None; tool.params.len()],
             fit: 0.0,
@@ -78,6 +79,8 @@ pub(crate) struct Work<'a> {
     pub(crate) now: DateTime,
     pub(crate) spans: Vec<(usize, usize)>,
     pub(crate) verb_at: &'a [usize],
+    /// The condition of the wish: numbers in it are not its arguments.
+    pub(crate) held: Option<(usize, usize)>,
     pub(crate) out: Assigned,
 }
 
@@ -113,6 +116,10 @@ impl Work<'_> {
             .entities
             .iter()
             .filter(|entity| self.within(entity.from) && self.free(entity.from, entity.to))
+            .filter(|entity| {
+                let number = matches!(entity.what, What::Number(_) | What::Money(..) | What::Percent(_));
+                !number || !self.held.is_some_and(|(from, to)| (from..to).contains(&entity.from))
+            })
             .cloned()
             .collect()
     }
@@ -1050,6 +1057,7 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
                     4.0 + if param.end == End::To { -2.0 } else { 0.0 }
                 }
             }
+            Role::Count if param.is_any(&["quantity", "count", "qty", "people", "guest", "person", "year", "age"]) => 0.0,
             Role::Count | Role::Percent if param.items != Type::Text => 4.0 + name + comparison(around, param),
             _ if param.role == Role::Option && code.is_some() && param.words.iter().any(|word| word == "currency") => 4.0,
             _ => 0.0,
@@ -1117,9 +1125,9 @@ fn score(what: &What, around: &Around, param: &Param, tool: &ToolFacts) -> f64 {
             let prefix = letters.len() >= 2 && nouns.iter().any(|noun| noun.starts_with(&letters) || letters.starts_with(noun));
             let stranger = !by_noun
                 && first.is_some_and(|word| {
-                    known.is_noun(word)
-                        && !matches!(word.as_str(), "number" | "id" | "code" | "no" | "referenc" | "numb")
+                    tool.id_nouns.iter().any(|noun| known.similarity(noun, word) >= 0.8)
                         && !tool.words.iter().any(|other| known.similarity(other, word) >= 0.8)
+                        && !param.nouns().is_empty()
                 });
             let bonus = if stranger { -4.0 } else { 0.0 } + if by_noun { 4.0 } else { 0.0 } + if prefix { 2.0 } else { 0.0 }
                 - if other && !by_noun { 5.0 } else { 0.0 };

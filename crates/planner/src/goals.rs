@@ -158,6 +158,7 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             found.score += reference_bonus(u, clause, &tools[found.tool], before, tools);
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.tool.cmp(&b.tool)));
+        let found_all = found.clone();
         let good = found.into_iter().next().filter(|best| {
             let points = refers(u, clause.from, clause.to) && best.verb >= 2.2 && best.score >= 1.6;
             let enough = best.score >= if bare && pending { 4.5 } else { SCORE_MIN };
@@ -169,11 +170,29 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
                     .iter()
                     .zip(&best.assigned.values)
                     .all(|(param, value)| !param.required || value.is_some());
+            let by_id = clause.verb.is_some()
+                && best.verb >= 2.2
+                && best.score >= 2.4
+                && tools[best.tool]
+                    .params
+                    .iter()
+                    .zip(&best.assigned.values)
+                    .any(|(param, value)| param.role == Role::Id && value.is_some());
             whole
+                || by_id
                 || enough && (best.words >= 0.9 || clause.verb.is_some() && best.score >= SCORE_MIN + 0.4)
                 || points
                 || seeks(u, clause, best, &tools[best.tool])
         });
+        if let Some(best) = &good
+            && let Some(other) = both(u, clause, best, &found_all, tools)
+        {
+            conditions.push(clause.condition.clone());
+            wanted.push((clause.clone(), best.clone()));
+            conditions.push(clause.condition.clone());
+            wanted.push((clause.clone(), other));
+            continue;
+        }
         match good {
             Some(best) => {
                 conditions.push(clause.condition.clone());
@@ -495,6 +514,42 @@ pub(crate) fn refers(u: &Utterance, from: usize, to: usize) -> bool {
         .any(|entity| from <= entity.from && entity.to <= to && matches!(entity.what, What::Ordinal(_)))
 }
 
+/// "The stock and the price of P-10": a second tool that only the words behind `and` are about.
+fn both(u: &Utterance, clause: &Clause, best: &Match, found: &[Match], tools: &[ToolFacts]) -> Option<Match> {
+    let at = (clause.from + 1..clause.to)
+        .find(|at| u.word(*at) == "and" && !u.entities.iter().any(|entity| entity.from <= *at && *at < entity.to))?;
+    let about = |from: usize, to: usize, tool: &ToolFacts| {
+        (from..to).any(|at| {
+            let token = &u.tokens[at];
+            token.shape == Shape::Word
+                && !is_stop(&token.lower)
+                && !clause.verb_at.contains(&at)
+                && tool.nouns().iter().any(|noun| thesaurus().similarity(noun, &token.stem) >= 0.8)
+        })
+    };
+    let sides = |tool: &ToolFacts| (about(clause.from, at, tool), about(at + 1, clause.to, tool));
+    if !tools[best.tool].reads {
+        return None;
+    }
+    let wanted = match sides(&tools[best.tool]) {
+        (true, false) => (false, true),
+        (false, true) => (true, false),
+        _ => return None,
+    };
+    found
+        .iter()
+        .filter(|other| other.tool != best.tool && tools[other.tool].reads && other.score >= SCORE_MIN && other.assigned.left == 0)
+        .find(|other| {
+            sides(&tools[other.tool]) == wanted
+                && tools[other.tool]
+                    .params
+                    .iter()
+                    .zip(&other.assigned.values)
+                    .all(|(param, value)| !param.required || value.is_some())
+        })
+        .cloned()
+}
+
 /// "Do you have …?", "I am looking for …" with a tool that searches for anything.
 fn seeks(u: &Utterance, clause: &Clause, best: &Match, tool: &ToolFacts) -> bool {
     let searches = tool.reads && tool.verbs.iter().any(|verb| thesaurus().verb_similarity(verb, "find") >= 0.8);
@@ -718,7 +773,11 @@ fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime)
         let update = (0..tools.len())
             .filter(|index| *index != last.tool && !tools[*index].reads)
             .find(|index| {
-                tools[*index].verbs.iter().any(|verb| thesaurus().has_class(verb, "update")) && shared_noun(&tools[*index], tool)
+                tools[*index].verbs.iter().any(|verb| thesaurus().has_class(verb, "update"))
+                    && tools[*index]
+                        .words
+                        .iter()
+                        .any(|word| tool.words.iter().any(|other| thesaurus().similarity(word, other) >= 0.8))
             });
         if let Some(update) = update {
             let given = assign(u, &clause, &[], &tools[update], now);

@@ -294,7 +294,7 @@ fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
     let listed = tool
         .words
         .iter()
-        .any(|word| known.verb_similarity(verb, word) >= 0.85 || word == verb);
+        .any(|word| word == verb || !tool.reads && known.verb_similarity(verb, word) >= 0.85);
     if listed {
         best = best.max(0.9);
     }

@@ -245,13 +245,53 @@ fn attributes(system: &str, now: DateTime) -> (BTreeMap<String, String>, DateTim
 }
 #[cfg(test)]
 mod debug {
+    use serde_json::{Value, json};
     #[test]
     fn dbg() {
-        let u = crate::language::entities::Utterance::read(
-            &std::fs::read_to_string("/tmp/say").unwrap(),
-            "2026-11-21T09:30:00".parse().unwrap(),
-            &std::sync::Arc::from([]),
-        );
+        let text = std::fs::read_to_string("/tmp/say").unwrap();
+        let (set, say) = text.trim().split_once('|').unwrap();
+        let v: Value = serde_json::from_str(&std::fs::read_to_string(format!("tests/cases/{set}.json")).unwrap()).unwrap();
+        let tools: Vec<bedplate_converse::Tool> = v["tools"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| {
+                let mut props = serde_json::Map::new();
+                let mut req = vec![];
+                for (k, s) in t["params"].as_object().unwrap() {
+                    match s {
+                        Value::String(x) => {
+                            let (ty, d) = x.split_once(':').unwrap();
+                            if ty.ends_with('!') {
+                                req.push(json!(k));
+                            }
+                            props.insert(k.clone(), json!({"type": ty.trim_end_matches('!'), "description": d.trim()}));
+                        }
+                        o => {
+                            if o["required"] == true {
+                                req.push(json!(k));
+                            }
+                            props.insert(k.clone(), o.clone());
+                        }
+                    }
+                }
+                bedplate_converse::Tool {
+                    name: t["name"].as_str().unwrap().into(),
+                    description: t["description"].as_str().unwrap().into(),
+                    schema: json!({"properties": props, "required": req}),
+                }
+            })
+            .collect();
+        let f = crate::schema::tools(&tools);
+        let now = "2026-11-21T09:30:00".parse().unwrap();
+        let verbs: std::sync::Arc<[String]> = f.iter().filter_map(|t| t.words.first().cloned()).collect();
+        for t in &f {
+            println!("T {} verbs {:?} reads {} nouns {:?}", t.name, t.verbs, t.reads, t.nouns());
+            for p in &t.params {
+                println!("     {} {:?} {:?} {:?} req {}", p.name, p.role, p.end, p.options, p.required);
+            }
+        }
+        let u = crate::language::entities::Utterance::read(say, now, &verbs);
         for t in &u.tokens {
             print!("{:?}:{}/{} ", t.shape, t.lower, t.stem);
         }
@@ -260,7 +300,23 @@ mod debug {
             println!("{:?} {}..{}", e.what, e.from, e.to);
         }
         for c in crate::clause::clauses(&u) {
-            println!("{:?} {:?}", c, u.slice(c.from, c.to));
+            println!("{:?} {:?} content {:?}", c, u.slice(c.from, c.to), crate::intent::content(&u, &c));
+            for m in crate::intent::matches(&u, &c, &[], &f, now) {
+                println!(
+                    "  M {} score {:.2} words {:.2} verb {:.2} left {} {:?}",
+                    f[m.tool].name,
+                    m.score,
+                    m.words,
+                    m.verb,
+                    m.assigned.left,
+                    m.assigned
+                        .values
+                        .iter()
+                        .zip(&f[m.tool].params)
+                        .filter_map(|(v, p)| v.as_ref().map(|v| (p.name.clone(), v.to_string())))
+                        .collect::<Vec<_>>()
+                );
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Tools as the planner sees them: what each is called, does and needs, read once from its name, description and schema.
 
+use std::sync::Arc;
+
 use bedplate_converse::Tool;
 use serde_json::Value;
 
@@ -97,13 +99,28 @@ pub(crate) struct ToolFacts {
     pub(crate) params: Vec<Param>,
     /// Changes nothing.
     pub(crate) reads: bool,
+    /// Nouns of the ids of all tools on offer: `order` where one takes an `order_id`.
+    pub(crate) id_nouns: Arc<[String]>,
     /// Asks the user.
     pub(crate) asks: bool,
 }
 
 /// Reads all tools.
 pub(crate) fn tools(tools: &[Tool]) -> Vec<ToolFacts> {
-    tools.iter().take(TOOLS_MAX).map(tool).collect()
+    let mut out: Vec<ToolFacts> = tools.iter().take(TOOLS_MAX).map(tool).collect();
+    let id_nouns: Arc<[String]> = out
+        .iter()
+        .flat_map(|tool| {
+            tool.params
+                .iter()
+                .filter(|param| param.role == Role::Id)
+                .flat_map(|param| param.nouns().into_iter().map(str::to_owned))
+        })
+        .collect();
+    for tool in &mut out {
+        tool.id_nouns = id_nouns.clone();
+    }
+    out
 }
 
 fn tool(tool: &Tool) -> ToolFacts {
@@ -164,6 +181,10 @@ fn tool(tool: &Tool) -> ToolFacts {
         let last = words.iter().rev().find(|word| known.is_verb(word));
         verbs.push(last.filter(|_| !name_is_noun).cloned().unwrap_or_else(|| "get".into()));
     }
+    // in the name of a tool, `get` never orders anything
+    for verb in verbs.iter_mut().filter(|verb| *verb == "get") {
+        *verb = "fetch".into();
+    }
     let reads = verbs
         .first()
         .is_none_or(|verb| known.has_class(verb, READ) && !verbs[0].contains('_') || known.has_class(verb, READ))
@@ -199,6 +220,7 @@ fn tool(tool: &Tool) -> ToolFacts {
         }
     }
     ToolFacts {
+        id_nouns: Arc::from([]),
         asks: tool.name.to_lowercase().replace(['_', '-'], "").ends_with("askuser"),
         name: tool.name.clone(),
         words,
@@ -885,6 +907,7 @@ impl ToolFacts {
         self.words
             .iter()
             .map(String::as_str)
+            .filter(|word| *word != "get")
             .filter(|word| {
                 !self
                     .verbs
