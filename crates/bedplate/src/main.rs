@@ -9,6 +9,8 @@ mod args;
 mod clock;
 mod config;
 mod dev;
+#[cfg(test)]
+mod documented;
 mod examples;
 mod screen;
 mod serve;
