@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const ANSWER_BYTES_MAX: usize = 96 * 1024 * 1024;
 
 /// The paths, for messages.
-const PATHS: &str = "/_bedplate/version, /_bedplate/agents, /_bedplate/sessions and /_bedplate/sessions/show";
+const PATHS: &str = "/_bedplate/version, /_bedplate/agents, /_bedplate/sessions, /_bedplate/sessions/show and /_bedplate/clock";
 
 pub(crate) fn of(result: Result<Value>, context: &Context) -> Response {
     let result = result.map(|value| value.to_string()).and_then(|text| {
@@ -31,10 +31,11 @@ pub(crate) fn of(result: Result<Value>, context: &Context) -> Response {
     }
 }
 
-pub(crate) fn not_allowed(request: &Request) -> Response {
-    let message = format!("{} is not allowed: the admin door only shows things, with GET.", request.method);
+pub(crate) fn not_allowed(request: &Request, changes: bool) -> Response {
+    let wanted = if changes { "POST" } else { "GET" };
+    let message = format!("{} is not allowed here: use {wanted}.", request.method);
     let mut response = response(405, json!({"message": message}).to_string(), &request.context);
-    response.headers.push(("allow", "GET".into()));
+    response.headers.push(("allow", wanted.into()));
     response
 }
 

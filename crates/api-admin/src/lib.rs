@@ -1,6 +1,6 @@
 //! The admin door, `/_bedplate/…`: what `chat`, `session`, `version` and later the console need and no AWS operation gives.
 //!
-//! Plain JSON over GET, reading only. It shows sessions with the same steps and the same encoding as the public API, so that nobody
+//! Plain JSON over GET, reading only; POST is for the clock of `dev` alone. It shows sessions with the same steps and the same encoding as the public API, so that nobody
 //! sees two truths. It refuses to listen, to check who asks (the edge lets only this machine in) and to change anything.
 //!
 //! | Path | Query | Answer |
@@ -9,20 +9,27 @@
 //! | `/_bedplate/agents` | `agent` (name or id) | `{region, agents: [{agentId, agentName, account, region, status, aliases}]}` |
 //! | `/_bedplate/sessions` | `agent`, `limit`, `after` | `{sessions: […], next}` |
 //! | `/_bedplate/sessions/show` | `id`, or `session` and perhaps `agent`; `turns` | one session, request by request |
-//! | the same | `raw=true`, `after`, `limit` | `{id, events: […], next}`: the journal |
+//! | the same | `raw=true`, `after`, `limit` | `{id, events: […], next}`: the journal |//! | `POST /_bedplate/clock` | `advanceMs` | `{now}` |
 
 mod agents;
 mod answer;
+mod clock;
 mod query;
 mod raw;
 mod sessions;
 mod show;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bedplate_base::{Result, Timestamp};
 use bedplate_wire::{Request, Response};
 use serde_json::{Value, json};
 
 use query::Query;
+
+/// The one path that changes something.
+const CLOCK: &str = "/_bedplate/clock";
 
 /// What the door shows.
 #[derive(Clone)]
@@ -33,12 +40,18 @@ pub struct State {
     pub version: &'static str,
     /// When the server began.
     pub started_at: Timestamp,
+    /// Sets the server's clock forward and tells its new time; none where time must not be played with.
+    pub advance: Option<Advance>,
 }
+
+/// Sets a clock forward and tells its new time.
+pub type Advance = Arc<dyn Fn(Duration) -> Timestamp + Send + Sync>;
 
 /// Answers one request under `/_bedplate/`. Errors are `{"message": …}` with 400, 404, 405 or 500.
 pub async fn dispatch(state: &State, request: Request) -> Response {
-    if request.method != "GET" {
-        return answer::not_allowed(&request);
+    let changes = request.path.trim_end_matches('/') == CLOCK;
+    if request.method != if changes { "POST" } else { "GET" } {
+        return answer::not_allowed(&request, changes);
     }
     answer::of(route(state, &request).await, &request.context)
 }
@@ -53,6 +66,7 @@ async fn route(state: &State, request: &Request) -> Result<Value> {
         "/_bedplate/agents" => agents::list(state, request, query?).await,
         "/_bedplate/sessions" => sessions::list(state, query?).await,
         "/_bedplate/sessions/show" => show::show(state, query?).await,
+        CLOCK => clock::advance(state, query?),
         other => Err(answer::no_such_path(other)),
     }
 }

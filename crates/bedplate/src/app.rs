@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bedplate_agent::{Programs, SessionDecider};
+use bedplate_api_admin::Advance;
 use bedplate_base::{BoxFuture, Clock, Place, Result, Timestamp};
 use bedplate_catalog::Catalog;
 use bedplate_engine::Engine;
@@ -16,6 +17,7 @@ use bedplate_store::Store;
 use bedplate_wire::{Request, Response, Routed, Router};
 use tokio::sync::watch;
 
+use crate::clock::SystemClock;
 use crate::config::Config;
 
 /// Everything that runs.
@@ -31,6 +33,8 @@ pub(crate) struct App {
     pub(crate) lambda: Arc<bedplate_api_lambda::State>,
     /// The agents' operations.
     pub(crate) agents: bedplate_api_agents::State,
+    /// Sets the clock forward; none in `serve`.
+    advance: Option<Advance>,
 }
 
 /// What an app is made of.
@@ -38,7 +42,7 @@ pub(crate) struct Parts<'a> {
     /// Where state is kept.
     pub(crate) store: Arc<dyn Store>,
     /// Time.
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: SystemClock,
     /// The state folder: packages of functions lie in it.
     pub(crate) folder: &'a Path,
     /// `bedplate.toml`.
@@ -66,6 +70,13 @@ impl App {
             strict,
             announce,
         } = parts;
+        // Functions run in the machine's own time, whatever `clock advance` says.
+        let machine: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let advance = (mode == Mode::Dev).then(|| {
+            let clock = clock.clone();
+            Arc::new(move |by| clock.advance(by)) as Advance
+        });
+        let clock: Arc<dyn Clock> = Arc::new(clock);
         let planner_clock = clock.clone();
         let setup = Setup {
             mode,
@@ -76,7 +87,7 @@ impl App {
         let models = Models::new(&config.models, setup, &|name| std::env::var(name).ok()).map_err(|error| config.locate(error))?;
         let host = Host::new(LambdaConfig {
             folder: folder.join("functions"),
-            clock: clock.clone(),
+            clock: machine,
             path: std::env::var_os("PATH").unwrap_or_default(),
         });
         host.set_endpoint(endpoint);
@@ -99,6 +110,7 @@ impl App {
             host,
             lambda,
             agents,
+            advance,
         })
     }
 
@@ -120,6 +132,7 @@ impl App {
             agents: self.agents.clone(),
             version: env!("CARGO_PKG_VERSION"),
             started_at: self.clock.now(),
+            advance: self.advance.clone(),
         }));
         Doors {
             router: Arc::new(router),

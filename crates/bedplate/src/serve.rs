@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bedplate_base::Clock;
 use bedplate_http::{Credentials, Drained, Limits, Server};
 use bedplate_providers::{Announce, Mode};
 use bedplate_store::{MemoryStore, Store};
@@ -75,7 +74,7 @@ impl House {
         })?;
         let bound = listener.local_addr().map_err(|error| format!("{address}: {error}"))?;
         let url = format!("http://{}", reachable(bound));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let clock = SystemClock::default();
         let parts = Parts {
             store,
             clock,

@@ -13,6 +13,8 @@ pub enum Verb {
     Env(Env),
     /// List sessions, or show what happened in one
     Session(Session),
+    /// Set the clock of `bedplate dev` forward: `clock advance 3d`
+    Clock(ClockArgs),
     /// Print the version of this program and of the server
     Version(Version),
 }
@@ -116,6 +118,47 @@ pub struct Env {
     /// Run this command with the variables instead of printing them
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+/// `clock advance DURATION`.
+#[derive(Clone, Debug, Args)]
+pub struct ClockArgs {
+    #[command(subcommand)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub verb: ClockVerb,
+}
+
+/// What to do with the clock.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ClockVerb {
+    /// Set it forward; what waits for that long wakes up
+    Advance {
+        /// How far: a number and a unit of ms, s, m, h, d
+        #[arg(value_parser = duration)]
+        by: std::time::Duration,
+        /// What results look like
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own type says it")]
+        server: Server,
+    },
+}
+
+/// Reads `90s`, `3d`.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let wrong = || format!("{text:?} is not a duration: write a whole number from 1 and a unit of ms, s, m, h, d, such as 61s");
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: u32 = text[..digits].parse().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
+    let millis: u64 = match &text[digits..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    Ok(std::time::Duration::from_millis(u64::from(number) * millis))
 }
 
 /// `session list` and `session show`.

@@ -41,8 +41,17 @@ impl Client {
 
     /// The text of an answer of the admin door: JSON.
     pub(crate) async fn get(&self, path: &str) -> Result<String, Failure> {
+        self.ask(Method::GET, path).await
+    }
+
+    /// The text of an answer to a change through the admin door: JSON.
+    pub(crate) async fn post(&self, path: &str) -> Result<String, Failure> {
+        self.ask(Method::POST, path).await
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Result<String, Failure> {
         let asking = async {
-            let (head, body) = self.send(Method::GET, path, &[], Bytes::new()).await?;
+            let (head, body) = self.send(method, path, &[], Bytes::new()).await?;
             let text = whole(body, &self.location).await?;
             if head.0 != StatusCode::OK {
                 return Err(refused(head.0, &head.1, &text));

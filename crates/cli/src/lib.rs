@@ -1,4 +1,4 @@
-//! The verbs that talk to a running Bedplate: `chat`, `invoke`, `env`, `session`, `version`.
+//! The verbs that talk to a running Bedplate: `chat`, `invoke`, `env`, `session`, `clock`, `version`.
 //!
 //! It exists so that people see what scripts get: every verb speaks HTTP, to the public API or the admin door, and none ever opens
 //! the state. It refuses to know the engine, the journal and the store; what it shows, it was sent. Terminal and environment are
@@ -10,6 +10,7 @@
 mod args;
 mod chat;
 mod client;
+mod clock;
 mod directory;
 mod environment;
 mod event;
@@ -27,7 +28,7 @@ mod terminal;
 mod turn;
 mod version;
 
-pub use args::{Chat, Color, Env, Format, Invoke, Server, Session, SessionVerb, Verb, Version};
+pub use args::{Chat, ClockArgs, ClockVerb, Color, Env, Format, Invoke, Server, Session, SessionVerb, Verb, Version};
 pub use event::Event;
 pub use failure::{Exit, Failure};
 pub use frames::{Frame, Frames};
@@ -43,6 +44,7 @@ pub async fn run(verb: Verb, terminal: &mut Terminal) -> Exit {
         Verb::Invoke(args) => invoke::run(args, terminal).await,
         Verb::Env(args) => environment::run(args, terminal).await,
         Verb::Session(args) => session::run(args, terminal).await,
+        Verb::Clock(args) => clock::run(args, terminal).await,
         Verb::Version(args) => version::run(args, terminal).await,
     };
     match done {

@@ -180,7 +180,9 @@ fn what_makes_no_sense_is_told() {
             assert!(got == status && message.contains(part), "{path}?{query}: {got} {text}");
         }
         let (status, text) = house.ask(http::Method::DELETE, SESSIONS, "").await;
-        assert!(status == 405 && text.contains("only shows things"), "{status} {text}");
+        assert!(status == 405 && text.contains("use GET"), "{status} {text}");
+        let (status, text) = house.ask(http::Method::POST, "/_bedplate/clock", "advanceMs=1000").await;
+        assert!(status == 403 && text.contains("bedplate dev"), "{status} {text}");
         let version = house.json("/_bedplate/version", "").await;
         assert_eq!(
             of(&version, &["version", "region", "strict"]),
