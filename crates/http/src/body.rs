@@ -70,10 +70,7 @@ pub(crate) async fn read(
 ) -> Result<Held, Refusal> {
     let announced = incoming.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
     if announced.is_some_and(|bytes| bytes > bytes_max) {
-        // A client that asked first has not sent anything yet.
-        if !headers.contains_key(header::EXPECT) {
-            drain(incoming).await;
-        }
+        forget(incoming, headers).await;
         return Err(Refusal::too_large(bytes_max));
     }
     match gather(&mut incoming, announced, bytes_max, limits, budget).await {
@@ -129,6 +126,14 @@ async fn next(incoming: &mut Incoming, idle: Duration, end: Instant) -> Result<O
                 return Err(Refusal::new(http::StatusCode::BAD_REQUEST, "SerializationException", message));
             }
         }
+    }
+}
+
+/// Lets the client of a refused request finish writing, within limits.
+pub(crate) async fn forget(incoming: Incoming, headers: &HeaderMap) {
+    // A client that asked first has not sent anything yet.
+    if !headers.contains_key(header::EXPECT) {
+        drain(incoming).await;
     }
 }
 

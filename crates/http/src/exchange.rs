@@ -67,7 +67,10 @@ pub(crate) async fn exchange(
             sign(&mut context, &proof);
             answer(&shared, goal, proof, parts, incoming, context.clone()).await
         }
-        Err(refusal) => Err(refusal),
+        Err(refusal) => {
+            body::forget(incoming, &parts.headers).await;
+            Err(refusal)
+        }
     };
     let response = answered.unwrap_or_else(|refusal| refusal.into_response(known, envelope, &context));
     if let Some(fault) = &response.fault {

@@ -71,8 +71,11 @@ pub(super) fn query(raw: &str) -> String {
     joined.join("&")
 }
 
+/// A name and a value.
+type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 /// Names and values of a query, unescaped; a plus is a space, as it is where operations read their parameters.
-pub(super) fn pairs(raw: &str) -> Vec<(Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+pub(super) fn pairs(raw: &str) -> Vec<Pair<'_>> {
     fn plain(text: &str) -> Cow<'_, [u8]> {
         match text.contains('+') {
             true => Cow::Owned(percent_decode(text.replace('+', " ").as_bytes()).collect()),

@@ -169,6 +169,17 @@ async fn bodies_in_frames_and_large_ones() {
     .await;
     let large = signed(oracle::ACCESS_KEY, "bedrock", "PUT", "/a", vec![b'x'; 3 << 20]);
     check(&house, "large", &bytes(&large), &["HTTP/1.1 200 ", "PUT /a ? 3145728 bytes"]).await;
+    // A client that writes first and reads later gets its answer, not a reset connection.
+    let mut unsigned = large.clone();
+    unsigned.headers.remove("authorization");
+    unsigned.body = vec![b'x'; 24 << 20];
+    check(
+        &house,
+        "large, unsigned",
+        &bytes(&unsigned),
+        &["HTTP/1.1 403 ", "MissingAuthenticationTokenException"],
+    )
+    .await;
     let mut spoiled = large.clone();
     spoiled.body[1 << 20] ^= 1;
     check(
