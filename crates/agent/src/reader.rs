@@ -2,23 +2,26 @@
 
 use bedplate_journal::{Part, Reader};
 
-use crate::reply::{ANSWER_END, answer_start};
+use crate::reply::{ANSWER, ANSWER_END, THINKING, THINKING_END};
 
-/// Finds the answer on the fly. Text outside the tags may turn out to be rationale before a tool call, so it is held;
-/// what was held is sent with the reply, when that has no tool call.
+/// Finds the answer on the fly, by the rule of `reply::answer_start`. Text outside the tags may turn out to be rationale
+/// before a tool call, so it is not shown; when the reply has no tool call, it is sent with the reply. No text is looked at
+/// twice: a reply has megabytes and comes in pieces of a few bytes.
 #[derive(Default)]
 pub(crate) struct AnswerReader {
-    /// Text that is not yet decided.
+    /// Text that is not yet decided: outside the answer no more than the beginning of a tag.
     pending: String,
     state: State,
     /// Whether anything was shown: leading newlines are dropped until then.
     shown: bool,
 }
 
-#[derive(Default, PartialEq)]
+#[derive(Clone, Copy, Default, PartialEq)]
 enum State {
     #[default]
     Outside,
+    /// Between the tags around thoughts.
+    Thinking,
     Inside,
     /// After the closing tag, or after a tool call began.
     Over,
@@ -43,12 +46,10 @@ impl AnswerReader {
             return String::new();
         }
         self.pending.push_str(text);
-        if self.state == State::Outside {
-            let Some(at) = answer_start(&self.pending) else {
+        while self.state != State::Inside {
+            if !self.pass_tag() {
                 return String::new();
-            };
-            self.pending.drain(..at);
-            self.state = State::Inside;
+            }
         }
         let mut out = match self.pending.find(ANSWER_END) {
             Some(at) => {
@@ -68,9 +69,52 @@ impl AnswerReader {
         }
         out
     }
+
+    /// Goes on behind the next tag before the answer; false when it has not come yet, then what cannot be its beginning is
+    /// forgotten.
+    fn pass_tag(&mut self) -> bool {
+        let tags: &[(&str, State)] = match self.state {
+            State::Outside => &[(ANSWER, State::Inside), (THINKING, State::Thinking)],
+            _ => &[(THINKING_END, State::Outside)],
+        };
+        let found = tags.iter().filter_map(|(tag, next)| Some((self.pending.find(tag)?, tag, next)));
+        match found.min_by_key(|(at, ..)| *at) {
+            Some((at, tag, next)) => {
+                self.pending.drain(..at + tag.len());
+                self.state = *next;
+                true
+            }
+            None => {
+                let held = tags.iter().map(|(tag, _)| held_suffix(&self.pending, tag)).max().unwrap_or(0);
+                self.pending.drain(..self.pending.len() - held);
+                false
+            }
+        }
+    }
 }
 
 /// Bytes at the end of `text` that may be the beginning of `tag`.
 fn held_suffix(text: &str, tag: &str) -> usize {
     (1..tag.len()).rev().find(|len| text.ends_with(&tag[..*len])).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn undecided_text_is_not_kept() {
+        for opening in ["", "<thinking>"] {
+            let mut reader = AnswerReader::default();
+            reader.read(&Part::Text(opening.into()));
+            for _ in 0..1_000 {
+                assert_eq!(reader.read(&Part::Text("untagged <b".into())), "");
+            }
+            assert!(
+                reader.pending.len() < ANSWER.len().max(THINKING_END.len()),
+                "{}",
+                reader.pending.len()
+            );
+        }
+    }
 }

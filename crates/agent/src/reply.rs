@@ -4,11 +4,11 @@ use bedplate_converse::{Block, Message, Reply, Role};
 use serde_json::Value;
 
 /// Tags around the answer.
-const ANSWER: &str = "<answer>";
+pub(crate) const ANSWER: &str = "<answer>";
 pub(crate) const ANSWER_END: &str = "</answer>";
 /// Tags around thoughts.
-const THINKING: &str = "<thinking>";
-const THINKING_END: &str = "</thinking>";
+pub(crate) const THINKING: &str = "<thinking>";
+pub(crate) const THINKING_END: &str = "</thinking>";
 
 /// A reply, taken apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,7 +118,7 @@ fn split(text: &str) -> Spoken {
 
 /// Where the answer begins: behind the first `<answer>` that is not inside thoughts. What is found in the beginning of a
 /// text is also found in all of it, so that a stream and the whole reply agree.
-pub(crate) fn answer_start(text: &str) -> Option<usize> {
+fn answer_start(text: &str) -> Option<usize> {
     let mut from = 0;
     loop {
         let rest = &text[from..];
