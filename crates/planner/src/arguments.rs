@@ -181,7 +181,7 @@ impl Work<'_> {
                 values::value(&entities[e].what, said, param, self.now)
             };
             // "the living room TV": a thing keeps what stands before it
-            let begin = if param.role == Role::Thing && matches!(entities[e].what, What::Proper(_)) {
+            let begin = if param.role == Role::Thing && !param.is_any(&["name"]) && matches!(entities[e].what, What::Proper(_)) {
                 self.modifiers(&entities[e], param)
             } else {
                 entities[e].from
@@ -240,7 +240,13 @@ impl Work<'_> {
                     .iter()
                     .chain(&param.words)
                     .any(|word| thesaurus().similarity(word, &token.stem) >= 0.8)
-                && !self.tool.params.iter().any(|other| other.words.contains(&token.stem));
+                && !self.tool.params.iter().any(|other| {
+                    other.words.contains(&token.stem)
+                        || other
+                            .options
+                            .iter()
+                            .any(|option| option.as_str().is_some_and(|text| text.eq_ignore_ascii_case(&token.lower)))
+                });
             if !plain || entity.from - at > 3 {
                 break;
             }

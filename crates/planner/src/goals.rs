@@ -270,6 +270,40 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             }
         }
     }
+    if wanted.is_empty() && !refused && memory.open.is_empty() {
+        // a statement whose facts fill exactly one tool: "I worked 90 minutes on T-7"
+        for clause in list
+            .iter()
+            .filter(|clause| clause.mood == Mood::Statement && clause.condition.is_none() && clause.verb.is_none())
+        {
+            let fits: Vec<Match> = matches(u, clause, &[], tools, now)
+                .into_iter()
+                .filter(|found| {
+                    let tool = &tools[found.tool];
+                    let hard = |role: Role| {
+                        !matches!(
+                            role,
+                            Role::Text | Role::Query | Role::Thing | Role::Option | Role::Flag | Role::Place | Role::Person
+                        )
+                    };
+                    found.assigned.left == 0
+                        && tool.params.iter().filter(|param| param.required && hard(param.role)).count() >= 2
+                        && tool.params.iter().any(|param| param.required && param.role == Role::Id)
+                        && tool
+                            .params
+                            .iter()
+                            .zip(&found.assigned.values)
+                            .all(|(param, value)| !param.required || value.is_some() && hard(param.role))
+                })
+                .collect();
+            if let [only] = &fits[..] {
+                conditions.push(None);
+                context.retain(|span| *span != (clause.from, clause.to));
+                wanted.push((clause.clone(), only.clone()));
+                break;
+            }
+        }
+    }
     if wanted.is_empty() && !refused {
         // what only the instructions of the agent speak of: the tool that has a place for what is mentioned
         for clause in list.iter().filter(|clause| !clause.forbidden) {

@@ -378,6 +378,10 @@ fn phrases(work: &Work) -> Vec<Phrase> {
                 || work.verb_at.contains(&at)
                 || token.is_none_or(|token| token.shape == Shape::Punct)
                 || is_preposition(word)
+                || at > 0
+                    && work.u.word(at - 1) == "to"
+                    && thesaurus().is_imperative(word)
+                    && work.u.tokens.get(at).is_some_and(|token| !work.tool.words.contains(&token.stem))
                 || matches!(
                     word,
                     "and" | "or" | "but" | "please" | "that" | "which" | "who" | "is" | "are" | "was" | "if" | "then"
@@ -424,7 +428,10 @@ fn phrases(work: &Work) -> Vec<Phrase> {
                         prep.clear();
                     }
                 }
-                if !end && is_preposition(word) && !work.verb_at.contains(&at) {
+                let infinitive = word == "to"
+                    && thesaurus().is_imperative(work.u.word(at + 1))
+                    && work.u.tokens.get(at + 1).is_some_and(|next| !thesaurus().is_noun(&next.stem));
+                if !end && is_preposition(word) && !work.verb_at.contains(&at) && !infinitive {
                     prep = word.to_owned();
                 } else if !end && (work.out.taken[at] || when) {
                     prep.clear();
@@ -715,7 +722,11 @@ fn trimmed(work: &Work, phrase: &Phrase, param: &Param) -> Option<(usize, usize)
     let tool_word = |at: usize| {
         let stem = &work.u.tokens[at].stem;
         work.u.tokens[at].shape == Shape::Word
-            && (work.tool.words.iter().any(|word| known.similarity(word, stem) >= 0.8)
+            && (work
+                .tool
+                .words
+                .iter()
+                .any(|word| known.similarity(word, stem) >= 0.8 || stem.len() >= 5 && word.starts_with(stem.as_str()))
                 || param.words.iter().any(|word| word == stem)
                 || matches!(stem.as_str(), "number" | "numb" | "id" | "code" | "referenc")
                 || work

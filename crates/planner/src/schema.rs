@@ -185,9 +185,15 @@ fn tool(tool: &Tool) -> ToolFacts {
     for verb in verbs.iter_mut().filter(|verb| *verb == "get") {
         *verb = "fetch".into();
     }
-    let reads = verbs
-        .first()
-        .is_none_or(|verb| known.has_class(verb, READ) && !verbs[0].contains('_') || known.has_class(verb, READ))
+    // "get_refund: Request a refund" asks for something to be done
+    let acts = [
+        "request", "order", "appl", "claim", "buy", "book", "file", "fil", "submit", "creat", "make", "mak", "purchas",
+    ];
+    let acts = verbs.first().is_some_and(|verb| verb == "fetch") && verbs.get(1).is_some_and(|verb| acts.contains(&verb.as_str()));
+    let reads = !acts
+        && verbs
+            .first()
+            .is_none_or(|verb| known.has_class(verb, READ) && !verbs[0].contains('_') || known.has_class(verb, READ))
         && !words
             .iter()
             .any(|word| ["creat", "delet", "cancel", "updat", "book", "send"].contains(&word.as_str()) && words.first() == Some(word));

@@ -78,7 +78,9 @@ pub(crate) fn read(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Op
                 return day_of_month(today, day as i8, past).map(|found| (When::Date(found), 1));
             }
         }
-        return None;
+        if token.shape == Shape::Ordinal {
+            return None;
+        }
     }
     if token.shape == Shape::Number {
         // "4 December 2026", "4 Dec", "3 o'clock", "5 in the afternoon"
