@@ -11,6 +11,8 @@ use crate::reply;
 use crate::session::{Act, ActState, Next, Phase, Session, Turn, Waiting};
 use crate::turn::{Answer, AskedKind, Request, failure};
 
+/// AWS's words for a model that failed or took too long.
+pub(crate) const MODEL_FAILED: &str = "Dependency resource: received model timeout/error exception from Bedrock. Try the request again.";
 /// What the model is told when the user says no.
 const DECLINED: &str = "The user declined this action; it was not run. Do not try it again unless the user asks for it.";
 /// What the model is told of an action whose question was given up.
@@ -309,10 +311,7 @@ impl Session {
             ),
             // What is wrong with the request or with the configuration is said by who found it.
             "Model.Validation" => return self.fail(failure::VALIDATION, cause, ""),
-            _ => (
-                failure::DEPENDENCY,
-                "Dependency resource: received model timeout/error exception from Bedrock. Try the request again.",
-            ),
+            _ => (failure::DEPENDENCY, MODEL_FAILED),
         };
         self.fail(code, message, &format!("{error}: {cause}"));
     }

@@ -12,7 +12,7 @@ use bedplate_journal::{Body, CallId, Callee, Event, ExecId, Input, Outcome, Payl
 use serde_json::Value as Json;
 
 use crate::turn::{ActionResult, Answer, Question, Request};
-use crate::{Argument, lambda, reply};
+use crate::{Argument, fold, lambda, reply};
 
 /// One thing that a client is shown.
 #[derive(Clone, Debug)]
@@ -80,6 +80,8 @@ pub enum Kind {
         message: String,
         /// What really happened, for people.
         detail: String,
+        /// What failed, when the turn depends on it: `Lambda`, `Amazon Bedrock` (the model).
+        resource: Option<&'static str>,
         /// It was refused before anything ran.
         refused: bool,
     },
@@ -348,6 +350,7 @@ impl Steps {
                     code,
                     message: message.to_owned(),
                     detail: detail.to_owned(),
+                    resource: resource(message),
                     refused,
                 };
                 self.step(at, kind, out);
@@ -360,6 +363,7 @@ impl Steps {
                         code,
                         message,
                         detail: String::new(),
+                        resource: None,
                         refused: !self.active,
                     },
                     out,
@@ -407,5 +411,14 @@ impl Steps {
             iteration: self.iteration.unwrap_or(0),
             kind,
         });
+    }
+}
+
+/// What failed, by the service's words for it.
+fn resource(message: &str) -> Option<&'static str> {
+    match message {
+        lambda::FAILED | lambda::MALFORMED => Some("Lambda"),
+        fold::MODEL_FAILED => Some("Amazon Bedrock"),
+        _ => None,
     }
 }

@@ -312,6 +312,7 @@ impl Input {
             session_attributes: self.session.clone(),
             prompt_session_attributes: self.prompt.clone(),
             answer,
+            ..Request::default()
         }
     }
 }

@@ -45,8 +45,12 @@ pub(crate) fn step(step: &Step) -> String {
             code,
             message,
             detail,
+            resource,
             refused,
-        } => format!("{} {code} {message:?} {detail:?}", if *refused { "REFUSED" } else { "FAILED" }),
+        } => {
+            let what = if *refused { "REFUSED" } else { "FAILED" };
+            format!("{what} {code} {message:?} {detail:?} {}", resource.unwrap_or_default())
+        }
     };
     format!("{} {what}", step.iteration)
 }

@@ -78,7 +78,7 @@ pub fn exception(name: &'static str, message: impl Into<String>, resource: Optio
 pub struct Encoder {
     request_id: String,
     strict: bool,
-    /// Bytes of the answer that were sent while it was written.
+    /// What was sent of the running model call while it wrote.
     streamed: String,
 }
 
@@ -100,6 +100,10 @@ impl Encoder {
 
     /// What one step sends; `request` is the message that it belongs to.
     pub fn step(&mut self, step: &Step, request: &Request) -> Vec<Outgoing> {
+        if matches!(step.kind, Kind::ModelInput(_)) {
+            // What an earlier call wrote before its tool calls is not part of this one's answer.
+            self.streamed.clear();
+        }
         let trace = |body: Value| Outgoing::Trace(self.part(step, request, body));
         let orchestration = |member: &str, body: Value| trace(json!({"orchestrationTrace": {member: body}}));
         let id = format!("{}-{}", self.request_id, step.iteration);
@@ -162,11 +166,10 @@ impl Encoder {
                 code,
                 message,
                 detail,
+                resource,
                 refused,
             } => {
                 let (name, status) = exception_of(code);
-                let resource =
-                    (name == "dependencyFailedException").then(|| if detail.starts_with("Model.") { "Amazon Bedrock" } else { "Lambda" });
                 let told = if self.strict || detail.is_empty() {
                     message.clone()
                 } else {
@@ -183,7 +186,7 @@ impl Encoder {
                         json!({"failureTrace": {"failureCode": status, "failureReason": reason, "traceId": id}}),
                     ));
                 }
-                out.push(exception(name, told, resource));
+                out.push(exception(name, told, *resource));
                 out
             }
         }

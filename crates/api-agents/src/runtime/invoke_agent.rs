@@ -160,6 +160,7 @@ impl Turn {
                             message,
                             detail,
                             refused: true,
+                            ..
                         } = &step.kind
                         {
                             self.over = true;
