@@ -6,7 +6,7 @@ use crate::chain::{Note, Plan, Situation};
 use crate::dialogue::Call;
 use crate::goals::Reading;
 use crate::language::tokens::name_words;
-use crate::results::{self, Outcome, plain};
+use crate::results::{Outcome, plain};
 use crate::schema::{Param, Role, ToolFacts, lower_first};
 
 /// Most items of a list and members of an item that are told.
@@ -32,11 +32,11 @@ fn tell(situation: &Situation, note: &Note) -> String {
     match note {
         Note::Done { call } => told_call(&situation.calls[*call], tools),
         Note::Ask { wish, tool, params } => question(&tools[*wish], &tools[*tool], params),
-        Note::Choose { items, .. } => {
+        Note::Choose { items } => {
             let list = bullets(items);
             format!("There are several possibilities:\n{list}\nWhich one would you like?")
         }
-        Note::NoneFits { items, .. } => {
+        Note::NoneFits { items } => {
             let list = bullets(items);
             format!("I did not find what you asked for, so I have not gone on. This is what there is:\n{list}\nWould one of these do?")
         }
@@ -390,7 +390,6 @@ pub(crate) fn exhausted(situation: &Situation) -> String {
         .filter(|call| matches!(call.outcome, Some(Outcome::Data(_) | Outcome::Prose(_))))
         .map(|call| told_call(call, situation.tools))
         .collect();
-    let _ = results::parse("");
     format!(
         "I stop here: I have made {} calls and would need more.\n{}",
         situation.calls.len(),

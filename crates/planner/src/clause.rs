@@ -1,7 +1,7 @@
 //! One utterance into clauses: several wishes in a row, conditions, things that are not wanted.
 
 use crate::language::entities::{Utterance, What};
-use crate::language::thesaurus::{READ, thesaurus};
+use crate::language::thesaurus::thesaurus;
 use crate::language::tokens::Shape;
 use crate::language::words::{
     is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
@@ -74,10 +74,7 @@ pub(crate) fn clauses(u: &Utterance) -> Vec<Clause> {
 /// Words after which everything is somebody's text.
 pub(crate) fn begins_free_text(u: &Utterance, at: usize) -> bool {
     matches!(u.word(at), "saying" | "says" | "stating" | "telling")
-        || u.word(at) == "that"
-            && at > 1
-            && (matches!(u.word(at - 1), "her" | "him" | "them" | "everyone" | "team") || named_before(u, at))
-            && at > 1
+        || u.word(at) == "that" && at > 1 && (matches!(u.word(at - 1), "her" | "him" | "them" | "everyone" | "team") || named_before(u, at))
         || u.word(at) == ":"
             && at > 0
             && !u
@@ -507,11 +504,6 @@ fn particle(u: &Utterance, at: usize, to: usize, out: &mut Clause) {
 }
 
 impl Clause {
-    /// Whether the clause asks to be told something.
-    pub(crate) fn reads(&self) -> bool {
-        self.mood == Mood::Question || self.verb.as_deref().is_some_and(|verb| thesaurus().has_class(verb, READ))
-    }
-
     /// Whether it says anything beyond politeness.
     pub(crate) fn has_content(&self, u: &Utterance) -> bool {
         (self.from..self.to).any(|at| {

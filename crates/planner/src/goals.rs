@@ -1,7 +1,7 @@
 //! What the user wants: goals, from one utterance and from what is still open of the turns before.
 
 use jiff::civil::DateTime;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::arguments::assign;
 use crate::clause::{Clause, Condition, Mood, analyse, clauses};
@@ -9,10 +9,12 @@ use crate::dialogue::{Call, Turn};
 use crate::intent::{Match, SCORE_MIN, content, matches};
 use crate::language::entities::{Utterance, What};
 use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::{Shape, name_words};
+use crate::language::tokens::Shape;
 use crate::language::words::{is_pronoun, is_stop};
+use crate::recall::{alike, claim, shared_noun};
 use crate::results::Outcome;
 use crate::schema::{Role, ToolFacts};
+use crate::talk::{about_us, answered, declines, follow_up, small_talk, smalltalk_only};
 
 /// Most goals of a turn.
 const GOALS_MAX: usize = 8;
@@ -101,30 +103,6 @@ pub(crate) fn understand(turns: &[Turn], tools: &[ToolFacts], domain: &[String],
         }
     }
     (reading, memory)
-}
-
-/// The call of this turn that serves the goal: the same tool, nothing that contradicts.
-pub(crate) fn claim(goal: &Goal, calls: &[Call], claimed: &mut [bool], tools: &[ToolFacts]) -> Option<usize> {
-    let found = (0..calls.len()).find(|at| {
-        !claimed[*at]
-            && calls[*at].tool == Some(goal.tool)
-            && tools[goal.tool].params.iter().zip(&goal.values).all(|(param, value)| {
-                value
-                    .as_ref()
-                    .is_none_or(|value| calls[*at].input.get(&param.name).is_none_or(|given| same(given, value)))
-            })
-    })?;
-    claimed[found] = true;
-    Some(found)
-}
-
-/// Equal, whether written as text or as a number.
-pub(crate) fn same(a: &Value, b: &Value) -> bool {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.to_lowercase(),
-        other => other.to_string(),
-    };
-    a == b || text(a) == text(b)
 }
 
 fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], now: DateTime) -> Reading {
@@ -217,7 +195,8 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             || wanted
                 .iter()
                 .all(|(clause, best)| memory.open.iter().any(|goal| goal.tool == best.tool) && clause.mood != Mood::Question);
-        if answers && (!smalltalk_only(u) || !u.entities.is_empty()) {
+        let agreed = matches!(small_talk(u), Reading::Agreement) && memory.open.iter().any(|goal| goal.condition.is_some());
+        if answers && (agreed || !smalltalk_only(u) || !u.entities.is_empty()) {
             let goals: Vec<Goal> = memory.open.iter().map(|goal| answered(goal, u, memory, tools, now)).collect();
             return Reading::Goals(goals);
         }
@@ -479,37 +458,6 @@ fn several(u: &Utterance, clause: &Clause, tool: usize, values: &[Option<Value>]
     (found.len() > 1).then_some(found)
 }
 
-/// Whether two parameters of two tools mean the same thing.
-pub(crate) fn alike(a: &crate::schema::Param, of_a: &ToolFacts, b: &crate::schema::Param, of_b: &ToolFacts) -> bool {
-    if a.name == b.name {
-        return a.role != Role::Id || !a.nouns().is_empty() || shared_noun(of_a, of_b);
-    }
-    if a.role != b.role || a.end != b.end {
-        return false;
-    }
-    match a.role {
-        Role::Id => {
-            let a_nouns: Vec<&str> = if a.nouns().is_empty() { of_a.nouns() } else { a.nouns() };
-            let b_nouns: Vec<&str> = if b.nouns().is_empty() { of_b.nouns() } else { b.nouns() };
-            a_nouns.iter().any(|x| b_nouns.iter().any(|y| thesaurus().similarity(x, y) >= 0.8))
-        }
-        Role::Date | Role::Place | Role::Time | Role::Email | Role::DateTime => true,
-        Role::Person | Role::Thing => {
-            a.nouns()
-                .iter()
-                .any(|x| b.nouns().iter().any(|y| thesaurus().similarity(x, y) >= 0.8))
-                && !a.nouns().is_empty()
-        }
-        _ => false,
-    }
-}
-
-fn shared_noun(a: &ToolFacts, b: &ToolFacts) -> bool {
-    a.nouns()
-        .iter()
-        .any(|x| b.nouns().iter().any(|y| thesaurus().similarity(x, y) >= 0.8))
-}
-
 /// Whether the words point at something said before.
 pub(crate) fn refers(u: &Utterance, from: usize, to: usize) -> bool {
     (from..to).any(|at| {
@@ -637,342 +585,4 @@ fn reference_bonus(u: &Utterance, clause: &Clause, tool: &ToolFacts, before: Opt
     } else {
         0.0
     }
-}
-
-/// The open goal with what the user has added.
-fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Goal {
-    let tool = &tools[goal.tool];
-    let clause = analyse(u, 0, u.tokens.len());
-    let given = assign(u, &clause, &[], tool, now);
-    let mut out = goal.clone();
-    let corrects = corrects(u);
-    for (p, value) in given.values.iter().enumerate() {
-        let sure = match tool.params[p].role {
-            Role::Thing | Role::Person | Role::Place | Role::Query | Role::Text | Role::Id => u.entities.iter().any(|entity| {
-                matches!(&entity.what, What::Proper(text) | What::Id(text) | What::Quoted(text) if value == &Some(json!(text)))
-                    || matches!(entity.what, What::Number(_)) && value == &Some(json!(u.slice(entity.from, entity.to)))
-            }),
-            _ => true,
-        };
-        if value.is_some()
-            && (out.values[p].is_none() && (sure || tool.params[p].required)
-                || corrects && sure
-                || sure && value != &goal.values[p] && !matches!(tool.params[p].role, Role::Text | Role::Query))
-        {
-            out.values[p].clone_from(value);
-        }
-    }
-    let missing: Vec<usize> = (0..tool.params.len())
-        .filter(|p| tool.params[*p].required && out.values[*p].is_none())
-        .collect();
-    // a bare answer to the one question that is open
-    if let [p] = missing[..]
-        && given.values.iter().all(|value| value.is_none())
-        && tool.params[p].textual()
-        && !(tool.params[p].role == Role::Id
-            && memory
-                .calls
-                .iter()
-                .any(|call| call.outcome.is_some() && matches!(call.outcome, Some(Outcome::Data(_))))
-            && !u.entities.iter().any(|entity| matches!(entity.what, What::Id(_))))
-        && (tool.params[p].options.is_empty() || tool.params[p].open)
-        && !matches!(tool.params[p].role, Role::Date | Role::Time | Role::DateTime | Role::Email)
-    {
-        let text = bare_answer(u);
-        let id =
-            tool.params[p].role != Role::Id || !text.contains(' ') && !u.entities.iter().any(|entity| matches!(entity.what, What::When(_)));
-        if !text.is_empty() && id {
-            out.values[p] = Some(json!(text));
-        }
-    }
-    out.said.push((u.clone(), 0, u.tokens.len()));
-    out.refers |= refers(u, 0, u.tokens.len());
-    out
-}
-
-/// The answer without "it's", "my name is", "please".
-fn bare_answer(u: &Utterance) -> String {
-    let mut from = 0;
-    if let Some(at) = (0..u.tokens.len().min(5)).rev().find(|at| {
-        matches!(
-            u.word(*at),
-            "is" | "it's" | "be" | "i'm" | "am" | "for" | ":" | "take" | "in" | "to" | "at"
-        )
-    }) {
-        from = at + 1;
-    }
-    while from < u.tokens.len()
-        && matches!(
-            u.word(from),
-            "the" | "a" | "an" | "my" | "," | "please" | "i'd" | "like" | "i" | "want" | "oh" | "um" | "ok" | "sure" | "yes"
-        )
-    {
-        from += 1;
-    }
-    let mut to = u.tokens.len();
-    while to > from && matches!(u.word(to - 1), "." | "please" | "!" | "," | "thanks") {
-        to -= 1;
-    }
-    u.slice(from, to).trim_start_matches('#').to_owned()
-}
-
-fn corrects(u: &Utterance) -> bool {
-    u.tokens.iter().take(6).any(|token| {
-        matches!(
-            token.lower.as_str(),
-            "no" | "actually" | "instead" | "sorry" | "meant" | "mean" | "rather" | "wait" | "wrong" | "oops"
-        )
-    }) || u.word(0) == "make" && matches!(u.word(1), "it" | "that")
-}
-
-fn declines(u: &Utterance) -> bool {
-    let text: Vec<&str> = u
-        .tokens
-        .iter()
-        .filter(|token| token.shape == Shape::Word)
-        .map(|token| token.lower.as_str())
-        .collect();
-    let joined = text.join(" ");
-    u.entities.is_empty()
-        && (text.len() <= 6 && matches!(text.first(), Some(&"no" | &"nope" | &"nah" | &"stop"))
-            || [
-                "never mind",
-                "nevermind",
-                "forget it",
-                "forget about it",
-                "no thanks",
-                "cancel that",
-                "don't bother",
-                "leave it",
-                "do nothing",
-                "not now",
-            ]
-            .iter()
-            .any(|phrase| joined.contains(phrase)))
-}
-
-fn smalltalk_only(u: &Utterance) -> bool {
-    !matches!(small_talk(u), Reading::Nothing)
-}
-
-/// "What about Friday?", "and for Paris?", "no, at 4": the last goal with something changed.
-fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Option<Vec<Goal>> {
-    let last = memory.last.last()?;
-    let begins = |words: &[&str]| words.iter().enumerate().all(|(index, word)| u.word(index) == *word);
-    let ellipsis = begins(&["what", "about"])
-        || begins(&["how", "about"])
-        || begins(&["and"])
-        || begins(&["same"])
-        || begins(&["the", "same"])
-        || begins(&["also"])
-        || begins(&["or"])
-        || begins(&["then"])
-        || begins(&["try"])
-        || begins(&["now"]);
-    let short = u.tokens.len() <= 8 && !u.entities.is_empty();
-    let picks = refers(u, 0, u.tokens.len()) && u.tokens.len() <= 8;
-    if !(ellipsis || corrects(u) || short || picks) || u.tokens.len() > 16 {
-        return None;
-    }
-    let tool = &tools[last.tool];
-    let lead = usize::from(ellipsis)
-        + usize::from(matches!(u.word(1), "about" | "same" | "for" | "how" | "what") && ellipsis)
-        + usize::from(u.word(2) == "about" && ellipsis);
-    let mut clause = analyse(u, lead.min(u.tokens.len().saturating_sub(1)), u.tokens.len());
-    clause.verb_at.clear();
-    let given = assign(u, &clause, &[], tool, now);
-    if given.values.iter().all(Option::is_none) && u.entities.is_empty() {
-        return None;
-    }
-    let mut goal = last.clone();
-    let mut changed = false;
-    for (p, value) in given.values.iter().enumerate() {
-        if value.is_some() && *value != goal.values[p] {
-            goal.values[p].clone_from(value);
-            changed = true;
-        }
-    }
-    let time_only = u
-        .entities
-        .iter()
-        .any(|entity| matches!(entity.what, What::When(_) | What::Ordinal(_)));
-    if !changed && !time_only {
-        return None;
-    }
-    // an id that was picked from a list belongs to the old wish
-    goal.condition = None;
-    goal.said.push((u.clone(), 0, u.tokens.len()));
-    // something that was done already is better changed than done twice
-    if !tool.reads && corrects(u) {
-        let update = (0..tools.len())
-            .filter(|index| *index != last.tool && !tools[*index].reads)
-            .find(|index| {
-                tools[*index].verbs.iter().any(|verb| thesaurus().has_class(verb, "update"))
-                    && tools[*index]
-                        .words
-                        .iter()
-                        .any(|word| tool.words.iter().any(|other| thesaurus().similarity(word, other) >= 0.8))
-            });
-        if let Some(update) = update {
-            let given = assign(u, &clause, &[], &tools[update], now);
-            if given.values.iter().any(Option::is_some) {
-                return Some(vec![Goal {
-                    tool: update,
-                    values: given.values,
-                    said: vec![(u.clone(), 0, u.tokens.len())],
-                    condition: None,
-                    refers: true,
-                }]);
-            }
-        }
-    }
-    Some(vec![goal])
-}
-
-fn about_us(u: &Utterance) -> bool {
-    let text = u.text.to_lowercase();
-    [
-        "who are you",
-        "what are you",
-        "are you a bot",
-        "are you human",
-        "are you an ai",
-        "are you a robot",
-        "what can you do",
-        "how can you help",
-        "what do you do",
-        "are you real",
-        "which model",
-        "what model",
-        "help me understand what you",
-        "your capabilities",
-        "what can i ask",
-        "what else can you",
-    ]
-    .iter()
-    .any(|phrase| text.contains(phrase))
-        || text.trim_matches(['?', '!', '.', ' ']) == "help"
-}
-
-fn small_talk(u: &Utterance) -> Reading {
-    let words: Vec<&str> = u
-        .tokens
-        .iter()
-        .filter(|token| token.shape == Shape::Word)
-        .map(|token| token.lower.as_str())
-        .collect();
-    let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
-    let text = words.join(" ");
-    if words.len() <= 8
-        && (has(&[
-            "thanks",
-            "thank",
-            "thx",
-            "cheers",
-            "great",
-            "perfect",
-            "awesome",
-            "cool",
-            "wonderful",
-            "excellent",
-        ]))
-    {
-        return Reading::Thanks;
-    }
-    if words.len() <= 6 && (has(&["bye", "goodbye", "ciao", "farewell"]) || text.contains("see you") || text.contains("good night")) {
-        return Reading::Goodbye;
-    }
-    if words.len() <= 8
-        && (has(&["hi", "hello", "hey", "greetings", "howdy", "yo"])
-            || text.starts_with("good morning")
-            || text.starts_with("good afternoon")
-            || text.starts_with("good evening")
-            || text.contains("how are you"))
-    {
-        return Reading::Greeting;
-    }
-    if words.len() <= 3 && has(&["yes", "yeah", "yep", "sure", "ok", "okay", "correct", "right"]) {
-        return Reading::Agreement;
-    }
-    Reading::Nothing
-}
-
-/// A value for a parameter from earlier arguments and results, the latest first.
-pub(crate) fn recall(goal_tool: &ToolFacts, p: usize, calls: &[Call], tools: &[ToolFacts]) -> Option<Value> {
-    let param = &goal_tool.params[p];
-    for call in calls.iter().rev() {
-        if let Some(tool) = call.tool.map(|tool| &tools[tool]) {
-            if let Some(Outcome::Data(value)) = &call.outcome
-                && let items = crate::results::items(&Outcome::Data(value.clone()))
-                && let [Value::Object(map)] = &items[..]
-                && let Some(found) = field(map, param, goal_tool)
-            {
-                return Some(found);
-            }
-            for (name, value) in &call.input {
-                if let Some(other) = tool.params.iter().find(|other| other.name == *name)
-                    && alike(param, goal_tool, other, tool)
-                {
-                    return Some(value.clone());
-                }
-            }
-        }
-    }
-    None
-}
-
-/// The member of a result that a parameter can take: the same name, or the same noun and an id.
-pub(crate) fn field(map: &Map<String, Value>, param: &crate::schema::Param, tool: &ToolFacts) -> Option<Value> {
-    let scalar = |value: &Value| (value.is_string() || value.is_number() || value.is_boolean()).then(|| value.clone());
-    let wanted = name_words(&param.name);
-    if let Some(found) = map
-        .iter()
-        .find(|(key, _)| name_words(key) == wanted)
-        .and_then(|(_, value)| scalar(value))
-    {
-        return Some(found);
-    }
-    if param.role != Role::Id {
-        let found = map.iter().find(|(key, _)| {
-            let words: Vec<String> = name_words(key).iter().map(|word| crate::language::stem::stem(word)).collect();
-            words.iter().any(|word| param.words.last() == Some(word)) && words.len() == 1 && param.words.len() <= 2
-        });
-        return found.and_then(|(_, value)| scalar(value));
-    }
-    let id_words = [
-        "id",
-        "number",
-        "no",
-        "code",
-        "reference",
-        "ref",
-        "key",
-        "sku",
-        "identifier",
-        "uuid",
-        "num",
-        "confirmation",
-        "tracking",
-        "iban",
-    ];
-    let nouns: Vec<&str> = if param.nouns().is_empty() { tool.nouns() } else { param.nouns() };
-    let ids: Vec<(&String, &Value)> = map
-        .iter()
-        .filter(|(key, value)| name_words(key).last().is_some_and(|last| id_words.contains(&last.as_str())) && scalar(value).is_some())
-        .collect();
-    if let Some((_, value)) = ids.iter().find(|(key, _)| {
-        name_words(key).iter().any(|word| {
-            nouns
-                .iter()
-                .any(|noun| thesaurus().similarity(&crate::language::stem::stem(word), noun) >= 0.8)
-        })
-    }) {
-        return scalar(value);
-    }
-    if let Some((_, value)) = ids.iter().find(|(key, _)| name_words(key).len() == 1) {
-        return scalar(value);
-    }
-    map.iter()
-        .find(|(key, _)| nouns.iter().any(|noun| crate::language::stem::stem(&key.to_lowercase()) == *noun))
-        .and_then(|(_, value)| scalar(value))
 }

@@ -276,7 +276,7 @@ fn superlative(said: &[(Utterance, usize, usize)]) -> Option<(&'static [&'static
             let next = u.word(at + 1);
             match u.word(at) {
                 "cheapest" => Some((PRICE, true)),
-                "lowest" | "least" if next != "one" || true => Some((PRICE, true)).filter(|_| next != "at"),
+                "lowest" | "least" => Some((PRICE, true)),
                 "priciest" | "dearest" => Some((PRICE, false)),
                 "highest" | "most" if matches!(next, "expensive" | "price" | "amount" | "paid") => Some((PRICE, false)),
                 "highest" | "top" | "best" if matches!(next, "rated" | "rating" | "reviewed" | "one") => Some((RATING, false)),

@@ -1,7 +1,7 @@
 //! Which tool yields what another one needs: a slot's id from the check of availability, a customer's id from the search.
 
-use crate::goals::alike;
 use crate::language::thesaurus::thesaurus;
+use crate::recall::alike;
 use crate::schema::{Role, ToolFacts, Type};
 
 /// Tools that may yield parameter `p` of `tool`, the likeliest first.

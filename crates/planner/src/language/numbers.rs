@@ -78,15 +78,15 @@ pub(crate) fn in_words(words: &[&str]) -> Option<(f64, usize)> {
             } else {
                 current = Some(base * factor);
             }
-        } else if *word == "a" && index == 0 && words.get(1).is_some_and(|next| scale(next).is_some()) {
-            continue;
-        } else if *word == "and"
-            && index > 0
-            && (current.is_some_and(|value| value >= 100.0) || total > 0.0)
-            && words.get(index + 1).is_some_and(|next| unit(next).is_some())
-        {
-            continue;
         } else {
+            let article = *word == "a" && index == 0 && words.get(1).is_some_and(|next| scale(next).is_some());
+            let joint = *word == "and"
+                && index > 0
+                && (current.is_some_and(|value| value >= 100.0) || total > 0.0)
+                && words.get(index + 1).is_some_and(|next| unit(next).is_some());
+            if article || joint {
+                continue;
+            }
             break;
         }
         used = index + 1;

@@ -1,0 +1,554 @@
+//! What a parameter is about, from its name, its type and its description.
+
+use serde_json::Value;
+
+use crate::language::stem::stem;
+use crate::language::thesaurus::thesaurus;
+use crate::schema::{End, Role, Type};
+
+/// "one of low, medium or high", "(economy, business, first)", "open|closed": values told in words. The flag says that they are only examples.
+pub(crate) fn told_options(description: &str) -> (Vec<Value>, bool) {
+    let lower = description.to_lowercase();
+    let markers = [
+        "one of:",
+        "one of",
+        "either ",
+        "possible values:",
+        "allowed values:",
+        "valid values:",
+        "values:",
+        "options:",
+        "must be ",
+        "can be ",
+        "allowed:",
+    ];
+    let examples = ["e.g.", "for example", "such as", "like ", "example:"];
+    let (text, open) = if let Some((at, marker)) = markers
+        .iter()
+        .find_map(|marker| lower.find(marker).map(|at| (at + marker.len(), *marker)))
+    {
+        let _ = marker;
+        (description.get(at..).unwrap_or_default(), false)
+    } else if let Some(at) = examples.iter().find_map(|marker| lower.find(marker).map(|at| at + marker.len())) {
+        (description.get(at..).unwrap_or_default(), true)
+    } else if let Some(open) = description.find('(') {
+        (&description[open + 1..], false)
+    } else if description.contains('|') || description.matches('/').count() >= 1 || description.contains(':') {
+        (description.split_once(':').map_or(description, |(_, rest)| rest), false)
+    } else {
+        return (Vec::new(), false);
+    };
+    let text = text.split([')', '.', ';']).next().unwrap_or_default();
+    let text = text.replace(" or ", ",").replace(" and ", ",").replace(['|', '/'], ",");
+    let values: Vec<&str> = text
+        .split(',')
+        .map(|value| value.trim().trim_matches(['\'', '"', '`', '“', '”', '(', ':']))
+        .filter(|value| !value.is_empty())
+        .collect();
+    let short = |value: &&str| {
+        value.split_whitespace().count() <= if open { 3 } else { 2 }
+            && value.len() <= 30
+            && !value.contains(|c: char| c.is_ascii_digit() || c == ':')
+            && !value.starts_with("e.g")
+    };
+    let patterns = ["yyyy", "hh", "iso", "optional", "required", "the ", "a ", "in ", "if ", "dd", "mm"];
+    let fine = values.len() >= if open { 1 } else { 2 }
+        && values.len() <= 12
+        && values.iter().all(short)
+        && !values
+            .iter()
+            .any(|value| patterns.iter().any(|bad| value.to_lowercase().starts_with(bad)));
+    if fine {
+        (values.into_iter().map(|value| Value::String(value.to_owned())).collect(), open)
+    } else {
+        (Vec::new(), false)
+    }
+}
+
+pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Role {
+    let has = |known: &[&str]| {
+        words
+            .iter()
+            .any(|word| known.contains(&word.as_str()) || word.strip_suffix('s').is_some_and(|one| known.contains(&one)))
+    };
+    let last = words.last().map(String::as_str).unwrap_or_default();
+    let last = last
+        .strip_suffix('s')
+        .filter(|one| one.len() > 2 && !last.ends_with("ss") && !last.ends_with("us"))
+        .unwrap_or(last);
+    let ends = |known: &[&str]| known.contains(&last);
+    let numeric = matches!(ty, Type::Number | Type::Integer);
+    match format {
+        "date" => return Role::Date,
+        "date-time" => return Role::DateTime,
+        "time" => return Role::Time,
+        "email" => return Role::Email,
+        "uri" | "url" => return Role::Url,
+        "uuid" => return Role::Id,
+        _ => {}
+    }
+    if ty == Type::Boolean {
+        return Role::Flag;
+    }
+    let said = |known: &[&str]| {
+        known.iter().any(|word| {
+            about
+                .split(|c: char| !c.is_alphanumeric() && c != '-' && c != ':')
+                .any(|token| token == *word)
+        })
+    };
+    if numeric {
+        if ends(&["id", "number", "no", "code", "reference", "ref"]) && !said(&["count", "many"]) && !about.starts_with("number of") {
+            return Role::Id;
+        }
+        if has(&["percent", "percentage", "brightness", "volume", "humidity"])
+            || about.contains("percent")
+            || about.contains("0-100")
+            || about.contains("0 to 100")
+        {
+            return Role::Percent;
+        }
+        if ends(&["year", "age"]) && !about.contains("number of years") && !about.starts_with("how many") {
+            return Role::Count;
+        }
+        if has(&[
+            "minute", "hour", "day", "night", "week", "month", "year", "duration", "second", "mins", "length",
+        ]) && !has(&["rate", "per"])
+        {
+            return Role::Length;
+        }
+        if has(&[
+            "amount",
+            "price",
+            "cost",
+            "budget",
+            "fee",
+            "salary",
+            "sum",
+            "total",
+            "payment",
+            "balance",
+            "refund",
+            "tip",
+            "income",
+            "principal",
+            "value",
+            "money",
+            "fare",
+            "rent",
+            "spend",
+            "expense",
+        ]) || (about.contains("price")
+            || about.contains("dollar")
+            || about.contains("usd")
+            || about.contains("amount")
+            || about.contains("money"))
+        {
+            return Role::Money;
+        }
+        if said(&["minutes", "hours", "nights", "duration"]) {
+            return Role::Length;
+        }
+        return Role::Count;
+    }
+    if has(&["datetime", "timestamp"])
+        || said(&["datetime", "iso-8601", "timestamp"])
+        || about.contains("date and time")
+        || about.contains("date-time")
+        || about.contains("date/time")
+        || about.contains("iso 8601") && !about.contains("date ") && !ends(&["date"])
+        || about.contains("thh:mm")
+    {
+        return Role::DateTime;
+    }
+    if ends(&[
+        "date",
+        "day",
+        "birthday",
+        "dob",
+        "deadline",
+        "checkin",
+        "checkout",
+        "due",
+        "departure",
+        "arrival",
+    ]) && !(ends(&["departure", "arrival"]) && !about.contains("date") && !about.contains("day"))
+        || about.contains("yyyy") && !about.contains("hh:mm")
+        || has(&["date"]) && !has(&["time", "range"])
+    {
+        return Role::Date;
+    }
+    if (has(&["in", "out"]) && has(&["check"])) && (about.contains("date") || about.is_empty() || about.contains("day")) {
+        return Role::Date;
+    }
+    if ends(&["time", "hour"]) && !about.contains("zone") || about.contains("hh:mm") || said(&["time"]) && about.contains("24") {
+        if about.contains("date") && has(&["time"]) && about.contains("and time") {
+            return Role::DateTime;
+        }
+        return Role::Time;
+    }
+    if ends(&["when"]) {
+        return if about.contains("time") && !about.contains("date") {
+            Role::Time
+        } else if about.contains("time") || about.is_empty() {
+            Role::DateTime
+        } else {
+            Role::Date
+        };
+    }
+    if (ends(&[
+        "start", "end", "finish", "stop", "from", "to", "until", "since", "after", "before", "begin", "starting", "ending", "by",
+    ]) || about.starts_with("start")
+        || about.starts_with("end"))
+        && (said(&["date", "day"]) || said(&["time"]))
+    {
+        return match (said(&["date", "day"]), said(&["time"])) {
+            (true, true) => Role::DateTime,
+            (true, false) => Role::Date,
+            _ => Role::Time,
+        };
+    }
+    if ends(&["zip", "zipcode", "postcode"]) {
+        return Role::Id;
+    }
+    if ends(&["query", "question", "keyword", "search", "topic", "term", "phrase"]) {
+        return Role::Query;
+    }
+    if has(&["email", "mail"]) && !ends(&["body", "subject", "text", "content", "message", "id"])
+        || (said(&["email"]) && about.contains("address") && !has(&["name", "subject", "body", "message", "id"]))
+    {
+        return Role::Email;
+    }
+    if has(&["phone", "mobile", "telephone", "cell"]) || about.contains("phone number") {
+        return Role::Phone;
+    }
+    if ends(&["url", "link", "website", "uri"]) {
+        return Role::Url;
+    }
+    if ends(&["currency"]) || has(&["currency"]) || about.contains("currency code") {
+        return Role::Currency;
+    }
+    if ends(&[
+        "id",
+        "number",
+        "no",
+        "code",
+        "reference",
+        "ref",
+        "sku",
+        "iban",
+        "key",
+        "uuid",
+        "identifier",
+        "num",
+        "pnr",
+        "confirmation",
+        "tracking",
+        "barcode",
+        "vin",
+        "plate",
+        "serial",
+        "handle",
+    ]) && !said(&["keyword"])
+    {
+        return Role::Id;
+    }
+    if ends(&["duration", "length"]) {
+        return Role::Length;
+    }
+    if ends(&[
+        "message",
+        "text",
+        "body",
+        "content",
+        "note",
+        "comment",
+        "description",
+        "reason",
+        "subject",
+        "title",
+        "summary",
+        "detail",
+        "instruction",
+        "feedback",
+        "remark",
+        "problem",
+        "issue",
+        "symptom",
+        "complaint",
+        "justification",
+        "cause",
+        "caption",
+        "headline",
+        "memo",
+        "purpose",
+        "explanation",
+        "request",
+        "announcement",
+    ]) {
+        return Role::Text;
+    }
+    if ends(&["query", "question", "keyword", "search", "topic", "term", "phrase"]) {
+        return Role::Query;
+    }
+    if has(&[
+        "city",
+        "location",
+        "place",
+        "address",
+        "origin",
+        "destination",
+        "country",
+        "station",
+        "airport",
+        "venue",
+        "region",
+        "state",
+        "town",
+        "street",
+        "area",
+        "neighborhood",
+        "port",
+        "departure",
+        "arrival",
+        "source",
+    ]) && !has(&["name"])
+        || has(&["city", "country", "venue"])
+        || (ends(&["from", "to"])
+            && (about.contains("city")
+                || about.contains("airport")
+                || about.contains("location")
+                || about.contains("station")
+                || about.contains("place")))
+        || about.starts_with("city")
+        || about.contains("city name")
+    {
+        return Role::Place;
+    }
+    let people = [
+        "customer",
+        "employee",
+        "person",
+        "guest",
+        "patient",
+        "recipient",
+        "assignee",
+        "attendee",
+        "contact",
+        "doctor",
+        "manager",
+        "user",
+        "passenger",
+        "member",
+        "owner",
+        "participant",
+        "invitee",
+        "author",
+        "student",
+        "teacher",
+        "driver",
+        "client",
+        "payee",
+        "beneficiary",
+        "candidate",
+        "colleague",
+        "technician",
+        "artist",
+        "instructor",
+        "physician",
+        "approver",
+        "provider",
+        "staff",
+        "host",
+        "tenant",
+        "sender",
+        "organizer",
+        "reviewer",
+        "worker",
+        "traveler",
+        "applicant",
+        "buyer",
+        "holder",
+        "agent",
+        "who",
+        "whom",
+        "dentist",
+        "stylist",
+        "barber",
+    ];
+    let product = [
+        "product",
+        "item",
+        "file",
+        "device",
+        "project",
+        "company",
+        "hotel",
+        "restaurant",
+        "room",
+        "service",
+        "playlist",
+        "song",
+        "scene",
+        "list",
+        "event",
+        "course",
+        "drug",
+        "medication",
+        "medicine",
+        "category",
+        "brand",
+        "dish",
+        "plan",
+        "team",
+        "department",
+    ];
+    if words.len() == 1 && has(&["to", "for"])
+        || has(&people) && !has(&product)
+        || ends(&["name"])
+            && !has(&product)
+            && (words.len() == 1 || has(&["first", "last", "full", "guest"]))
+            && (about.is_empty()
+                || people.iter().any(|word| about.contains(word))
+                || about.contains("full name")
+                || about.contains("your")
+                || about.contains("booking")
+                || about.contains("reservation"))
+    {
+        if said(&["username", "id", "identifier"]) && !said(&["name"]) {
+            return Role::Id;
+        }
+        return Role::Person;
+    }
+    by_synonym(words.last().map_or("", String::as_str), about)
+}
+
+/// The role of a name that no list has: by its synonyms, then by what the description says.
+pub(crate) fn by_synonym(last: &str, about: &str) -> Role {
+    let known = thesaurus();
+    let last = stem(last);
+    let table = [
+        (Role::Date, "date"),
+        (Role::Time, "hour"),
+        (Role::Email, "email"),
+        (Role::Phone, "telephone"),
+        (Role::Place, "city"),
+        (Role::Person, "customer"),
+        (Role::Person, "patient"),
+        (Role::Person, "guest"),
+        (Role::Text, "reason"),
+        (Role::Text, "message"),
+        (Role::Text, "remark"),
+        (Role::Text, "headline"),
+        (Role::Query, "keyword"),
+    ];
+    if let Some((role, _)) = table.iter().find(|(_, word)| {
+        let word = stem(word);
+        known.groups_shared(&last, &word)
+    }) {
+        return *role;
+    }
+    let starts = |words: &[&str]| words.iter().any(|word| about.starts_with(word));
+    if starts(&[
+        "why",
+        "reason",
+        "text",
+        "message",
+        "description",
+        "details",
+        "what is broken",
+        "what happened",
+        "what should be said",
+        "note",
+    ]) {
+        return Role::Text;
+    }
+    if starts(&["what to look for", "search", "what to search", "words to"]) {
+        return Role::Query;
+    }
+    if starts(&[
+        "who ",
+        "person",
+        "full name",
+        "name of the person",
+        "name of the customer",
+        "name of the patient",
+        "name of the guest",
+    ]) {
+        return Role::Person;
+    }
+    if starts(&["where ", "city", "town", "address", "location", "place"]) {
+        return Role::Place;
+    }
+    if about.contains("identifier") || starts(&["id of", "number of the", "reference of", "code of", "unique"]) {
+        return Role::Id;
+    }
+    Role::Thing
+}
+
+pub(crate) fn end(words: &[String], about: &str) -> End {
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    if has(&[
+        "from",
+        "start",
+        "origin",
+        "source",
+        "begin",
+        "beginning",
+        "starting",
+        "min",
+        "minimum",
+        "departure",
+        "checkin",
+        "pickup",
+        "outbound",
+        "first",
+        "since",
+        "sender",
+        "lower",
+        "after",
+        "old",
+        "current",
+    ]) || has(&["check"]) && has(&["in"])
+    {
+        return End::From;
+    }
+    if has(&[
+        "to",
+        "end",
+        "destination",
+        "target",
+        "until",
+        "ending",
+        "max",
+        "maximum",
+        "arrival",
+        "checkout",
+        "return",
+        "dropoff",
+        "recipient",
+        "payee",
+        "beneficiary",
+        "upper",
+        "before",
+        "new",
+        "last",
+        "finish",
+        "stop",
+    ]) || has(&["check"]) && has(&["out"])
+    {
+        return End::To;
+    }
+    if about.starts_with("start")
+        || about.starts_with("first day")
+        || about.starts_with("beginning")
+        || about.starts_with("arrival")
+        || about.starts_with("departure")
+    {
+        return End::From;
+    }
+    if about.starts_with("end") || about.starts_with("last day") || about.starts_with("return") {
+        return End::To;
+    }
+    End::None
+}

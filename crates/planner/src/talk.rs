@@ -1,0 +1,274 @@
+//! What is said about something said before, answers and corrections and "what about"; and talk that wants nothing.
+
+use jiff::civil::DateTime;
+use serde_json::json;
+
+use crate::arguments::assign;
+use crate::clause::analyse;
+use crate::goals::{Goal, Memory, Reading, refers};
+use crate::language::entities::{Utterance, What};
+use crate::language::thesaurus::thesaurus;
+use crate::language::tokens::Shape;
+use crate::results::Outcome;
+use crate::schema::{Role, ToolFacts};
+
+/// The open goal with what the user has added.
+pub(crate) fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Goal {
+    let tool = &tools[goal.tool];
+    let clause = analyse(u, 0, u.tokens.len());
+    let given = assign(u, &clause, &[], tool, now);
+    let mut out = goal.clone();
+    if matches!(small_talk(u), Reading::Agreement) {
+        out.condition = None;
+    }
+    let corrects = corrects(u);
+    for (p, value) in given.values.iter().enumerate() {
+        let sure = match tool.params[p].role {
+            Role::Thing | Role::Person | Role::Place | Role::Query | Role::Text | Role::Id => u.entities.iter().any(|entity| {
+                matches!(&entity.what, What::Proper(text) | What::Id(text) | What::Quoted(text) if value == &Some(json!(text)))
+                    || matches!(entity.what, What::Number(_)) && value == &Some(json!(u.slice(entity.from, entity.to)))
+            }),
+            _ => true,
+        };
+        if value.is_some()
+            && (out.values[p].is_none() && (sure || tool.params[p].required)
+                || corrects && sure
+                || sure && value != &goal.values[p] && !matches!(tool.params[p].role, Role::Text | Role::Query))
+        {
+            out.values[p].clone_from(value);
+        }
+    }
+    let missing: Vec<usize> = (0..tool.params.len())
+        .filter(|p| tool.params[*p].required && out.values[*p].is_none())
+        .collect();
+    // a bare answer to the one question that is open
+    if let [p] = missing[..]
+        && given.values.iter().all(|value| value.is_none())
+        && tool.params[p].textual()
+        && !(tool.params[p].role == Role::Id
+            && memory
+                .calls
+                .iter()
+                .any(|call| call.outcome.is_some() && matches!(call.outcome, Some(Outcome::Data(_))))
+            && !u.entities.iter().any(|entity| matches!(entity.what, What::Id(_))))
+        && (tool.params[p].options.is_empty() || tool.params[p].open)
+        && !matches!(tool.params[p].role, Role::Date | Role::Time | Role::DateTime | Role::Email)
+    {
+        let text = bare_answer(u);
+        let id =
+            tool.params[p].role != Role::Id || !text.contains(' ') && !u.entities.iter().any(|entity| matches!(entity.what, What::When(_)));
+        if !text.is_empty() && id {
+            out.values[p] = Some(json!(text));
+        }
+    }
+    out.said.push((u.clone(), 0, u.tokens.len()));
+    out.refers |= refers(u, 0, u.tokens.len());
+    out
+}
+
+/// The answer without "it's", "my name is", "please".
+pub(crate) fn bare_answer(u: &Utterance) -> String {
+    let mut from = 0;
+    if let Some(at) = (0..u.tokens.len().min(5)).rev().find(|at| {
+        matches!(
+            u.word(*at),
+            "is" | "it's" | "be" | "i'm" | "am" | "for" | ":" | "take" | "in" | "to" | "at"
+        )
+    }) {
+        from = at + 1;
+    }
+    while from < u.tokens.len()
+        && matches!(
+            u.word(from),
+            "the" | "a" | "an" | "my" | "," | "please" | "i'd" | "like" | "i" | "want" | "oh" | "um" | "ok" | "sure" | "yes"
+        )
+    {
+        from += 1;
+    }
+    let mut to = u.tokens.len();
+    while to > from && matches!(u.word(to - 1), "." | "please" | "!" | "," | "thanks") {
+        to -= 1;
+    }
+    u.slice(from, to).trim_start_matches('#').to_owned()
+}
+
+pub(crate) fn corrects(u: &Utterance) -> bool {
+    u.tokens.iter().take(6).any(|token| {
+        matches!(
+            token.lower.as_str(),
+            "no" | "actually" | "instead" | "sorry" | "meant" | "mean" | "rather" | "wait" | "wrong" | "oops"
+        )
+    }) || u.word(0) == "make" && matches!(u.word(1), "it" | "that")
+}
+
+pub(crate) fn declines(u: &Utterance) -> bool {
+    let text: Vec<&str> = u
+        .tokens
+        .iter()
+        .filter(|token| token.shape == Shape::Word)
+        .map(|token| token.lower.as_str())
+        .collect();
+    let joined = text.join(" ");
+    u.entities.is_empty()
+        && (text.len() <= 6 && matches!(text.first(), Some(&"no" | &"nope" | &"nah" | &"stop"))
+            || [
+                "never mind",
+                "nevermind",
+                "forget it",
+                "forget about it",
+                "no thanks",
+                "cancel that",
+                "don't bother",
+                "leave it",
+                "do nothing",
+                "not now",
+            ]
+            .iter()
+            .any(|phrase| joined.contains(phrase)))
+}
+
+pub(crate) fn smalltalk_only(u: &Utterance) -> bool {
+    !matches!(small_talk(u), Reading::Nothing)
+}
+
+/// "What about Friday?", "and for Paris?", "no, at 4": the last goal with something changed.
+pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Option<Vec<Goal>> {
+    let last = memory.last.last()?;
+    let begins = |words: &[&str]| words.iter().enumerate().all(|(index, word)| u.word(index) == *word);
+    let ellipsis = begins(&["what", "about"])
+        || begins(&["how", "about"])
+        || begins(&["and"])
+        || begins(&["same"])
+        || begins(&["the", "same"])
+        || begins(&["also"])
+        || begins(&["or"])
+        || begins(&["then"])
+        || begins(&["try"])
+        || begins(&["now"]);
+    let short = u.tokens.len() <= 8 && !u.entities.is_empty();
+    let picks = refers(u, 0, u.tokens.len()) && u.tokens.len() <= 8;
+    if !(ellipsis || corrects(u) || short || picks) || u.tokens.len() > 16 {
+        return None;
+    }
+    let tool = &tools[last.tool];
+    let lead = usize::from(ellipsis)
+        + usize::from(matches!(u.word(1), "about" | "same" | "for" | "how" | "what") && ellipsis)
+        + usize::from(u.word(2) == "about" && ellipsis);
+    let mut clause = analyse(u, lead.min(u.tokens.len().saturating_sub(1)), u.tokens.len());
+    clause.verb_at.clear();
+    let given = assign(u, &clause, &[], tool, now);
+    if given.values.iter().all(Option::is_none) && u.entities.is_empty() {
+        return None;
+    }
+    let mut goal = last.clone();
+    let mut changed = false;
+    for (p, value) in given.values.iter().enumerate() {
+        if value.is_some() && *value != goal.values[p] {
+            goal.values[p].clone_from(value);
+            changed = true;
+        }
+    }
+    let time_only = u
+        .entities
+        .iter()
+        .any(|entity| matches!(entity.what, What::When(_) | What::Ordinal(_)));
+    if !changed && !time_only {
+        return None;
+    }
+    // an id that was picked from a list belongs to the old wish
+    goal.condition = None;
+    goal.said.push((u.clone(), 0, u.tokens.len()));
+    // something that was done already is better changed than done twice
+    if !tool.reads && corrects(u) {
+        let update = (0..tools.len())
+            .filter(|index| *index != last.tool && !tools[*index].reads)
+            .find(|index| {
+                tools[*index].verbs.iter().any(|verb| thesaurus().has_class(verb, "update"))
+                    && tools[*index]
+                        .words
+                        .iter()
+                        .any(|word| tool.words.iter().any(|other| thesaurus().similarity(word, other) >= 0.8))
+            });
+        if let Some(update) = update {
+            let given = assign(u, &clause, &[], &tools[update], now);
+            if given.values.iter().any(Option::is_some) {
+                return Some(vec![Goal {
+                    tool: update,
+                    values: given.values,
+                    said: vec![(u.clone(), 0, u.tokens.len())],
+                    condition: None,
+                    refers: true,
+                }]);
+            }
+        }
+    }
+    Some(vec![goal])
+}
+
+pub(crate) fn about_us(u: &Utterance) -> bool {
+    let text = u.text.to_lowercase();
+    [
+        "who are you",
+        "what are you",
+        "are you a bot",
+        "are you human",
+        "are you an ai",
+        "are you a robot",
+        "what can you do",
+        "how can you help",
+        "what do you do",
+        "are you real",
+        "which model",
+        "what model",
+        "help me understand what you",
+        "your capabilities",
+        "what can i ask",
+        "what else can you",
+    ]
+    .iter()
+    .any(|phrase| text.contains(phrase))
+        || text.trim_matches(['?', '!', '.', ' ']) == "help"
+}
+
+pub(crate) fn small_talk(u: &Utterance) -> Reading {
+    let words: Vec<&str> = u
+        .tokens
+        .iter()
+        .filter(|token| token.shape == Shape::Word)
+        .map(|token| token.lower.as_str())
+        .collect();
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    let text = words.join(" ");
+    if words.len() <= 8
+        && (has(&[
+            "thanks",
+            "thank",
+            "thx",
+            "cheers",
+            "great",
+            "perfect",
+            "awesome",
+            "cool",
+            "wonderful",
+            "excellent",
+        ]))
+    {
+        return Reading::Thanks;
+    }
+    if words.len() <= 6 && (has(&["bye", "goodbye", "ciao", "farewell"]) || text.contains("see you") || text.contains("good night")) {
+        return Reading::Goodbye;
+    }
+    if words.len() <= 8
+        && (has(&["hi", "hello", "hey", "greetings", "howdy", "yo"])
+            || text.starts_with("good morning")
+            || text.starts_with("good afternoon")
+            || text.starts_with("good evening")
+            || text.contains("how are you"))
+    {
+        return Reading::Greeting;
+    }
+    if words.len() <= 3 && has(&["yes", "yeah", "yep", "sure", "ok", "okay", "correct", "right"]) {
+        return Reading::Agreement;
+    }
+    Reading::Nothing
+}
