@@ -1,7 +1,11 @@
 """Servers, a model's double and a ledger for every test. The tests of one file share one server."""
 
+import concurrent.futures
+
 import pytest
 
+from support.agents import agent, function, schema
+from support.crash import BROKEN, SLOW
 from support.double import Double
 from support.ledger import Ledger
 from support.server import Server
@@ -48,6 +52,38 @@ def new_server(double, tmp_path):
 @pytest.fixture
 def ledger(tmp_path):
     return Ledger(tmp_path)
+
+
+@pytest.fixture
+def own(new_server):
+    """A server of a test's own, to be killed."""
+    return new_server("serve").start()
+
+
+@pytest.fixture
+def house(own, ledger):
+    """An agent on it: hold(room?), book(room?), pay(room?) with confirmation, and ring() for the client."""
+    arn = function(own, SLOW, ledger.variables())
+    functions = schema("hold", "book", "pay", confirm=["pay"], room="string?")
+    return agent(own, {"rooms": (arn, functions), "desk": ("RETURN_CONTROL", schema("ring"))})
+
+
+@pytest.fixture
+def background():
+    """Runs something beside the test, such as a turn whose server will be killed; a broken connection is its result."""
+    pool = concurrent.futures.ThreadPoolExecutor()
+
+    def start(call, *args, **more):
+        def quietly():
+            try:
+                return call(*args, **more)
+            except BROKEN as error:
+                return error
+
+        return pool.submit(quietly)
+
+    yield start
+    pool.shutdown(wait=True)
 
 
 @pytest.hookimpl(hookwrapper=True)

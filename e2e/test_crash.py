@@ -1,69 +1,14 @@
 """kill -9 of the whole process group, against a ledger outside: every turn ends, and nothing happens twice without the same key."""
 
-import concurrent.futures
 import json
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
-from urllib3.exceptions import HTTPError
 
 from support.agents import agent, function, schema, unique
+from support.crash import BROKEN, SLOW, history
 from support.double import Gate, call, calls, say
-from support.ledger import BOOK
 from support.raw import invoke, stream
 from support.wait import until
-
-# What boto3 raises when a server goes away, before and in a stream.
-BROKEN = (BotoCoreError, ClientError, HTTPError, OSError)
-
-# It books first and answers later, so that a crash in between leaves the server without knowing.
-SLOW = """
-def handler(event, context):
-    note(event, context)
-    if event["function"] == "hold":
-        wait_for("hold")
-    return answer(event, "done " + json.dumps(arguments(event), sort_keys=True))
-"""
-
-
-@pytest.fixture
-def own(new_server):
-    return new_server("serve").start()
-
-
-@pytest.fixture
-def house(own, ledger):
-    arn = function(own, SLOW, ledger.variables())
-    functions = schema("hold", "book", "pay", confirm=["pay"], room="string?")
-    return agent(own, {"rooms": (arn, functions), "desk": ("RETURN_CONTROL", schema("ring"))})
-
-
-@pytest.fixture
-def background():
-    """Runs a turn whose server will be killed; what becomes of it is not asked."""
-    pool = concurrent.futures.ThreadPoolExecutor()
-
-    def start(ask, *args, **more):
-        def quietly():
-            try:
-                return ask(*args, **more)
-            except BROKEN as error:
-                return error
-
-        return pool.submit(quietly)
-
-    yield start
-    pool.shutdown(wait=True)
-
-
-def history(model):
-    """What the model saw last: role and text, calls by their names."""
-    seen = []
-    for one in model.requests[-1]["messages"]:
-        if one["role"] != "system":
-            wanted = [tool["function"]["name"] for tool in one.get("tool_calls", [])]
-            seen.append((one["role"], one["content"] or ",".join(wanted)))
-    return seen
 
 
 def test_in_the_middle_of_a_tool_call(own, house, model, ledger, background):
@@ -239,51 +184,6 @@ def test_many_crashes(own, house, model, ledger, background):
     house.ask("and?")
     assert ("assistant", "At last.") in history(model)
     assert len(ledger.lines()) == 4 and len(ledger.effects()) == 1
-
-
-# --- Ending in good order
-
-
-def test_sigterm_finishes_the_running_step(own, house, model, ledger, background):
-    gate = Gate()
-    model.will(call("rooms__hold", {"room": "blue"}), say("It is ", gate, "yours."), say("ok"))
-    background(house.ask, "hold")
-    ledger.reached("hold")
-    ended = background(own.terminate)
-    until(lambda: not healthy(own), "a server that takes no more work")
-    ledger.open("hold")
-    gate.open()
-    assert ended.result() == 0
-    assert len(ledger.lines()) == 1
-    own.restart()
-    house.ask("and?")
-    assert history(model)[:4] == [("user", "hold"), ("assistant", "rooms__hold"), ("tool", 'done {"room": "blue"}'), ("assistant", "It is yours.")]
-    assert len(ledger.lines()) == 1, "the call that had ended was not made again"
-
-
-def healthy(server):
-    import urllib.error
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(f"{server.url}/healthz", timeout=5) as answer:
-            return answer.status == 200
-    except (OSError, urllib.error.URLError):
-        return False
-
-
-def test_sigterm_of_an_idle_server(own, house, model):
-    model.will(say("hi"))
-    house.ask("hello")
-    assert own.terminate(5) == 0
-    assert not own.note().exists(), "clients are not sent to a server that is gone"
-
-
-def test_sigint_is_the_same(own):
-    import signal
-
-    own.process.send_signal(signal.SIGINT)
-    assert own.process.wait(5) == 0
 
 
 # --- The stored trace
