@@ -169,10 +169,12 @@ fn one_crash_anywhere_changes_nothing() {
     for file in files() {
         let (plain, commits) = plain(&file);
         check_rules(&file.display().to_string(), &plain);
-        for (commit, after) in (0..commits).flat_map(|commit| [(commit, false), (commit, true)]) {
+        // Long scenarios repeat themselves: of those some commits are enough.
+        let commits = (0..commits).step_by(1 + commits / 40);
+        for (commit, after) in commits.flat_map(|commit| [(commit, false), (commit, true)]) {
             let crash = Crash { commit, after };
             let mut world = World::new(read(&file));
-            assert_eq!(world.process(Some(crash)), None, "{crash:?} of {commits} did not come");
+            assert_eq!(world.process(Some(crash)), None, "{crash:?} did not come");
             world.process(None).expect("nothing crashes");
             same_end(&format!("{} {crash:?}", file.display()), &plain, &world);
         }

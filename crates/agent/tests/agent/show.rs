@@ -49,7 +49,7 @@ pub(crate) fn step(step: &Step) -> String {
             refused,
         } => {
             let what = if *refused { "REFUSED" } else { "FAILED" };
-            format!("{what} {code} {message:?} {detail:?} {}", resource.unwrap_or_default())
+            format!("{what} {code} {message:?} {detail:?} {}", resource.unwrap_or("-"))
         }
     };
     format!("{} {what}", step.iteration)
