@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bedplate_base::{Arn, Error, Hash, Result};
-use bedplate_lambda::{Function, Packages, Runtime};
+use bedplate_lambda::{Function, LATEST, Packages, Runtime, limits};
 use bedplate_wire::{Fault, Json};
 use bedplate_wire_lambda::types::FunctionConfiguration;
 use serde_json::{Value, json};
@@ -70,6 +70,7 @@ impl Document {
         let function = Function {
             name: needed(&configuration.function_name, "FunctionName")?,
             arn: Arn::parse(&arn).ok_or_else(|| Error::internal(format!("{arn} is not an ARN")))?,
+            version: configuration.version.clone().unwrap_or_else(|| LATEST.into()),
             runtime: Runtime::parse(configuration.runtime.map_or("", |runtime| runtime.as_str()))?,
             handler: configuration.handler.clone().unwrap_or_default(),
             code: match &self.code {
@@ -85,6 +86,11 @@ impl Document {
                 .unwrap_or_default(),
             timeout: Duration::from_secs(u64::try_from(configuration.timeout.unwrap_or(3)).unwrap_or(0)),
             memory_mb: u32::try_from(configuration.memory_size.unwrap_or(128)).unwrap_or(128),
+            storage_mb: configuration
+                .ephemeral_storage
+                .as_ref()
+                .and_then(|storage| u32::try_from(storage.size).ok())
+                .unwrap_or(limits::STORAGE_MB),
         };
         function.check()?;
         Ok(function)

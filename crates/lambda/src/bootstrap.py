@@ -20,6 +20,24 @@ import time
 ADDRESS = os.environ["AWS_LAMBDA_RUNTIME_API"]
 
 
+def limit():
+    """Limits this process and what it starts: bytes of address space, bytes of a file, open files; no core files."""
+    wanted = sys.argv.pop(1).split(",") if len(sys.argv) > 1 else []
+    try:
+        import resource
+    except ImportError:
+        return
+    kinds = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+    for kind, value in list(zip(kinds, map(int, wanted))) + [(resource.RLIMIT_CORE, 0)]:
+        _, hard = resource.getrlimit(kind)
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        try:
+            resource.setrlimit(kind, (value, value))
+        except (ValueError, OSError):
+            pass  # this system does not limit that
+
+
 class Api:
     """One connection, kept open. The server always states a length, so this is all of HTTP that is needed."""
 
@@ -216,6 +234,7 @@ def invoke(handler, headers, body):
 
 
 def main():
+    limit()
     prepare_output()
     api = Api()
     try:

@@ -33,6 +33,8 @@ pub struct Function {
     pub name: String,
     /// Unqualified: `arn:aws:lambda:us-east-1:000000000000:function:name`. Its region becomes the handler's.
     pub arn: Arn,
+    /// Which version this is: [`LATEST`] or a number.
+    pub version: String,
     /// What runs the code.
     pub runtime: Runtime,
     /// `module.function`, nested modules as `folder/module.function`; custom runtimes read it as they like.
@@ -44,9 +46,15 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// How long one invoke may take, without loading.
     pub timeout: Duration,
-    /// Told to the handler; not enforced.
+    /// Told to the handler. Python functions get a limit on address space that grows with it (see `spawn`); it is no
+    /// exact limit on memory.
     pub memory_mb: u32,
+    /// Largest file that a Python function may write, in MB: AWS's `EphemeralStorage`.
+    pub storage_mb: u32,
 }
+
+/// The version that changes.
+pub const LATEST: &str = "$LATEST";
 
 /// What runs the code of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,6 +129,9 @@ impl Function {
         if !self.arn.as_str().bytes().all(|byte| byte.is_ascii_graphic()) {
             return invalid("arn", "must be visible ASCII".into());
         }
+        if self.version != LATEST && !is_number(&self.version) {
+            return invalid("version", format!("`{}` must be a number or {LATEST}", shorten(&self.version, 80)));
+        }
         if self.handler.len() > 128 || self.handler.chars().any(char::is_whitespace) {
             return invalid(
                 "handler",
@@ -169,6 +180,11 @@ impl Function {
         }
         Ok(())
     }
+}
+
+/// Whether `text` can be a published version.
+pub(crate) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether `text` can be a function's name.

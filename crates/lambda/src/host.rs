@@ -1,16 +1,17 @@
 //! The host: definitions by ARN, and the way of one invoke from request to answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use bedplate_base::{Clock, Error, Result};
+use bedplate_base::{Arn, Clock, Error, Result};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::family::{Alias, Families};
 use crate::function::{Function, Runtime};
 use crate::invocation::{FunctionError, Invocation, Kind, Options};
 use crate::limits;
@@ -18,8 +19,8 @@ use crate::package::Packages;
 use crate::pool::Slot;
 use crate::process::{Ended, Groups, Loaded, Process};
 use crate::python::Interpreters;
-use crate::reference::Reference;
-use crate::runtime_api::Work;
+use crate::remote::{Remote, Remotes};
+use crate::request::Request;
 use crate::spawn::{self, Surroundings};
 
 /// What a host needs to know; it reads nothing from the server's environment.
@@ -41,7 +42,8 @@ struct Inner {
     config: Config,
     packages: Packages,
     endpoint: Mutex<Option<String>>,
-    functions: Mutex<BTreeMap<String, Arc<Slot>>>,
+    functions: Mutex<Families>,
+    remotes: Mutex<Remotes>,
     running: Arc<Semaphore>,
     interpreters: Interpreters,
     groups: Arc<Groups>,
@@ -57,6 +59,7 @@ impl Host {
             config,
             endpoint: Mutex::default(),
             functions: Mutex::default(),
+            remotes: Mutex::default(),
             running: Arc::new(Semaphore::new(limits::RUNNING_MAX)),
             interpreters: Interpreters::default(),
             groups: Arc::default(),
@@ -75,45 +78,66 @@ impl Host {
         *lock(&self.0.endpoint) = Some(url.into());
     }
 
-    /// Adds a function; a conflict when its ARN is taken.
+    /// Adds a function; a conflict when its ARN (with this version) is taken.
     pub fn create(&self, function: Function) -> Result<()> {
         function.check()?;
         let mut functions = self.0.functions();
-        let key = function.arn.to_string();
-        if functions.contains_key(&key) {
+        if functions.has(&function) {
             return Err(Error::conflict(format!("Function already exist: {}", function.name)));
         }
-        functions.insert(key, Slot::new(function));
+        functions.put(function);
         Ok(())
     }
 
-    /// Adds a function or puts it in the place of the one with its ARN. New invokes use new processes, also when the
-    /// definition is the same: its files may have changed. Invokes under way end on the old ones.
+    /// Adds a function or puts it in the place of the one with its ARN and version. New invokes use new processes, also
+    /// when the definition is the same: its files may have changed. Invokes under way end on the old ones.
     pub fn replace(&self, function: Function) -> Result<()> {
         function.check()?;
-        let before = self.0.functions().insert(function.arn.to_string(), Slot::new(function));
-        if let Some(before) = before {
-            before.retire();
-        }
+        self.0.functions().put(function);
         Ok(())
     }
 
-    /// Forgets a function; invokes under way end.
+    /// Forgets a function with all its versions, or the one version that is named; invokes under way end.
     pub fn delete(&self, function: &str) -> Result<()> {
-        let slot = self.0.resolve(function)?;
-        self.0.functions().remove(slot.function.arn.as_str());
-        slot.retire();
-        Ok(())
+        self.0.functions().delete(function)
     }
 
-    /// The definition that a name, partial ARN or ARN means.
+    /// Says where each alias of the function with this unqualified ARN leads; aliases that are not named are gone.
+    pub fn set_aliases(&self, arn: &Arn, aliases: BTreeMap<String, Alias>) {
+        self.0.functions().set_aliases(arn, aliases);
+    }
+
+    /// Limits how many invokes of all versions of a function run at a time; more are refused, not kept waiting. Without a
+    /// limit up to [`limits::PROCESSES_PER_FUNCTION`] run and more wait.
+    pub fn set_concurrency(&self, arn: &Arn, limit: Option<u32>) {
+        self.0.functions().set_concurrency(arn, limit);
+    }
+
+    /// Sends invokes of a function somewhere else: `function` is a name or an unqualified ARN. It wins over a function of
+    /// that name here.
+    pub fn map(&self, function: &str, remote: Remote) -> Result<()> {
+        lock(&self.0.remotes).add(function, remote)
+    }
+
+    /// Whether invokes of this function (name, partial ARN or ARN) go somewhere else.
+    pub fn is_mapped(&self, function: &str) -> bool {
+        lock(&self.0.remotes).find(function).is_some()
+    }
+
+    /// The definition that a name, partial ARN or ARN means. Of an alias that is shared out: one that it may lead to.
     pub fn get(&self, function: &str) -> Result<Arc<Function>> {
-        Ok(Arc::clone(&self.0.resolve(function)?.function))
+        Ok(Arc::clone(&self.0.functions().resolve(function, dice)?.slot.function))
     }
 
-    /// All definitions by ARN.
+    /// All definitions by ARN, versions included.
     pub fn list(&self) -> Vec<Arc<Function>> {
-        self.0.functions().values().map(|slot| Arc::clone(&slot.function)).collect()
+        self.0.functions().slots().map(|slot| Arc::clone(&slot.function)).collect()
+    }
+
+    /// Folders of code that processes run or may yet run.
+    pub fn code_in_use(&self) -> BTreeSet<PathBuf> {
+        let alive = self.0.functions().alive();
+        alive.iter().map(|slot| slot.function.code.clone()).collect()
     }
 
     /// Invokes a function (name, partial ARN or ARN) with a JSON document; nothing at all counts as `{}`.
@@ -122,9 +146,22 @@ impl Host {
     /// there, the request is too long, too many wait, no interpreter. Dropping the future kills the process at work.
     pub async fn invoke(&self, function: &str, payload: Bytes, options: Options) -> Result<Invocation> {
         let inner = &self.0;
-        let slot = inner.resolve(function)?;
-        let request = Request::new(payload, options)?;
-        let _turn = slot.admit(&inner.running).await?;
+        let mut request = Request::new(payload, options)?;
+        let remote = lock(&inner.remotes).find(function);
+        if let Some((remote, qualifier)) = remote {
+            let closed = |_| {
+                Error::new(
+                    bedplate_base::Kind::Unavailable,
+                    "The server is shutting down and takes no more invokes",
+                )
+            };
+            let _turn = inner.running.acquire().await.map_err(closed)?;
+            return remote.invoke(&request, qualifier.as_deref(), &*inner.config.clock).await;
+        }
+        let meant = inner.functions().resolve(function, dice)?;
+        request.arn = meant.arn;
+        let slot = meant.slot;
+        let _turn = slot.admit(&inner.running, &meant.reserved).await?;
         loop {
             let (mut process, init_ms) = match slot.take() {
                 Some(process) => {
@@ -143,10 +180,7 @@ impl Host {
             let began = inner.config.clock.now();
             let deadline = began + timeout;
             let ended = process
-                .run(
-                    request.work(&slot.function, deadline.millis()),
-                    inner.config.clock.sleep_until(deadline),
-                )
+                .run(request.work(deadline.millis()), inner.config.clock.sleep_until(deadline))
                 .await;
             let (result, reusable) = match ended {
                 // A warm process that ended before it saw the event is nobody's failure.
@@ -174,6 +208,7 @@ impl Host {
             let duration_ms = now.since(began).as_secs_f64() * 1e3;
             return Ok(Invocation {
                 request_id: request.id,
+                version: slot.function.version.clone(),
                 result,
                 logs,
                 init_ms,
@@ -190,9 +225,7 @@ impl Host {
     /// Takes no more invokes and kills every process with all that it started.
     pub fn shutdown(&self) {
         self.0.running.close();
-        for slot in self.0.functions().values() {
-            slot.retire();
-        }
+        self.0.functions().slots().for_each(|slot| slot.retire());
         self.0.groups.kill_all();
     }
 }
@@ -231,6 +264,7 @@ impl Inner {
         let logs = process.output.finish();
         Ok(Err(Box::new(Invocation {
             request_id: request.id.clone(),
+            version: function.version.clone(),
             result: Err(error),
             logs,
             init_ms,
@@ -245,51 +279,6 @@ impl Inner {
         FunctionError::stated(kind, "Sandbox.Timedout", message)
     }
 
-    fn resolve(&self, function: &str) -> Result<Arc<Slot>> {
-        let functions = self.functions();
-        if let Some(slot) = functions.get(function) {
-            return Ok(Arc::clone(slot)); // an ARN as we give it out: the usual case
-        }
-        let reference = Reference::parse(function)?;
-        let place = |slot: &Slot| {
-            let arn = &slot.function.arn;
-            reference.region.as_deref().is_none_or(|region| region == arn.region())
-                && reference.account.as_deref().is_none_or(|account| account == arn.account())
-        };
-        let named: Vec<&Arc<Slot>> = functions.values().filter(|slot| slot.function.name == reference.name).collect();
-        let exact: Vec<&Arc<Slot>> = named.iter().copied().filter(|slot| place(slot)).collect();
-        // An ARN of another account or region (an agent moved here from AWS) means the function of that name.
-        let meant = if exact.is_empty() { named } else { exact };
-        if let Some(qualifier) = reference.qualifier {
-            return Err(Error::not_found(format!(
-                "Function not found: {function}: there is no version or alias `{qualifier}` here, only $LATEST"
-            )));
-        }
-        match meant.as_slice() {
-            [slot] => Ok(Arc::clone(slot)),
-            [] => {
-                let known = functions
-                    .values()
-                    .take(10)
-                    .map(|slot| slot.function.name.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                let known = if known.is_empty() {
-                    "there are none yet".into()
-                } else {
-                    format!("there are: {known}")
-                };
-                Err(Error::not_found(format!("Function not found: {function} ({known})")))
-            }
-            several => {
-                let places = several.iter().map(|slot| slot.function.arn.as_str()).collect::<Vec<_>>().join(", ");
-                Err(Error::validation(format!(
-                    "`{function}` may be several functions; use an ARN: {places}"
-                )))
-            }
-        }
-    }
-
     fn write_bootstrap(&self) -> Result<()> {
         if !self.bootstrap_written.load(Ordering::Acquire) {
             let failed = |error| Error::internal("The bootstrap cannot be written to the state folder").with_source(error);
@@ -301,7 +290,7 @@ impl Inner {
 
     /// After a cold start: ends the oldest warm processes beyond the limit, and sees that idle ones will end.
     fn make_room(self: &Arc<Self>) {
-        let slots: Vec<Arc<Slot>> = self.functions().values().cloned().collect();
+        let slots: Vec<Arc<Slot>> = self.functions().slots().cloned().collect();
         let warm: usize = slots.iter().map(|slot| slot.warm().0).sum();
         for _ in limits::IDLE_MAX..warm {
             let oldest = slots
@@ -318,7 +307,7 @@ impl Inner {
         }
     }
 
-    fn functions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Slot>>> {
+    fn functions(&self) -> std::sync::MutexGuard<'_, Families> {
         lock(&self.functions)
     }
 }
@@ -330,93 +319,15 @@ async fn sweep(host: Weak<Inner>, clock: Arc<dyn Clock>) {
         let Some(host) = host.upgrade() else { return };
         let idle_ns = i64::try_from(limits::IDLE_TIME_MAX.as_nanos()).unwrap_or(i64::MAX);
         let before = bedplate_base::Timestamp(clock.now().nanos().saturating_sub(idle_ns));
-        let slots: Vec<Arc<Slot>> = host.functions().values().cloned().collect();
+        let slots: Vec<Arc<Slot>> = host.functions().slots().cloned().collect();
         slots.iter().for_each(|slot| slot.sweep(before));
     }
 }
 
-/// A checked request: everything in it can be sent.
-struct Request {
-    id: String,
-    trace_id: String,
-    client_context: Option<String>,
-    payload: Bytes,
-    options: Options,
-}
-
-impl Request {
-    fn new(payload: Bytes, mut options: Options) -> Result<Self> {
-        if payload.len() > limits::REQUEST_BYTES_MAX {
-            let message = format!(
-                "Request must be smaller than {} bytes for the InvokeFunction operation",
-                limits::REQUEST_BYTES_MAX
-            );
-            return Err(Error::validation(message).with_field("payload", "too long"));
-        }
-        let token = |text: &str, max: usize| {
-            !text.is_empty() && text.len() <= max && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
-        };
-        let id = options.request_id.take().unwrap_or_else(bedplate_base::random_uuid);
-        if !token(&id, 128) {
-            return Err(Error::validation(
-                "The request id must be 1 to 128 visible ASCII characters without `/`",
-            ));
-        }
-        let trace_id = options.trace_id.take().unwrap_or_else(|| {
-            let digits = bedplate_base::random_uuid().replace('-', "");
-            format!("Root=1-{}-{};Parent={};Sampled=0", &digits[..8], &digits[8..], &digits[16..])
-        });
-        if !token(&trace_id, 512) {
-            return Err(Error::validation("The trace id must be 1 to 512 visible ASCII characters"));
-        }
-        let client_context = options.client_context.take().map(|text| header_json(&text)).transpose()?;
-        let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
-        Ok(Self {
-            id,
-            trace_id,
-            client_context,
-            payload,
-            options,
-        })
-    }
-
-    fn work(&self, function: &Function, deadline_ms: i64) -> Work {
-        Work {
-            request_id: self.id.clone(),
-            deadline_ms,
-            arn: function.arn.to_string(),
-            trace_id: self.trace_id.clone(),
-            client_context: self.client_context.clone(),
-            payload: self.payload.clone(),
-        }
-    }
-}
-
-/// A JSON document in a form that a header carries: ASCII on one line. Outside ASCII only strings have anything, so
-/// escapes keep the meaning.
-fn header_json(text: &str) -> Result<String> {
-    if text.len() > limits::CLIENT_CONTEXT_BYTES_MAX {
-        return Err(Error::validation(format!(
-            "The client context must have at most {} bytes",
-            limits::CLIENT_CONTEXT_BYTES_MAX
-        )));
-    }
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        return Err(Error::validation(format!("The client context must be JSON: {error}")));
-    }
-    let mut ascii = String::with_capacity(text.len());
-    let mut units = [0; 2];
-    for c in text.chars() {
-        match c {
-            ' '..='~' => ascii.push(c),
-            '\u{0}'..='\u{1f}' => ascii.push(' '),
-            _ => c
-                .encode_utf16(&mut units)
-                .iter()
-                .for_each(|unit| ascii.push_str(&format!("\\u{unit:04x}"))),
-        }
-    }
-    Ok(ascii)
+/// A number in 0..1.
+fn dice() -> f64 {
+    let digits = bedplate_base::random_uuid();
+    f64::from(u32::from_str_radix(&digits[..8], 16).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

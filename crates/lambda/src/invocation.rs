@@ -16,6 +16,9 @@ pub struct Options {
     pub request_id: Option<String>,
     /// JSON text, handed to the handler as its client context: `{"custom":{"idempotencyKey":"…","attempt":"1"}}`.
     pub client_context: Option<String>,
+    /// What stays the same when this call is made again: sent to mapped URLs as `Idempotency-Key`. (Handlers find it in
+    /// their client context, where the caller puts it.)
+    pub idempotency_key: Option<String>,
     /// Shorter than the function's own time-out, or ignored.
     pub timeout: Option<Duration>,
     /// `Root=1-…;Parent=…;Sampled=…`; a fresh unsampled one when absent.
@@ -29,6 +32,8 @@ pub struct Options {
 pub struct Invocation {
     /// The id the handler saw.
     pub request_id: String,
+    /// The version that was run: `$LATEST`, a number, or what another endpoint says it ran.
+    pub version: String,
     /// What the handler returned, byte for byte (JSON, unless a custom runtime sent something else), or how it failed.
     pub result: Result<Bytes, FunctionError>,
     /// The end of what was written to standard output and error.

@@ -3,13 +3,15 @@
 //! [`Host`] holds definitions of functions in memory and invokes them. Each process has a listener of its own on the
 //! loopback interface that speaks the Runtime API (`GET …/invocation/next`, `POST …/response`, …), so custom runtimes
 //! built for AWS run unchanged; Python handlers run under a small bootstrap that is part of this crate, so nothing has
-//! to be installed.
+//! to be installed. A function may also be somewhere else: [`Host::map`] sends its invokes to an HTTP address.
 //!
 //! What this crate refuses to know: agents, state machines and their event shapes; the Lambda *service* API (that is
 //! `api-lambda`); where definitions are stored. It keeps unpacked deployment packages on disk ([`Packages`]), nothing
 //! else. It runs processes in real time: [`Config::clock`] is the machine's clock even where the server's is turned by
 //! hand.
 
+mod config;
+mod family;
 mod function;
 mod host;
 mod invocation;
@@ -20,16 +22,22 @@ mod pool;
 mod process;
 mod python;
 mod reference;
+mod remote;
+mod request;
 mod runtime_api;
 mod spawn;
 mod target;
 
-pub use function::{Function, Runtime};
+pub use config::{FunctionConfig, LocalFunction, Mapping};
+pub use family::Alias;
+pub use function::{Function, LATEST, Runtime};
 pub use host::{Config, Host};
 pub use invocation::{FunctionError, Invocation, Kind, Options};
 pub use logs::{LogSink, Logs};
 pub use package::{Package, Packages};
+pub use pool::RESERVED;
 pub use reference::Reference;
+pub use remote::{Remote, Way};
 pub use target::LambdaTarget;
 
 /// Numbers that bound everything this crate holds or waits for.
@@ -59,6 +67,15 @@ pub mod limits {
     /// Time to load before the first `next`: 10 s on AWS, which then tries again within the function's time-out; here
     /// the longer of the two counts at once.
     pub const INIT_MIN: Duration = Duration::from_secs(10);
+    /// Address space for each MB of a Python function's memory, and at least how many MB of it (ours: allocators and
+    /// thread stacks reserve several times what is used).
+    pub const SPACE_PER_MEMORY: u64 = 4;
+    /// See [`SPACE_PER_MEMORY`].
+    pub const SPACE_MB_MIN: u64 = 4 * 1024;
+    /// Open files of a Python function: 1,024 (AWS Lambda quotas).
+    pub const OPEN_FILES_MAX: u64 = 1024;
+    /// Largest file of a function that names no `EphemeralStorage`, in MB (Lambda API reference).
+    pub const STORAGE_MB: u32 = 512;
     /// Processes of one function at a time; more invokes wait (ours; AWS: 10 is the reserve of a new account).
     pub const PROCESSES_PER_FUNCTION: usize = 10;
     /// Running invokes of the whole host; more wait (ours).

@@ -3,6 +3,7 @@
 //! A package is untrusted: names must stay inside the folder, sizes are counted while inflating (headers lie), links
 //! and encrypted entries are refused. A folder appears under its name only when it is complete.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -49,6 +50,16 @@ impl Packages {
             .await
             .map_err(|error| Error::internal("Unpacking the deployment package was interrupted").with_source(error))?
     }
+
+    /// Deletes the packages that are neither in `kept` nor among the folders `in_use`, and what earlier runs left half
+    /// unpacked or half deleted; how many packages went. No package may be unpacked meanwhile.
+    pub async fn sweep(&self, kept: BTreeSet<Hash>, in_use: BTreeSet<PathBuf>) -> Result<usize> {
+        let folder = self.folder.clone();
+        let swept = tokio::task::spawn_blocking(move || sweep(&folder, &kept, &in_use)).await;
+        swept
+            .map_err(|error| Error::internal("Deleting unused deployment packages was interrupted").with_source(error))?
+            .map_err(|error| Error::internal("Unused deployment packages cannot be deleted").with_source(error))
+    }
 }
 
 fn unpack(folder: &Path, zip: &[u8]) -> Result<Package> {
@@ -81,6 +92,38 @@ fn unpack(folder: &Path, zip: &[u8]) -> Result<Package> {
         Err(error) => Err(disk(error)),
         Ok(()) => Ok(package),
     }
+}
+
+fn sweep(folder: &Path, kept: &BTreeSet<Hash>, in_use: &BTreeSet<PathBuf>) -> std::io::Result<usize> {
+    let mut gone = 0;
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0), // no package has come yet
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with(".unpacking-") || name.starts_with(".deleting-") {
+            fs::remove_dir_all(&path)?;
+        } else if let Some(hash) = Hash::parse(name)
+            && !kept.contains(&hash)
+            && !in_use.contains(&path)
+        {
+            // Under another name first: a package is whole or not there, also after a crash.
+            let doomed = folder.join(format!(".deleting-{name}"));
+            fs::rename(&path, &doomed)?;
+            fs::remove_dir_all(&doomed)?;
+            let compiled = folder.join(".pycache").join(path.strip_prefix("/").unwrap_or(&path));
+            if let Err(error) = fs::remove_dir_all(compiled)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(error);
+            }
+            gone += 1;
+        }
+    }
+    Ok(gone)
 }
 
 fn extract(zip: &[u8], folder: &Path, bytes_max: u64) -> Result<()> {
@@ -183,7 +226,7 @@ impl Drop for Unfinished {
 
 #[cfg(test)]
 mod tests {
-    use super::{extract, inside, unpack};
+    use super::{extract, inside, sweep, unpack};
     use std::io::{Cursor, Write};
     use zip::write::{SimpleFileOptions, ZipWriter};
 
@@ -246,10 +289,15 @@ mod tests {
                 .message
                 .contains("more than 1099 bytes")
         );
-        let left: Vec<_> = std::fs::read_dir(state.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        assert_eq!(left.len(), 1, "only the good package is left: {left:?}");
+        let left = || std::fs::read_dir(state.path()).unwrap().count();
+        assert_eq!(left(), 1, "only the good package is left");
+
+        let (none, all) = (Default::default(), [package.sha256].into());
+        std::fs::create_dir(state.path().join(".unpacking-1")).unwrap();
+        assert_eq!(sweep(state.path(), &all, &Default::default()).unwrap(), 0);
+        assert_eq!(sweep(state.path(), &none, &[package.folder.clone()].into()).unwrap(), 0);
+        assert_eq!(left(), 1, "a package that is named or run stays");
+        assert_eq!(sweep(state.path(), &none, &Default::default()).unwrap(), 1);
+        assert_eq!(left(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! One function's processes: who may start one, which warm one is used next, when they end.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bedplate_base::{Error, Kind, Result, Timestamp};
@@ -9,6 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::function::Function;
 use crate::limits;
 use crate::process::Process;
+
+/// The field that an error of a function at its reserved concurrency names.
+pub const RESERVED: &str = "reservedConcurrentExecutions";
 
 /// A definition with its processes. A changed definition is another slot; this one then retires.
 pub(crate) struct Slot {
@@ -27,8 +30,62 @@ struct Warm {
 
 /// The right to run one invoke; given back by dropping it.
 pub(crate) struct Turn {
-    _function: OwnedSemaphorePermit,
+    _function: OfFunction,
     _host: OwnedSemaphorePermit,
+}
+
+/// The function's half of a turn; held for its end.
+enum OfFunction {
+    /// Of its processes.
+    Room { _permit: OwnedSemaphorePermit },
+    /// Of its reserved concurrency.
+    Reserved { _running: Running },
+}
+
+/// The reserved concurrency of a function over all its versions (Lambda API reference, PutFunctionConcurrency).
+pub(crate) struct Reserved {
+    /// [`Reserved::NONE`]: nothing is reserved.
+    limit: AtomicU32,
+    running: AtomicU32,
+}
+
+impl Default for Reserved {
+    fn default() -> Self {
+        Self {
+            limit: AtomicU32::new(Self::NONE),
+            running: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Reserved {
+    const NONE: u32 = u32::MAX;
+
+    /// From now on; invokes under way count.
+    pub(crate) fn set(&self, limit: Option<u32>) {
+        self.limit.store(limit.unwrap_or(Self::NONE), Ordering::Relaxed);
+    }
+
+    /// Room for one more: none when the limit is reached; `Ok(None)` when there is no limit.
+    fn enter(self: &Arc<Self>) -> Result<Option<Running>, u32> {
+        let running = Running(Arc::clone(self));
+        let before = self.running.fetch_add(1, Ordering::Relaxed);
+        let limit = self.limit.load(Ordering::Relaxed);
+        match limit {
+            Self::NONE => Ok(None), // dropped: uncounted, as it ends under rules that it did not begin under
+            limit if before < limit => Ok(Some(running)),
+            limit => Err(limit),
+        }
+    }
+}
+
+/// Counts one running invoke while it lives.
+struct Running(Arc<Reserved>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Slot {
@@ -41,8 +98,9 @@ impl Slot {
         })
     }
 
-    /// Waits for a turn; refuses when too many wait already or the host (whose room `host` is) shuts down.
-    pub(crate) async fn admit(&self, host: &Arc<Semaphore>) -> Result<Turn> {
+    /// Waits for a turn; refuses when too many wait already or the host (whose room `host` is) shuts down. With reserved
+    /// concurrency nobody waits for others of the function: beyond it invokes are refused, as on AWS.
+    pub(crate) async fn admit(&self, host: &Arc<Semaphore>, reserved: &Arc<Reserved>) -> Result<Turn> {
         let _waiting = Waiting::enter(&self.waiting).ok_or_else(|| {
             let message = format!(
                 "Function `{}` has {} invokes waiting already; try again later",
@@ -52,7 +110,21 @@ impl Slot {
             Error::new(Kind::Throttled, message).with_resource(self.function.arn.as_str())
         })?;
         let closed = |_| Error::new(Kind::Unavailable, "The server is shutting down and takes no more invokes");
-        let function = Arc::clone(&self.room).acquire_owned().await.map_err(closed)?;
+        let running = reserved.enter().map_err(|limit| {
+            let message = format!(
+                "Rate Exceeded: function `{}` has a reserved concurrency of {limit}, and as many invokes are running",
+                self.function.name
+            );
+            Error::new(Kind::Throttled, message)
+                .with_resource(self.function.arn.as_str())
+                .with_field(RESERVED, "all in use")
+        })?;
+        let function = match running {
+            Some(running) => OfFunction::Reserved { _running: running },
+            None => OfFunction::Room {
+                _permit: Arc::clone(&self.room).acquire_owned().await.map_err(closed)?,
+            },
+        };
         let host = Arc::clone(host).acquire_owned().await.map_err(closed)?;
         Ok(Turn {
             _function: function,

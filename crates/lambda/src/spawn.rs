@@ -10,6 +10,7 @@ use bedplate_base::{Error, Kind, Result, Timestamp};
 use tokio::process::Command;
 
 use crate::function::{Function, Runtime};
+use crate::limits;
 
 /// The bootstrap of Python functions.
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
@@ -36,7 +37,11 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
             // Compiled modules go aside: the code folder is the user's, and watched.
             let mut cache = OsString::from("pycache_prefix=");
             cache.push(around.folder.join(".pycache"));
-            command.arg("-X").arg(cache).arg(bootstrap_file(&around.folder));
+            command
+                .arg("-X")
+                .arg(cache)
+                .arg(bootstrap_file(&around.folder))
+                .arg(limits_of(function));
             command
         }
         (Runtime::Python { .. }, None) => return Err(Error::internal("A Python function needs an interpreter")),
@@ -50,6 +55,16 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
         .env_clear()
         .envs(environment(function, around, api));
     Ok(command)
+}
+
+/// What the bootstrap limits itself to before it loads the handler: bytes of address space, bytes of a file, open files.
+///
+/// Address space is not memory: libraries reserve far more than they use. So the limit stops a handler that grows without
+/// end, long before the machine suffers, and no handler that works in AWS within its memory.
+fn limits_of(function: &Function) -> String {
+    const MB: u64 = 1024 * 1024;
+    let space = (u64::from(function.memory_mb) * limits::SPACE_PER_MEMORY).max(limits::SPACE_MB_MIN) * MB;
+    format!("{space},{},{}", u64::from(function.storage_mb) * MB, limits::OPEN_FILES_MAX)
 }
 
 /// Writes the bootstrap; a process that runs the old file is not disturbed.
@@ -116,11 +131,11 @@ fn environment(function: &Function, around: &Surroundings, api: SocketAddr) -> B
         .take(10)
         .map(|c| if c == '-' { '/' } else { c })
         .collect::<String>();
-    let stream = format!("{date}/[$LATEST]{}", bedplate_base::random_uuid().replace('-', ""));
+    let stream = format!("{date}/[{}]{}", function.version, bedplate_base::random_uuid().replace('-', ""));
     set("_HANDLER", &function.handler);
     set("AWS_LAMBDA_RUNTIME_API", &api.to_string());
     set("AWS_LAMBDA_FUNCTION_NAME", &function.name);
-    set("AWS_LAMBDA_FUNCTION_VERSION", &"$LATEST");
+    set("AWS_LAMBDA_FUNCTION_VERSION", &function.version);
     set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &function.memory_mb.to_string());
     set("AWS_LAMBDA_INITIALIZATION_TYPE", &"on-demand");
     set("AWS_LAMBDA_LOG_GROUP_NAME", &format!("/aws/lambda/{}", function.name));

@@ -53,6 +53,7 @@ impl LambdaTarget {
         let client_context = json!({"custom": {"idempotencyKey": call.key().0}}).to_string();
         let options = Options {
             client_context: Some(client_context),
+            idempotency_key: Some(call.key().0),
             ..Options::default()
         };
         let event = Bytes::copy_from_slice(input.event.get().as_bytes());

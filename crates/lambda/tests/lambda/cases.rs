@@ -178,6 +178,7 @@ cases! {
     flood
     init_exception
     json_types
+    limits
     logging
     missing_handler
     missing_module

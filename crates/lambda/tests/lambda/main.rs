@@ -5,7 +5,9 @@
 
 mod cases;
 mod lifecycle;
+mod remote;
 mod target;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bedplate_base::{BoxFuture, Clock, Place, Timestamp};
-use bedplate_lambda::{Config, Function, Host, Runtime};
+use bedplate_lambda::{Config, Function, Host, Runtime, limits};
 
 /// The machine's clock.
 struct Machine;
@@ -59,12 +61,14 @@ impl House {
         Function {
             name: name.into(),
             arn: Place::default().arn("lambda", format!("function:{name}")),
+            version: bedplate_lambda::LATEST.into(),
             runtime: Runtime::parse("python3.12").unwrap(),
             handler: "app.handler".into(),
             code,
             environment: BTreeMap::new(),
             timeout: Duration::from_secs(20),
             memory_mb: 128,
+            storage_mb: limits::STORAGE_MB,
         }
     }
 
