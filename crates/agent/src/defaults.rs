@@ -8,6 +8,8 @@ pub const STEPS_MAX: u32 = 25;
 pub const IDLE_TTL_S: u64 = 600;
 /// Turns that may wait for a session while one runs.
 pub const QUEUE_MAX: usize = 16;
+/// Requests of a session whose next tries are recognised. Ours: clients try again within seconds.
+pub const TRIES_MAX: usize = 64;
 /// Milliseconds that one model call may take.
 pub const MODEL_MS_MAX: u64 = 300_000;
 /// Milliseconds that one function call may take: Lambda's 15 minutes and a margin for its start.

@@ -48,9 +48,14 @@ impl SessionDecider {
             );
         };
         let session = &mut self.session;
+        if let Some(Sender::Client(earlier)) = session.earlier_try(&request) {
+            let cause = format!("The request came before; its turn is that of\n{earlier}");
+            return refuse(session, failure::REPEATED, &cause);
+        }
         if let Some(answer) = &request.answer {
             return match session.accept(answer) {
                 Ok(()) => {
+                    session.taken(from, &request);
                     let turn = session.turn.as_mut().expect("invariant: an accepted answer has a turn");
                     if let Phase::Asking { next, .. } = &mut turn.phase {
                         *next = Some(Next::Answered(answer.clone()));
@@ -71,6 +76,7 @@ impl SessionDecider {
                 "Too many turns wait for this session; wait for an answer before you send more.",
             );
         }
+        session.taken(from, &request);
         session.queue.push_back(Waiting {
             from: from.clone(),
             request,

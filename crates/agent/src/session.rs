@@ -7,6 +7,7 @@ use bedplate_base::Timestamp;
 use bedplate_converse::{Block, Message, Role, ToolStatus};
 use bedplate_journal::{CallId, Sender};
 
+use crate::defaults::TRIES_MAX;
 use crate::program::{Action, Program};
 use crate::reply::ToolUse;
 use crate::turn::{Answer, Attributes, Question, Request};
@@ -26,6 +27,8 @@ pub(crate) struct Session {
     pub turn: Option<Turn>,
     /// Messages that wait for it to end.
     pub queue: VecDeque<Waiting>,
+    /// The last requests that were taken and told their `try_id`, with that.
+    pub tries: VecDeque<(String, Sender)>,
     /// Messages that get an error at once, with `failure` code and cause.
     pub refused: VecDeque<(Sender, &'static str, String)>,
 }
@@ -146,6 +149,20 @@ impl Session {
             })
             .collect();
         self.say(Message { role: Role::User, content });
+    }
+
+    /// The request that was taken with this `try_id`.
+    pub(crate) fn earlier_try(&self, request: &Request) -> Option<&Sender> {
+        let id = request.try_id.as_ref()?;
+        self.tries.iter().find(|(known, _)| known == id).map(|(_, from)| from)
+    }
+
+    /// A request was taken: another try of it is not.
+    pub(crate) fn taken(&mut self, from: &Sender, request: &Request) {
+        if let Some(id) = &request.try_id {
+            self.tries.truncate(TRIES_MAX - 1);
+            self.tries.push_front((id.clone(), from.clone()));
+        }
     }
 
     /// Forgets the conversation and the attributes: the session begins afresh.

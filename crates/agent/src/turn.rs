@@ -36,6 +36,9 @@ pub struct Request {
     /// Answers a return of control or a confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// Names what the client wants over all its tries: a try whose message was taken already is refused as `REPEATED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub try_id: Option<String>,
 }
 
 /// Which agent runs a turn.
@@ -143,6 +146,8 @@ pub mod failure {
     pub const ACCESS: &str = "Turn.AccessDenied";
     /// The model's provider wants less.
     pub const THROTTLED: &str = "Turn.Throttled";
+    /// An earlier try of the same request was taken already; the cause's second line is that request's id.
+    pub const REPEATED: &str = "Turn.Repeated";
     /// Too many turns wait for this session.
     pub const QUEUE_FULL: &str = "Turn.QueueFull";
 }

@@ -230,6 +230,7 @@ pub fn exception_of(code: &str) -> (&'static str, u16) {
         failure::ACCESS => ("accessDeniedException", 403),
         failure::THROTTLED | failure::QUEUE_FULL => ("throttlingException", 429),
         failure::DEPENDENCY => ("dependencyFailedException", 424),
+        failure::REPEATED => ("conflictException", 409),
         _ => ("internalServerException", 500),
     }
 }

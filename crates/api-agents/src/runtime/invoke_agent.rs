@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use bedplate_agent::steps::{Kind, Steps};
 use bedplate_agent::turn::{AgentRef, Request, failure};
 use bedplate_base::{Error, Kind as ErrorKind, Result};
-use bedplate_engine::{Feed, Item};
-use bedplate_journal::{ExecId, Raw, Sender, Signal, Value};
+use bedplate_engine::{Engine, Feed, Item};
+use bedplate_journal::{Event, ExecId, Payload, Raw, Sender, Signal, Value};
 use bedplate_store::Letter;
 use bedplate_wire::{Context, Streamed};
 use bedplate_wire_bedrock_agent_runtime::types::{InvokeAgentRequest, InvokeAgentResponse};
@@ -44,6 +44,8 @@ pub async fn invoke(state: &State, context: &Context, input: InvokeAgentRequest)
         alias_arn,
         version: target.version,
     };
+    // SDKs try again on their own when a connection breaks, under the same id: such a try is shown the turn that runs already.
+    message.try_id = context.invocation_id.clone();
     let exec = execution(context, &message);
     let program = state.program(target.program).await?;
     let letter = Letter {
@@ -52,7 +54,9 @@ pub async fn invoke(state: &State, context: &Context, input: InvokeAgentRequest)
     };
     let feed = state.engine.request(&exec, letter).await?;
     let mut turn = Turn::new(context, exec, feed, state.settings.strict);
-    turn.admit().await?;
+    if let Some(earlier) = turn.admit().await? {
+        turn.follow(&state.engine, &earlier).await?;
+    }
     let frames = stream::unfold(turn, |mut turn| async move { turn.next().await.map(|event| (event.frame(), turn)) });
     Ok(Streamed {
         output,
@@ -89,10 +93,15 @@ fn signal(context: &Context, program: Value, message: &Request) -> Signal {
 
 /// One request's view of its session.
 struct Turn {
+    exec: ExecId,
     feed: Feed,
     steps: Steps,
     encoder: Encoder,
+    strict: bool,
     ready: VecDeque<Outgoing>,
+    /// The events of a second try up to this one were read from the journal; otherwise 0. Text of a call that was already
+    /// running then is not passed on, its beginning is unknown; the answer is.
+    read: u64,
     /// Nothing follows what is ready.
     over: bool,
 }
@@ -100,16 +109,20 @@ struct Turn {
 impl Turn {
     fn new(context: &Context, exec: ExecId, feed: Feed, strict: bool) -> Self {
         Self {
+            steps: Steps::new(exec.clone(), context.request_id.as_str()),
+            exec,
             feed,
-            steps: Steps::new(exec, context.request_id.as_str()),
             encoder: Encoder::new(context.request_id.clone(), strict),
+            strict,
             ready: VecDeque::new(),
+            read: 0,
             over: false,
         }
     }
 
-    /// Waits for the commit that holds the message. A message that was refused there is an error of the request.
-    async fn admit(&mut self) -> Result<()> {
+    /// Waits for the commit that holds the message. A message that was refused there is an error of the request, unless it is
+    /// another try of one that was taken: that one's id is returned.
+    async fn admit(&mut self) -> Result<Option<String>> {
         while self.steps.request().is_none() {
             let Some(item) = self.feed.next().await else {
                 return Err(Error::new(
@@ -117,8 +130,30 @@ impl Turn {
                     "The server is stopping; send the request again.",
                 ));
             };
-            self.take(item)?;
+            match self.take(item) {
+                Err(Refused::Repeated(earlier)) => return Ok(Some(earlier)),
+                Err(Refused::Because(error)) => return Err(error),
+                Ok(()) => {}
+            }
         }
+        Ok(None)
+    }
+
+    /// Shows the request `earlier` from its beginning instead of this one.
+    async fn follow(&mut self, engine: &Engine, earlier: &str) -> Result<()> {
+        self.steps = Steps::new(self.exec.clone(), earlier);
+        self.encoder = Encoder::new(earlier, self.strict);
+        self.over = false;
+        let exec = self.exec.clone();
+        let mut last = 0;
+        engine
+            .replay(&exec, &mut |event, rendered| {
+                last = event.seq;
+                // What was taken was not refused.
+                let _ = self.see(event, rendered);
+            })
+            .await?;
+        self.read = last;
         Ok(())
     }
 
@@ -132,7 +167,7 @@ impl Turn {
             }
             match self.feed.next().await {
                 Some(item) => {
-                    if let Err(error) = self.take(item) {
+                    if let Err(Refused::Because(error)) = self.take(item) {
                         self.end(error.message);
                     }
                 }
@@ -150,35 +185,16 @@ impl Turn {
     ///
     /// # Errors
     /// The message was refused before its turn began.
-    fn take(&mut self, item: Item) -> Result<()> {
+    fn take(&mut self, item: Item) -> Result<(), Refused> {
         match item {
             Item::Committed(events) => {
-                for committed in events.iter() {
-                    for step in self.steps.push(&committed.event, committed.rendered.as_ref()) {
-                        if let Kind::Failed {
-                            code,
-                            message,
-                            detail,
-                            refused: true,
-                            ..
-                        } = &step.kind
-                        {
-                            self.over = true;
-                            return Err(refusal(code, message, detail));
-                        }
-                        let request = self.steps.request().cloned().unwrap_or_default();
-                        let outgoing = self.encoder.step(&step, &request);
-                        self.ready.extend(
-                            outgoing
-                                .into_iter()
-                                .filter(|event| request.trace || !matches!(event, Outgoing::Trace(_))),
-                        );
-                    }
+                let read = self.read;
+                for committed in events.iter().filter(|committed| committed.event.seq > read) {
+                    self.see(&committed.event, committed.rendered.as_ref())?;
                 }
-                self.over |= self.steps.over();
             }
             Item::Text { call, text } => {
-                if self.steps.calls_model(call) {
+                if call.0 > self.read && self.steps.calls_model(call) {
                     let event = self.encoder.text(text);
                     self.ready.push_back(event);
                 }
@@ -189,6 +205,42 @@ impl Turn {
         }
         Ok(())
     }
+
+    /// Takes an event of the session.
+    ///
+    /// # Errors
+    /// As `take`.
+    fn see(&mut self, event: &Event, rendered: Option<&Payload>) -> Result<(), Refused> {
+        for step in self.steps.push(event, rendered) {
+            if let Kind::Failed {
+                code,
+                message,
+                detail,
+                refused: true,
+                ..
+            } = &step.kind
+            {
+                self.over = true;
+                return Err(match code.as_str() {
+                    failure::REPEATED => Refused::Repeated(detail.clone()),
+                    code => Refused::Because(refusal(code, message, detail)),
+                });
+            }
+            let request = self.steps.request().cloned().unwrap_or_default();
+            let outgoing = self.encoder.step(&step, &request);
+            let shown = |event: &Outgoing| request.trace || !matches!(event, Outgoing::Trace(_));
+            self.ready.extend(outgoing.into_iter().filter(shown));
+        }
+        self.over |= self.steps.over();
+        Ok(())
+    }
+}
+
+/// Why a message did not become a turn.
+enum Refused {
+    Because(Error),
+    /// It is another try of this request.
+    Repeated(String),
 }
 
 fn refusal(code: &str, message: &str, detail: &str) -> Error {

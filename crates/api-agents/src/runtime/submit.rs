@@ -7,7 +7,7 @@ use bedplate_wire_bedrock_agent_runtime::types::{FunctionResult, InvocationResul
 /// Where results stand in a request.
 const RESULTS: &str = "sessionState.returnControlInvocationResults";
 
-/// The message of a turn; the agent is filled in by the caller.
+/// The message of a turn; the agent and the name of the try are filled in by the caller.
 ///
 /// # Errors
 /// `Validation` for what does not go together, `NotImplemented` for what we would have to leave out.
@@ -35,6 +35,7 @@ pub(super) fn message(input: InvokeAgentRequest) -> Result<Request> {
         session_attributes: state.session_attributes,
         prompt_session_attributes: state.prompt_session_attributes,
         answer,
+        try_id: None,
     })
 }
 

@@ -55,8 +55,8 @@ async fn another_try_is_shown_the_turn_that_was_taken() {
     assert!(second.len() > 2, "{second:?}");
     assert_eq!(cut[0], second[0]);
     assert_eq!(second, third);
-    assert_eq!(ledger.lock().unwrap().len(), 1, "the model was called again");
+    assert_eq!(ledger.effects().len(), 1, "the model was called again");
 
     frames(&house, &agent, "two", usize::MAX).await;
-    assert_eq!(ledger.lock().unwrap().len(), 2, "another request is another turn");
+    assert_eq!(ledger.effects().len(), 2, "another request is another turn");
 }
