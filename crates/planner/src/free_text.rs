@@ -284,7 +284,7 @@ pub(crate) fn own_name(work: &Work, at: usize) -> Option<(usize, usize, Reach, K
             && param
                 .words
                 .last()
-                .is_some_and(|word| *word == token.stem || colon && thesaurus().similarity(word, &token.stem) >= 0.8)
+                .is_some_and(|word| *word == token.stem || thesaurus().similarity(word, &token.stem) >= 0.8)
     })?;
     let mut skip = 1;
     while matches!(

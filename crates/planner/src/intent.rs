@@ -80,8 +80,14 @@ pub(crate) fn content(u: &Utterance, clause: &Clause) -> Vec<String> {
         }
         for entity in u.entities.iter().filter(|entity| entity.from == at) {
             match &entity.what {
-                What::Money(..) => out.push("money".into()),
                 What::Email(_) => out.push("email".into()),
+                What::Money(_, Some(code)) => {
+                    let other = (clause.from..clause.to)
+                        .any(|at| crate::language::entities::currency(u.word(at)).is_some_and(|found| found != *code));
+                    if other {
+                        out.push("currency".into());
+                    }
+                }
                 What::Id(text) => {
                     let letters: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
                     if letters.len() >= 3 {
@@ -104,6 +110,16 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
         .iter()
         .map(|word| tools.iter().map(|tool| relevance(word, tool, asks)).collect())
         .collect();
+    let labels: Vec<String> = u
+        .entities
+        .iter()
+        .filter(|entity| {
+            clause.from < entity.from
+                && entity.to <= clause.to
+                && (matches!(entity.what, What::Id(_)) || matches!(entity.what, What::Number(value) if value >= 100.0))
+        })
+        .map(|entity| u.tokens[entity.from - 1].stem.clone())
+        .collect();
     let count = tools.len() as f64;
     let mut scored: Vec<(f64, f64, f64, usize)> = Vec::new();
     for (index, tool) in tools.iter().enumerate() {
@@ -111,10 +127,16 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
             continue;
         }
         let mut about = 0.0;
-        for row in &table {
+        for (word, row) in words.iter().zip(&table) {
+            // "account 4471": the noun labels an id, it is not what is asked about
+            let weight = if labels.contains(word) && words.len() > labels.len() {
+                0.5
+            } else {
+                1.0
+            };
             let spread = row.iter().filter(|weight| **weight >= 0.6 * row[index].max(0.5)).count() as f64;
             let rarity = ((1.0 + count) / (0.5 + spread)).ln().clamp(0.45, 1.8);
-            about += row[index] * rarity;
+            about += weight * row[index] * rarity;
         }
         let nouns = tool.nouns();
         let covered = nouns

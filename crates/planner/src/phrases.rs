@@ -441,7 +441,7 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
                 (End::From, "from" | "leaving" | "departing") | (End::To, "to" | "into" | "towards" | "for" | "reaching") => 4.0,
                 (End::None, "in" | "at" | "near" | "around" | "for" | "from" | "to" | "of" | "on" | "within") => 3.0,
                 (End::From, "in" | "at") | (End::To, "in" | "at") => 1.5,
-                (End::None, "") => 0.8,
+                (End::None, "") => 1.3,
                 _ => return 0.0,
             };
             side + need * 0.8 - if words > 4 { 2.0 } else { 0.0 }

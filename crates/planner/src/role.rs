@@ -215,7 +215,8 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
         return Role::Query;
     }
     if has(&["email", "mail"]) && !ends(&["body", "subject", "text", "content", "message", "id"])
-        || (said(&["email"]) && about.contains("address") && !has(&["name", "subject", "body", "message", "id"]))
+        || (about.contains("mail address") && has(&["address", "recipient", "to", "receiver"])
+            || said(&["email"]) && about.contains("address") && !has(&["name", "subject", "body", "message", "id"]))
     {
         return Role::Email;
     }

@@ -138,21 +138,46 @@ fn tool(tool: &Tool) -> ToolFacts {
         .collect();
     let mut verbs: Vec<String> = Vec::new();
     let known = thesaurus();
-    let phrase = |words: &[String]| {
+    // a verb at the beginning, in its plain form ("books", "book"); with its particle: "switch a lamp on"
+    let phrase = |words: &[String], raw: &str| {
+        let plain = [raw, raw.trim_end_matches('s'), raw.trim_end_matches("es")]
+            .iter()
+            .any(|form| known.is_imperative(form));
+        let particle = words
+            .iter()
+            .skip(1)
+            .find(|word| matches!(word.as_str(), "on" | "off" | "up" | "down" | "out"));
+        let apart = particle
+            .and_then(|particle| words.first().map(|first| format!("{first}_{particle}")))
+            .filter(|verb| known.is_verb(verb));
         known
             .phrase(|index| words.get(index).map(String::as_str))
             .map(|(phrase, _)| phrase)
             .filter(|phrase| known.is_verb(phrase))
-            .or_else(|| words.first().filter(|word| known.is_verb(word)).cloned())
+            .or(apart)
+            .or_else(|| words.first().filter(|word| plain && known.is_verb(word)).cloned())
     };
+    let first_raw = description
+        .split(|c: char| !c.is_alphanumeric())
+        .find(|word| !word.is_empty())
+        .unwrap_or_default()
+        .to_lowercase();
     let asking = |words: &[String]| {
         words
             .first()
             .is_some_and(|word| is_question_word(word) || is_auxiliary(word) || word == "can")
     };
     let question = || Some("get".to_owned());
-    let named = if asking(&words) { question() } else { phrase(&words) };
-    let told = if asking(&first_words) { question() } else { phrase(&first_words) };
+    let named = if asking(&words) {
+        question()
+    } else {
+        phrase(&words, plain.first().map_or("", String::as_str))
+    };
+    let told = if asking(&first_words) {
+        question()
+    } else {
+        phrase(&first_words, &first_raw)
+    };
     let noun_like = [
         "status", "info", "detail", "balance", "histor", "list", "search", "lookup", "availabl", "price", "forecast", "summary", "history",
     ];
@@ -179,8 +204,12 @@ fn tool(tool: &Tool) -> ToolFacts {
         }
     }
     if verbs.is_empty() {
-        let last = words.iter().rev().find(|word| known.is_verb(word));
-        verbs.push(last.filter(|_| !name_is_noun).cloned().unwrap_or_else(|| "get".into()));
+        let last = plain
+            .iter()
+            .rev()
+            .position(|word| known.is_imperative(word) && !known.is_noun(&stem(word)))
+            .map(|back| words.len() - 1 - back);
+        verbs.push(last.filter(|_| !name_is_noun).map_or_else(|| "get".into(), |at| words[at].clone()));
     }
     // in the name of a tool, `get` never orders anything
     for verb in verbs.iter_mut().filter(|verb| *verb == "get") {
