@@ -35,7 +35,6 @@ impl Chain {
 
     fn check(&mut self, data: &[u8], extension: &str) -> Result<(), Denied> {
         let text = extension
-            .trim()
             .strip_prefix(SIGNATURE)
             .ok_or_else(|| Denied::garbled(format!("A frame of the body lacks its {SIGNATURE}.")))?;
         let given = read_hex(text).ok_or_else(Denied::mismatch)?;
