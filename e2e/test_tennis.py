@@ -108,18 +108,27 @@ def test_a_saved_file_is_applied(new_server, tmp_path):
             target.write_bytes(path.read_bytes())
     server = new_server("dev", str(house / "template.yaml"), config="").start()
     (one,) = server.agents.list_agents()["agentSummaries"]
+    assert server.run("invoke", "agent/tennis-booking@live", "hello").returncode == 0
     template = house / "template.yaml"
     text = template.read_text()
     template.write_text(text.replace("Books tennis courts for the members of a club.", "Books courts and talks about it."))
     look = lambda: server.agents.get_agent(agentId=one["agentId"])["agent"]["description"]  # noqa: E731
     until(lambda: look() == "Books courts and talks about it.", lambda: f"the new description; the log:\n{server.log()}")
+    # The alias follows: what was saved is what answers.
+    instruction = text.replace("You book tennis courts for the members of a club.", "You book tennis courts, politely, for the members of a club.")
+    template.write_text(instruction)
+    seen = lambda: server.run("invoke", "agent/tennis-booking@live", "hello", "-o", "json").stdout  # noqa: E731
+    until(lambda: "politely" in seen(), lambda: f"the new instruction behind the alias; the log:\n{server.log()}")
+    # So do the tools.
+    tools = house / "tools" / "app.py"
+    tools.write_text(tools.read_text().replace('"check_availability":\n', '"check_availability":\n            return 1 / 0\n'))
+    until(lambda: server.run("invoke", "agent/tennis-booking", "Book me a court for tomorrow at 3pm").returncode == 1, "the new code of the tool")
     # A mistake names file and line, and what was applied before goes on.
     template.write_text(text.replace("AgentName:", "AgentNamed:"))
     line = next(number for number, line in enumerate(text.splitlines(), 1) if "AgentName:" in line)
     until(lambda: f"template.yaml:{line}" in server.log(), lambda: f"a mistake in line {line}; the log:\n{server.log()}")
-    assert look() == "Books courts and talks about it."
-    template.write_text(text)
-    until(lambda: look().startswith("Books tennis"), "the old description")
+    template.write_text(text.replace("Books tennis courts for the members of a club.", "Third."))
+    until(lambda: look() == "Third.", "what was mended")
 
 
 # --- book.py
