@@ -76,15 +76,8 @@ impl App {
             let clock = clock.clone();
             Arc::new(move |by| clock.advance(by)) as Advance
         });
+        let models = models(config, mode, &clock, announce)?;
         let clock: Arc<dyn Clock> = Arc::new(clock);
-        let planner_clock = clock.clone();
-        let setup = Setup {
-            mode,
-            folder: config.folder(Path::new(".")),
-            planner: Arc::new(move |request| bedplate_planner::plan(request, moment(planner_clock.now()))),
-            announce,
-        };
-        let models = Models::new(&config.models, setup, &|name| std::env::var(name).ok()).map_err(|error| config.locate(error))?;
         let host = Host::new(LambdaConfig {
             folder: folder.join("functions"),
             clock: machine,
@@ -144,6 +137,21 @@ impl App {
             strict,
         }
     }
+}
+
+/// The models of a configuration.
+///
+/// # Errors
+/// A provider or route does not hold, or a key is missing.
+pub(crate) fn models(config: &Config, mode: Mode, clock: &SystemClock, announce: Announce) -> Result<Models> {
+    let clock = clock.clone();
+    let setup = Setup {
+        mode,
+        folder: config.folder(Path::new(".")),
+        planner: Arc::new(move |request| bedplate_planner::plan(request, moment(clock.now()))),
+        announce,
+    };
+    Models::new(&config.models, setup, &|name| std::env::var(name).ok()).map_err(|error| config.locate(error))
 }
 
 /// The planner's now: the wall clock of this machine's zone.

@@ -23,6 +23,28 @@ pub(crate) enum Verb {
     Serve(Serve),
     #[command(flatten)]
     Client(bedplate_cli::Verb),
+    /// Checks the configuration without starting anything
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// Prints completions for a shell: `source <(bedplate completions bash)`
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Reads it and says what it comes to, or what is wrong with it
+    Check {
+        /// The configuration; without it bedplate.toml of this folder
+        #[arg(long, env = "BEDPLATE_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 /// Flags of `dev`.

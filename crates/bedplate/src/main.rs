@@ -16,9 +16,10 @@ mod screen;
 mod serve;
 mod watch;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
@@ -39,6 +40,13 @@ async fn run(args: args::Args) -> ExitCode {
     let result = match args.verb {
         args::Verb::Dev(args) => dev::run(args).await,
         args::Verb::Serve(args) => serve::run(args).await,
+        args::Verb::Config {
+            verb: args::ConfigVerb::Check { config },
+        } => check(config.as_deref()),
+        args::Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut args::Args::command(), "bedplate", &mut std::io::stdout());
+            Ok(())
+        }
         args::Verb::Client(verb) => return bedplate_cli::run(verb, &mut bedplate_cli::Terminal::system()).await.into(),
     };
     match result {
@@ -48,4 +56,27 @@ async fn run(args: args::Args) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `config check`: what the server would make of the configuration.
+fn check(given: Option<&Path>) -> Result<(), String> {
+    let config = config::Config::read(given, Path::new("."))?;
+    app::models(
+        &config,
+        bedplate_providers::Mode::Serve,
+        &clock::SystemClock::default(),
+        std::sync::Arc::new(|_, _| {}),
+    )
+    .map_err(|error| serve::chain(&error))?;
+    match &config.file {
+        None => println!("there is no bedplate.toml here; the defaults hold"),
+        Some(file) => println!(
+            "{}: good; {} routes, account {}, region {}",
+            file.display(),
+            config.models.routes.len(),
+            config.place.account,
+            config.place.region
+        ),
+    }
+    Ok(())
 }

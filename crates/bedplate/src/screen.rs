@@ -66,7 +66,7 @@ pub(crate) fn opening(house: &House, ephemeral: bool, stack: Option<(&Path, &Sta
         house.url, house.config.place.region
     );
     if let Some(agent) = applied.iter().find(|one| one.kind == "agent") {
-        let _ = writeln!(out, "try       bedplate chat {}", agent.name);
+        let _ = writeln!(out, "try       {} chat {} \"…\"", program(), agent.name);
     }
     out.push_str("keys      Ctrl-C quit\n");
     out
@@ -90,6 +90,16 @@ pub(crate) fn again(applied: &[Applied]) -> String {
 pub(crate) fn mistakes(diagnostics: &[Diagnostic]) -> String {
     let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
     lines.join("\n")
+}
+
+/// How this program was called, so that the line can be pasted: `bedplate`, `target/debug/bedplate`.
+fn program() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    if called.contains('/') {
+        short(Path::new(&called)).trim_end_matches('/').trim_start_matches("./").to_owned()
+    } else {
+        "bedplate".into()
+    }
 }
 
 /// A path relative to this folder when it lies in it.
