@@ -45,7 +45,7 @@ pub async fn invoke(state: &State, context: &Context, input: InvokeAgentRequest)
         version: target.version,
     };
     // SDKs try again on their own when a connection breaks, under the same id: such a try is shown the turn that runs already.
-    message.try_id = context.invocation_id.clone();
+    message.try_id = context.invocation_id.as_deref().map(|id| try_id(id, &message));
     let exec = execution(context, &message);
     let program = state.program(target.program).await?;
     let letter = Letter {
@@ -62,6 +62,12 @@ pub async fn invoke(state: &State, context: &Context, input: InvokeAgentRequest)
         output,
         frames: frames.boxed(),
     })
+}
+
+/// What all tries of one request have in common: the SDK's id, and what is said, should a client send the same id always.
+fn try_id(invocation_id: &str, message: &Request) -> String {
+    let said = json!([message.text, message.answer]).to_string();
+    format!("{invocation_id} {}", bedplate_base::sha256(said.as_bytes()))
 }
 
 /// The execution of a session: sessions are told apart by place, agent, alias and id.

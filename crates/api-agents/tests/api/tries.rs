@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::house::House;
 use crate::scenario::Scenario;
 
-async fn frames(house: &House, agent: &str, try_id: &str, until: usize) -> Vec<Bytes> {
+async fn frames(house: &House, agent: &str, (try_id, text): (&str, &str), until: usize) -> Vec<Bytes> {
     let context = Context {
         invocation_id: Some(try_id.into()),
         ..house.context()
@@ -26,7 +26,7 @@ async fn frames(house: &House, agent: &str, try_id: &str, until: usize) -> Vec<B
         agent_id: agent.into(),
         agent_alias_id: "TSTALIASID".into(),
         session_id: "s".into(),
-        input_text: Some("hi".into()),
+        input_text: Some(text.into()),
         enable_trace: Some(true),
         ..InvokeAgentRequest::default()
     };
@@ -49,14 +49,15 @@ async fn another_try_is_shown_the_turn_that_was_taken() {
     house.told("POST", &format!("/agents/{agent}/"), Bytes::new()).await;
 
     // The first try is cut off at once, the others come while it runs and when it has ended.
-    let cut = frames(&house, &agent, "one", 1).await;
-    let second = frames(&house, &agent, "one", usize::MAX).await;
-    let third = frames(&house, &agent, "one", usize::MAX).await;
+    let cut = frames(&house, &agent, ("one", "hi"), 1).await;
+    let second = frames(&house, &agent, ("one", "hi"), usize::MAX).await;
+    let third = frames(&house, &agent, ("one", "hi"), usize::MAX).await;
     assert!(second.len() > 2, "{second:?}");
     assert_eq!(cut[0], second[0]);
     assert_eq!(second, third);
     assert_eq!(ledger.effects().len(), 1, "the model was called again");
 
-    frames(&house, &agent, "two", usize::MAX).await;
-    assert_eq!(ledger.effects().len(), 2, "another request is another turn");
+    frames(&house, &agent, ("two", "hi"), usize::MAX).await;
+    frames(&house, &agent, ("one", "and now?"), usize::MAX).await;
+    assert_eq!(ledger.effects().len(), 3, "another request is another turn");
 }
