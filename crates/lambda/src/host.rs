@@ -161,7 +161,7 @@ impl Host {
         let meant = inner.functions().resolve(function, dice)?;
         request.arn = meant.arn;
         let slot = meant.slot;
-        let _turn = slot.admit(&inner.running, &meant.reserved).await?;
+        let _turn = slot.admit(&inner.running, &meant.reserved, request.options.patient).await?;
         loop {
             let (mut process, init_ms) = match slot.take() {
                 Some(process) => {

@@ -25,6 +25,8 @@ pub struct Options {
     pub trace_id: Option<String>,
     /// Gets every log line as it comes.
     pub logs: Option<Arc<LogSink>>,
+    /// Waits for a process however many wait already: for callers that bound by themselves how much they ask for.
+    pub patient: bool,
 }
 
 /// One finished invoke.

@@ -98,17 +98,21 @@ impl Slot {
         })
     }
 
-    /// Waits for a turn; refuses when too many wait already or the host (whose room `host` is) shuts down. With reserved
+    /// Waits for a turn; refuses when too many wait already (unless `patient`) or the host (whose room `host` is) shuts down. With reserved
     /// concurrency nobody waits for others of the function: beyond it invokes are refused, as on AWS.
-    pub(crate) async fn admit(&self, host: &Arc<Semaphore>, reserved: &Arc<Reserved>) -> Result<Turn> {
-        let _waiting = Waiting::enter(&self.waiting).ok_or_else(|| {
+    pub(crate) async fn admit(&self, host: &Arc<Semaphore>, reserved: &Arc<Reserved>, patient: bool) -> Result<Turn> {
+        let too_many = || {
             let message = format!(
                 "Function `{}` has {} invokes waiting already; try again later",
                 self.function.name,
                 limits::WAITING_MAX
             );
             Error::new(Kind::Throttled, message).with_resource(self.function.arn.as_str())
-        })?;
+        };
+        let _waiting = match patient {
+            true => None,
+            false => Some(Waiting::enter(&self.waiting).ok_or_else(too_many)?),
+        };
         let closed = |_| Error::new(Kind::Unavailable, "The server is shutting down and takes no more invokes");
         let running = reserved.enter().map_err(|limit| {
             let message = format!(

@@ -54,6 +54,8 @@ impl LambdaTarget {
         let options = Options {
             client_context: Some(client_context),
             idempotency_key: Some(call.key().0),
+            // The engine bounds its calls and their time; after a crash all that were open come at once, and none may be lost.
+            patient: true,
             ..Options::default()
         };
         let event = Bytes::copy_from_slice(input.event.get().as_bytes());

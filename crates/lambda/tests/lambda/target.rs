@@ -1,7 +1,8 @@
 //! Calls of durable executions.
 
 use bedplate_journal::{Call, CallId, ExecId, Limits, Outcome, Payload, Progress, Raw, Step, Target};
-use bedplate_lambda::LambdaTarget;
+use bedplate_lambda::{LambdaTarget, limits};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::House;
@@ -69,4 +70,15 @@ async fn a_shutdown_answers_no_call() {
     house.host.shutdown();
     let answer = futures_util::FutureExt::now_or_never(call(&house, r#"{"function": "book", "event": 1}"#));
     assert_eq!(answer, None);
+}
+
+#[tokio::test]
+async fn more_calls_than_may_wait_are_all_made() {
+    let house = House::new();
+    house.host.create(house.python("book", CODE)).unwrap();
+    let many = limits::PROCESSES_PER_FUNCTION + limits::WAITING_MAX + 10;
+    let calls = (0..many).map(|_| call(&house, r#"{"function": "book", "event": 1}"#));
+    for outcome in join_all(calls).await {
+        assert!(matches!(outcome, Outcome::Success(_)), "{outcome:?}");
+    }
 }
