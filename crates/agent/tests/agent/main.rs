@@ -5,6 +5,7 @@
 
 mod desk;
 mod fragile;
+mod messages;
 mod reading;
 mod scenario;
 mod scenarios;

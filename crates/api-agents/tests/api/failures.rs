@@ -1,10 +1,10 @@
-//! How failures of turns are sent.
+//! How failures of turns and long answers are sent.
 
 use std::path::Path;
 
 use bedplate_agent::steps::{Kind, Step};
 use bedplate_agent::turn::Request;
-use bedplate_api_agents::runtime::encode::Encoder;
+use bedplate_api_agents::runtime::encode::{Encoder, Outgoing};
 use bedplate_base::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,4 +60,28 @@ fn failures() {
         let wanted: Vec<Value> = case.trace.into_iter().chain([case.exception]).collect();
         assert_eq!(sent, wanted, "{}", case.about);
     }
+}
+
+/// A chunk's bytes have a limit; letters are not cut.
+#[test]
+fn long_answers_come_in_several_chunks() {
+    let text = "é".repeat(1_250_000);
+    let step = Step {
+        at: Timestamp::from_millis(0),
+        iteration: 0,
+        kind: Kind::Answer(format!("a{text}")),
+    };
+    let mut encoder = Encoder::new("request-1", false);
+    encoder.text("a".into());
+    let sent = encoder.step(&step, &Request::default());
+    let chunks: Vec<String> = sent
+        .into_iter()
+        .map(|event| match event {
+            Outgoing::Chunk(text) => text,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(chunks.len(), 3);
+    assert!(chunks.iter().all(|chunk| chunk.len() <= 1_000_000));
+    assert_eq!(chunks.concat(), text);
 }

@@ -384,3 +384,62 @@ fn check_exact(name: &str, answers: &[Answer]) -> Option<String> {
     let expected = std::fs::read_to_string(&file).unwrap_or_default();
     (expected != told).then(|| format!("{name} is sent otherwise:\n{told}"))
 }
+
+fn scenario(name: &str) -> Arc<Scenario> {
+    let file = files().into_iter().find(|file| file.file_stem().is_some_and(|stem| stem == name));
+    Arc::new(Scenario::read(&file.unwrap()))
+}
+
+async fn invoke(house: &House, alias: &str, session: &str, body: &Value) -> Response {
+    let target = format!("/agents/{AGENT}/agentAliases/{alias}/sessions/{session}/text");
+    house.send("POST", &target, body.to_string().into()).await
+}
+
+#[tokio::test]
+async fn without_trace_only_the_answer_comes() {
+    let scenario = scenario("one_tool");
+    let house = house(&scenario);
+    make(&house, &scenario).await;
+    let Answer::Frames(frames) = read(invoke(&house, ALIAS, "session-1", &json!({"inputText": "find"})).await).await else {
+        panic!("refused")
+    };
+    let kinds: Vec<_> = frames.iter().map(|(kind, _, payload)| (kind.as_str(), chunk(payload))).collect();
+    assert_eq!(kinds, [("chunk", "Court 3 is free.".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_turn_goes_on_without_its_client() {
+    let scenario = scenario("one_tool");
+    let house = house(&scenario);
+    make(&house, &scenario).await;
+    let response = invoke(&house, ALIAS, "session-1", &json!({"inputText": "find"})).await;
+    assert_eq!(response.status, 200);
+    drop(response);
+    let page = Page {
+        limit: 10,
+        ..Page::default()
+    };
+    let exec = house.state.engine.heads("", page.clone()).await.unwrap().remove(0).exec;
+    let mut feed = house.state.engine.subscribe(&exec);
+    while house.state.engine.head(&exec).await.unwrap().unwrap().busy {
+        feed.next().await;
+    }
+    let session = stored(&house.state.engine, &exec, false, 10).await.unwrap().unwrap();
+    assert!(matches!(session.turns[0].events.last(), Some(Outgoing::Chunk(text)) if text == "Court 3 is free."));
+}
+
+/// Sessions are told apart by agent, alias and id; an alias' name and its id lead to the same.
+#[tokio::test]
+async fn sessions_are_apart() {
+    let scenario = scenario("conversation");
+    let house = house(&scenario);
+    make(&house, &scenario).await;
+    let mut heard = Vec::new();
+    for (alias, session) in [(ALIAS, "one"), ("live", "one"), ("TSTALIASID", "one"), (ALIAS, "two")] {
+        let Answer::Frames(frames) = read(invoke(&house, alias, session, &json!({"inputText": "hi"})).await).await else {
+            panic!("refused")
+        };
+        heard.push(chunk(&frames[0].2));
+    }
+    assert_eq!(heard, ["I am fine.", "No tags here.", "I am fine.", "I am fine."]);
+}
