@@ -270,16 +270,22 @@ pub(crate) fn own_name(work: &Work, at: usize) -> Option<(usize, usize, Reach, K
     let colon = next.text == ":" || next.text == "=" || matches!(next.lower.as_str(), "is" | "should" | "saying" | "reads");
     let led = matches!(before, "with" | "subject" | "," | "and" | "")
         || is_determiner(before) && at > 1 && matches!(work.u.word(at - 2), "with" | "and" | ",");
-    if !colon && !(led && matches!(before, "with" | "and" | "the" | "a" | ",")) {
+    // "set my status to in a meeting"
+    let set = next.lower == "to"
+        && work
+            .verb_at
+            .iter()
+            .any(|at| thesaurus().has_class(&work.u.tokens[*at].stem, "update"));
+    if !colon && !set && !(led && matches!(before, "with" | "and" | "the" | "a" | ",")) {
         return None;
     }
-    if !colon && (is_preposition(&next.lower) || next.shape == Shape::Punct) {
+    if !colon && !set && (is_preposition(&next.lower) || next.shape == Shape::Punct) {
         return None;
     }
     let p = (0..work.tool.params.len()).find(|p| {
         let param = &work.tool.params[*p];
         work.out.values[*p].is_none()
-            && matches!(param.role, Role::Text | Role::Query)
+            && (matches!(param.role, Role::Text | Role::Query) || set && param.role == Role::Thing && param.options.is_empty())
             && param.textual()
             && param
                 .words
@@ -290,10 +296,11 @@ pub(crate) fn own_name(work: &Work, at: usize) -> Option<(usize, usize, Reach, K
     while matches!(
         work.u.word(at + skip),
         ":" | "=" | "is" | "saying" | "should" | "be" | "that" | "reads" | "of"
-    ) {
+    ) || set && skip == 1
+    {
         skip += 1;
     }
-    Some((p, skip, Reach::All, Kind::Title))
+    Some((p, skip, if set { Reach::Short } else { Reach::All }, Kind::Title))
 }
 
 pub(crate) fn stops(work: &Work, start: usize, at: usize) -> bool {

@@ -293,10 +293,16 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
                 mood: Mood::Statement,
                 ..clause.clone()
             };
-            let best = matches(u, &bare, &[], tools, now)
-                .into_iter()
-                .next()
-                .filter(|best| known && best.score >= 0.8 && best.assigned.values.iter().any(Option::is_some));
+            let best = matches(u, &bare, &[], tools, now).into_iter().next().filter(|best| {
+                let hard = tools[best.tool].params.iter().zip(&best.assigned.values).any(|(param, value)| {
+                    value.is_some()
+                        && !matches!(
+                            param.role,
+                            Role::Text | Role::Query | Role::Thing | Role::Option | Role::Flag | Role::Person
+                        )
+                });
+                known && best.score >= 0.8 && hard
+            });
             if let Some(best) = best {
                 conditions.push(None);
                 wanted.push((clause.clone(), best));

@@ -400,7 +400,12 @@ fn trimmed(work: &Work, phrase: &Phrase, param: &Param) -> Option<(usize, usize)
                     .any(|(other, value)| value.is_some() && other.words.contains(stem)))
             || work.u.tokens[at].shape == Shape::Word && is_stop(&work.u.tokens[at].lower)
     };
+    // "the design channel" for "Channel or person": the noun that the description begins with
+    let head = |at: usize| param.about.iter().take(2).any(|word| *word == work.u.tokens[at].stem) && work.u.tokens[at].shape == Shape::Word;
     let (mut from, mut to) = (phrase.from, phrase.to);
+    if to - from > 1 && head(to - 1) && !matches!(param.role, Role::Text | Role::Query) {
+        to -= 1;
+    }
     while to > from && tool_word(to - 1) {
         to -= 1;
     }

@@ -187,6 +187,21 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
         }
         return None;
     }
+    // "flight LH 400": a code in two parts behind its noun
+    let numbered = at > 0
+        && matches!(
+            tokens[at - 1].lower.as_str(),
+            "flight" | "train" | "bus" | "course" | "form" | "route" | "line" | "number"
+        );
+    if numbered
+        && token.text.len() <= 4
+        && token.text.chars().all(|c| c.is_ascii_uppercase())
+        && let Some(next) = tokens
+            .get(at + 1)
+            .filter(|next| next.shape == Shape::Number && next.start == token.end + 1)
+    {
+        return Some((What::Id(format!("{} {}", token.text, next.text)), 2));
+    }
     proper(tokens, at)
 }
 
