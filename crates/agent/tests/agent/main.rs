@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails has failed")]
 
+mod chaos;
 mod desk;
 mod fragile;
 mod messages;

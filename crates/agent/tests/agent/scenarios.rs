@@ -108,7 +108,7 @@ fn check_rules(at: &str, world: &World) {
 }
 
 /// Providers want: the user first, roles in turns, every tool use answered by the next message, nothing empty.
-fn check_transcript(at: &str, payload: &str) {
+pub(crate) fn check_transcript(at: &str, payload: &str) {
     let payload: Json = serde_json::from_str(payload).unwrap();
     let mut open: Vec<Json> = Vec::new();
     for (index, message) in payload["messages"].as_array().unwrap().iter().enumerate() {
