@@ -443,3 +443,51 @@ async fn sessions_are_apart() {
     }
     assert_eq!(heard, ["I am fine.", "No tags here.", "I am fine.", "I am fine."]);
 }
+
+/// The system prompt of a request's first model call.
+async fn instructed(house: &House, alias: &str, session: &str) -> String {
+    let body = json!({"inputText": "hi", "enableTrace": true});
+    let Answer::Frames(frames) = read(invoke(house, alias, session, &body).await).await else {
+        panic!("refused")
+    };
+    let trace: Value = serde_json::from_str(&frames[0].2).unwrap();
+    let text = trace.pointer("/trace/orchestrationTrace/modelInvocationInput/text").unwrap();
+    let sent: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
+    sent["system"].as_str().unwrap().lines().next().unwrap().to_owned()
+}
+
+/// TSTALIASID serves what was prepared last, an alias its version; edits serve neither, and a prepare that fails changes
+/// nothing.
+#[tokio::test]
+async fn what_was_prepared_serves() {
+    let scenario = scenario("answer");
+    let house = house(&scenario);
+    make(&house, &scenario).await;
+    let edit = |instruction: &str, extra: Value| {
+        let mut body = json!({"agentName": "tennis", "foundationModel": "test/model", "instruction": instruction,
+            "agentResourceRoleArn": "arn:aws:iam::123456789012:role/AmazonBedrockExecutionRoleForAgents_x"});
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        body.to_string()
+    };
+    let target = format!("/agents/{AGENT}/");
+    let (old, new) = ("You book tennis courts.", "You book squash courts for people who ask you.");
+    let guarded = json!({"guardrailConfiguration": {"guardrailIdentifier": "abcdefghijkl", "guardrailVersion": "1"}});
+    for (step, extra, prepared, instruction) in [
+        ("before", None, None, old),
+        ("edited", Some(json!({})), None, old),
+        ("prepared with what cannot run", Some(guarded), Some(400), old),
+        ("prepared", Some(json!({})), Some(202), new),
+    ] {
+        if let Some(extra) = extra {
+            let told = house.told("PUT", &target, edit(new, extra).into()).await;
+            assert_eq!(told.status, 202, "{step}: {told:?}");
+        }
+        if let Some(status) = prepared {
+            let told = house.told("POST", &target, bytes::Bytes::new()).await;
+            assert_eq!(told.status, status, "{step}: {told:?}");
+        }
+        let session = step.replace(' ', "-");
+        assert_eq!(instructed(&house, "TSTALIASID", &session).await, instruction, "{step}");
+        assert_eq!(instructed(&house, ALIAS, &session).await, old, "{step}");
+    }
+}
