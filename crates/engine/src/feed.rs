@@ -213,7 +213,8 @@ impl Channel {
 /// What an item costs beside its texts, about.
 const OVERHEAD: usize = 128;
 
-fn size(event: &Event) -> usize {
+/// Bytes of an event in memory, about.
+pub(crate) fn size(event: &Event) -> usize {
     let raw = |raw: &Raw| raw.as_str().len();
     let value = |value: &Value| match value {
         Value::Inline(text) => raw(text),

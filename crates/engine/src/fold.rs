@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bedplate_base::Timestamp;
 use bedplate_journal::{Body, CallId, Callee, Event, Limits, Sender, Signal, Step, TimerId};
 
+use crate::feed::size;
 use crate::limits::UNANSWERED_MAX;
 
 /// Where an execution stands.
@@ -19,6 +20,8 @@ pub(crate) struct Standing {
     /// Messages without an answer, oldest first.
     pub(crate) unanswered: VecDeque<Sender>,
     pub(crate) ended: bool,
+    /// Bytes of the texts of all events, about: what the decider may have kept.
+    pub(crate) bytes: usize,
     /// How many of the open calls are for targets.
     targets: usize,
 }
@@ -35,6 +38,7 @@ impl Standing {
     pub(crate) fn apply(&mut self, event: &Event) {
         self.version = event.seq;
         self.last = event.at;
+        self.bytes += size(event);
         match &event.body {
             Body::Called { step, callee, limits, .. } => {
                 self.targets += usize::from(matches!(callee, Callee::Target(_)));

@@ -11,6 +11,8 @@ pub struct Limits {
     pub waiting_signals_max: usize,
     /// Folded executions without work that stay in memory. Ours: design's "bounded cache".
     pub idle_executions_max: usize,
+    /// Bytes (about) of the events behind them; a session may hold many answers of megabytes. Ours.
+    pub idle_bytes_max: usize,
     /// How long a folded execution without work stays in memory.
     pub idle_time: Duration,
     /// Items that one subscriber may be behind.
@@ -31,6 +33,7 @@ impl Default for Limits {
             active_executions_max: 4_096,
             waiting_signals_max: 256,
             idle_executions_max: 1_024,
+            idle_bytes_max: 256 * 1024 * 1024,
             idle_time: Duration::from_secs(600),
             feed_items_max: 100_000,
             feed_bytes_max: 32 * 1024 * 1024,

@@ -23,6 +23,7 @@ pub(crate) struct Registry {
     active_max: usize,
     signals_max: usize,
     idle_max: usize,
+    idle_bytes_max: usize,
     idle_time: Duration,
 }
 
@@ -30,6 +31,8 @@ pub(crate) struct Registry {
 struct Slots {
     active: HashMap<ExecId, Active>,
     idle: HashMap<ExecId, (u64, Box<Live>)>,
+    /// Bytes of the events behind the idle executions, about.
+    idle_bytes: usize,
     /// Idle executions in the order in which they became so.
     order: BTreeMap<u64, (Timestamp, ExecId)>,
     stamp: u64,
@@ -60,6 +63,7 @@ impl Registry {
             active_max: limits.active_executions_max,
             signals_max: limits.waiting_signals_max,
             idle_max: limits.idle_executions_max,
+            idle_bytes_max: limits.idle_bytes_max,
             idle_time: limits.idle_time,
         }
     }
@@ -124,9 +128,10 @@ impl Registry {
             slots.stamp += 1;
             let stamp = slots.stamp;
             slots.order.insert(stamp, (now, exec.clone()));
+            slots.idle_bytes += live.standing.bytes;
             slots.idle.insert(exec.clone(), (stamp, live));
         }
-        while slots.idle.len() > self.idle_max {
+        while slots.idle.len() > self.idle_max || (slots.idle_bytes > self.idle_bytes_max && !slots.order.is_empty()) {
             slots.drop_oldest();
         }
         drop(slots);
@@ -187,7 +192,10 @@ impl Registry {
                 task.abort();
             }
         }
-        self.slots().idle.clear();
+        let mut slots = self.slots();
+        slots.idle.clear();
+        slots.order.clear();
+        slots.idle_bytes = 0;
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {
@@ -199,12 +207,65 @@ impl Slots {
     fn take_idle(&mut self, exec: &ExecId) -> Option<Box<Live>> {
         let (stamp, live) = self.idle.remove(exec)?;
         self.order.remove(&stamp);
+        self.idle_bytes -= live.standing.bytes;
         Some(live)
     }
 
     fn drop_oldest(&mut self) {
-        if let Some((_, (_, exec))) = self.order.pop_first() {
-            self.idle.remove(&exec);
+        if let Some((_, (_, exec))) = self.order.pop_first()
+            && let Some((_, live)) = self.idle.remove(&exec)
+        {
+            self.idle_bytes -= live.standing.bytes;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bedplate_journal::{CallId, Commands, Decider, Event, Now, Payload, Raw, Reader};
+
+    use super::*;
+
+    struct Nothing;
+
+    impl Decider for Nothing {
+        fn apply(&mut self, _: &Event) {}
+
+        fn decide(&self, _: &Now, _: &mut Commands) {}
+
+        fn render(&self, _: CallId) -> Payload {
+            Payload::Raw(Raw::new("null"))
+        }
+
+        fn reader(&self, _: CallId) -> Option<Box<dyn Reader>> {
+            None
+        }
+    }
+
+    #[test]
+    fn idle_executions_are_bounded_by_bytes() {
+        let limits = Limits {
+            idle_bytes_max: 250,
+            ..Limits::default()
+        };
+        let registry = Registry::new(&limits);
+        let park = |name: &str, bytes: usize| {
+            let exec = ExecId::new(name);
+            let mut live = Box::new(Live::new(&exec, "k".into(), Box::new(Nothing)));
+            live.standing.bytes = bytes;
+            assert!(registry.park(&exec, Some(live), Timestamp::default()).is_ok());
+        };
+        let idle = || {
+            let slots = registry.slots();
+            let mut names: Vec<String> = slots.idle.keys().map(|exec| exec.as_str().to_owned()).collect();
+            names.sort();
+            (names.concat(), slots.idle_bytes)
+        };
+        ["a", "b", "c"].into_iter().for_each(|name| park(name, 100));
+        assert_eq!(idle(), ("bc".into(), 200));
+        registry.slots().take_idle(&ExecId::new("b"));
+        assert_eq!(idle(), ("c".into(), 100));
+        park("d", 1_000);
+        assert_eq!(idle(), (String::new(), 0));
     }
 }
