@@ -54,7 +54,7 @@ fn encode(prefix: &str, key: &str) -> String {
 
 fn decode(prefix: &str, token: &str) -> Result<String> {
     let invalid = || Error::validation("The nextToken is invalid. Use the token of the previous page of the same listing.");
-    if !token.is_ascii() || token.len() < 8 || token.len() > 4_096 || token.len() % 2 != 0 {
+    if !token.is_ascii() || token.len() < 8 || token.len() > 4_096 || !token.len().is_multiple_of(2) {
         return Err(invalid());
     }
     let (check, hex) = token.split_at(8);
