@@ -189,7 +189,7 @@ impl Situation<'_> {
             if !param.required {
                 continue;
             }
-            if goal.refers || self.definite(goal, param, tool) {
+            if goal.refers || self.definite(goal, param, tool) || param.role != Role::Id && self.listed(goal) {
                 let picked = self.referred(goal, p);
                 if let Some(value) = picked {
                     values[p] = Some(value);
@@ -255,6 +255,31 @@ impl Situation<'_> {
         self.attributes
             .get(&name_words(&param.name).join(" "))
             .map(|text| typed(Value::String(text.clone()), param))
+    }
+
+    /// Whether an id of the goal comes from a list that was shown before: what else was said about that list still holds.
+    fn listed(&self, goal: &Goal) -> bool {
+        let tool = &self.tools[goal.tool];
+        let mut ids = tool
+            .params
+            .iter()
+            .zip(&goal.values)
+            .filter(|(param, _)| param.role == Role::Id)
+            .filter_map(|(_, value)| value.as_ref());
+        ids.any(|id| {
+            self.memory
+                .calls
+                .iter()
+                .rev()
+                .take(4)
+                .filter_map(|call| call.outcome.as_ref())
+                .any(|outcome| {
+                    items(outcome).iter().any(|item| match item {
+                        Value::Object(map) => map.values().any(|value| same(value, id)),
+                        other => same(other, id),
+                    })
+                })
+        })
     }
 
     /// "The order", "my booking": a definite noun that names the parameter, or the tool's own noun for a bare id.

@@ -13,7 +13,6 @@ use crate::language::thesaurus::{READ, thesaurus};
 use crate::language::tokens::{Shape, name_words};
 use crate::language::words::{is_filler, is_stop};
 use crate::schema::{Role, ToolFacts};
-use crate::supply::producers;
 
 /// Tools whose arguments are tried after the comparison of words.
 const CANDIDATES_MAX: usize = 8;
@@ -150,7 +149,7 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
         };
         let verb = verb_fit(clause, tool, u);
         // what a tool before this one is about counts as well: the slot of a court
-        let before = supplier(tools, index);
+        let before = tool.supplier;
         let about = about
             + before.map_or(0.0, |before| {
                 0.5 * table.iter().map(|row| (row[before] - row[index]).max(0.0)).sum::<f64>()
@@ -183,11 +182,7 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
             .enumerate()
             .filter(|(p, value)| value.is_some() && !tool.params[*p].required)
             .count() as f64;
-        let left = if supplier(tools, index).is_some() {
-            0.0
-        } else {
-            assigned.left as f64
-        };
+        let left = if tool.supplier.is_some() { 0.0 } else { assigned.left as f64 };
         let fit = 0.7 * filled + 0.45 * optional + 0.5 * assigned.fit - open - 0.8 * left;
         out.push(Match {
             tool: index,
@@ -313,10 +308,20 @@ fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
         best = best.max(near * if rank == 0 { 1.0 } else { 0.9 });
         conflict &= near == 0.0;
     }
-    let listed = tool
-        .words
-        .iter()
-        .any(|word| word == verb || !tool.reads && known.verb_similarity(verb, word) >= 0.85);
+    // "place_order", "make_booking": the second word is the verb; "cancel_order" is not about ordering
+    let generic = [
+        "mak", "plac", "set", "do", "creat", "put", "add", "submit", "send", "start", "request", "perform", "new", "issu", "file", "give",
+        "giv",
+    ];
+    let leads = tool
+        .verbs
+        .first()
+        .is_some_and(|first| first.split('_').any(|part| part == verb || generic.contains(&part)));
+    let listed = leads
+        && tool
+            .words
+            .iter()
+            .any(|word| word == verb || !tool.reads && known.verb_similarity(verb, word) >= 0.85);
     if listed {
         best = best.max(0.9);
     }
@@ -346,12 +351,4 @@ fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
     } else {
         class
     }
-}
-
-/// The tool that must be called before this one, when an id that it requires is another tool's to give.
-fn supplier(tools: &[ToolFacts], index: usize) -> Option<usize> {
-    let params = &tools[index].params;
-    (0..params.len())
-        .filter(|p| params[*p].required && params[*p].role == Role::Id)
-        .find_map(|p| producers(tools, index, p).first().copied())
 }

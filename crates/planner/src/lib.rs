@@ -4,8 +4,9 @@
 //! with tool calls or with text. It is a pure function, and it is always labelled rule-based. Nothing in it knows an
 //! example: the language is in `language/` and `data/`, what a tool is about is read from the tool.
 //!
-//! The main path: `schema` (tools) → `dialogue` (turns) → `goals` (what is wanted: `clause`, `intent`, `arguments`,
-//! `phrases`) → `chain` (which calls come next: `pick`, `results`) → `answer`.
+//! The main path: `schema` and `role` (what the tools are) → `dialogue` (turns) → `goals` (what is wanted, with `clause`,
+//! `intent`, `talk`; its arguments with `arguments`, `score`, `options`, `free_text`, `phrases`) → `chain` (which calls
+//! come next, with `supply`, `pick`, `condition`, `recall`, `results`) → `answer`.
 
 // rules are written as they are spoken: "not this, and not that"
 #![allow(clippy::nonminimal_bool, clippy::collapsible_match)]

@@ -10,6 +10,7 @@ use crate::language::thesaurus::{READ, thesaurus};
 use crate::language::tokens::name_words;
 use crate::language::words::{is_auxiliary, is_determiner, is_question_word, is_stop};
 use crate::role::{end, role, told_options};
+use crate::supply::producers;
 
 /// Most tools and parameters that are looked at.
 const TOOLS_MAX: usize = 128;
@@ -102,6 +103,8 @@ pub(crate) struct ToolFacts {
     pub(crate) reads: bool,
     /// Nouns of the ids of all tools on offer: `order` where one takes an `order_id`.
     pub(crate) id_nouns: Arc<[String]>,
+    /// The tool that must be called before this one, when an id that it requires is another tool's to give.
+    pub(crate) supplier: Option<usize>,
     /// Asks the user.
     pub(crate) asks: bool,
 }
@@ -120,6 +123,17 @@ pub(crate) fn tools(tools: &[Tool]) -> Vec<ToolFacts> {
         .collect();
     for tool in &mut out {
         tool.id_nouns = id_nouns.clone();
+    }
+    let suppliers: Vec<Option<usize>> = (0..out.len())
+        .map(|index| {
+            let params = &out[index].params;
+            (0..params.len())
+                .filter(|p| params[*p].required && params[*p].role == Role::Id)
+                .find_map(|p| producers(&out, index, p).first().copied())
+        })
+        .collect();
+    for (tool, supplier) in out.iter_mut().zip(suppliers) {
+        tool.supplier = supplier;
     }
     out
 }
@@ -257,6 +271,7 @@ fn tool(tool: &Tool) -> ToolFacts {
     }
     ToolFacts {
         id_nouns: Arc::from([]),
+        supplier: None,
         asks: tool.name.to_lowercase().replace(['_', '-'], "").ends_with("askuser"),
         name: tool.name.clone(),
         words,

@@ -54,11 +54,23 @@ fn run_case(name: &str, system: &str, now: &Moment, tools: &Arc<[Tool]>, case: &
     let single = [case.clone()];
     let turns: &[Value] = case["turns"].as_array().map_or(&single, Vec::as_slice);
     let mut messages: Vec<Arc<Message>> = Vec::new();
+    let mut asked: Option<String> = None;
     for turn in turns {
         let say = turn["say"].as_str().expect("say");
         let expected: Vec<Value> = turn["calls"].as_array().cloned().unwrap_or_default();
         let mut open = expected.clone();
-        messages.push(Arc::new(Message::user(say)));
+        // an answer to the tool that asks comes as its result
+        messages.push(Arc::new(match asked.take() {
+            Some(id) => Message {
+                role: Role::User,
+                content: vec![Block::ToolResult {
+                    id,
+                    text: say.to_owned(),
+                    status: ToolStatus::Success,
+                }],
+            },
+            None => Message::user(say),
+        }));
         let mut made: Vec<Value> = Vec::new();
         let mut answer = String::new();
         for _ in 0..12 {
@@ -80,6 +92,11 @@ fn run_case(name: &str, system: &str, now: &Moment, tools: &Arc<[Tool]>, case: &
             let mut results = Vec::new();
             for block in &reply.message.content {
                 if let Block::ToolUse { id, name, input } = block {
+                    if name == "user__askuser" {
+                        answer = input["question"].as_str().expect("a question").to_owned();
+                        asked = Some(id.clone());
+                        continue;
+                    }
                     made.push(json!([name, input]));
                     let found = open.iter().position(|call| call[0] == json!(name) && same(&call[1], input));
                     let result = found.map(|at| open.remove(at)[2].clone()).unwrap_or(Value::Null);
@@ -99,6 +116,9 @@ fn run_case(name: &str, system: &str, now: &Moment, tools: &Arc<[Tool]>, case: &
                         status,
                     });
                 }
+            }
+            if asked.is_some() {
+                break;
             }
             messages.push(Arc::new(Message {
                 role: Role::User,
