@@ -491,3 +491,34 @@ async fn what_was_prepared_serves() {
         assert_eq!(instructed(&house, ALIAS, &session).await, old, "{step}");
     }
 }
+
+/// Whatever ends a turn from outside, its stream says so.
+#[tokio::test]
+async fn streams_never_end_silently() {
+    let scenario = scenario("lambda_never_answers");
+    let page = Page {
+        limit: 10,
+        ..Page::default()
+    };
+    for (how, wanted) in [
+        ("stop", r#"dependencyFailedException {"message":"The session was stopped."}"#),
+        ("shutdown", "internalServerException"),
+    ] {
+        let house = house(&scenario);
+        make(&house, &scenario).await;
+        let response = invoke(&house, ALIAS, "session-1", &json!({"inputText": "book"})).await;
+        let engine = &house.state.engine;
+        if how == "stop" {
+            let exec = engine.heads("", page.clone()).await.unwrap().remove(0).exec;
+            engine.stop(&exec).await.unwrap();
+        } else {
+            engine.shutdown(Duration::from_secs(25)).await;
+        }
+        let Answer::Frames(frames) = read(response).await else {
+            panic!("refused")
+        };
+        let (kind, exception, payload) = frames.last().unwrap();
+        assert!(exception, "{how}: {frames:?}");
+        assert!(format!("{kind} {payload}").starts_with(wanted), "{how}: {kind} {payload}");
+    }
+}
