@@ -195,6 +195,8 @@ impl Session {
     }
 
     fn called(&mut self, id: CallId, step: &str, callee: &Callee, body: &Body) {
+        // A message that came while the turn ran is worked on as if it came after its answer: it gives the question up.
+        let next = (!self.queue.is_empty()).then_some(Next::Abandoned);
         let Some(turn) = &mut self.turn else { return };
         match (callee, &mut turn.phase) {
             (Callee::Asker, phase @ Phase::Acting(_)) => {
@@ -212,7 +214,7 @@ impl Session {
                     call: id,
                     question: question.unwrap_or_default(),
                     acts,
-                    next: None,
+                    next,
                 };
             }
             (Callee::Target(_), phase @ Phase::Model) => {
