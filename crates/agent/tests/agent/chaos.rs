@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::scenario::{Function, Said, Use};
 use crate::scenarios::check_transcript;
 
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 60;
 const EVENTS: u64 = 120;
 /// A decider that is asked more often than this after one input does not come to rest.
 const ROUNDS_MAX: usize = 50;
@@ -29,6 +29,8 @@ struct Chaos {
     /// Calls that run, and whether they are model calls.
     open: BTreeMap<CallId, bool>,
     question: Option<Question>,
+    /// Questions so far.
+    questions: usize,
     requests: u64,
     /// Requests that were sent, with how often they ended.
     ended: BTreeMap<String, u32>,
@@ -65,6 +67,7 @@ impl Chaos {
             events: Vec::new(),
             open: BTreeMap::new(),
             question: None,
+            questions: 0,
             requests: 0,
             ended: BTreeMap::new(),
         }
@@ -222,11 +225,19 @@ impl Chaos {
             let mut commands = Commands::new(self.events.len() as u64 + 1);
             self.decider.decide(&Now { at: self.now() }, &mut commands);
             if commands.is_empty() {
-                return;
+                return self.check_nobody_waits();
             }
             commands.into_bodies().for_each(|body| self.event(body));
         }
         panic!("seed {}: the decider does not come to rest", self.seed);
+    }
+
+    /// When nothing runs, every request has ended: with its answer, or with one question each.
+    fn check_nobody_waits(&self) {
+        if self.open.is_empty() {
+            let unanswered = self.ended.values().filter(|count| **count == 0).count();
+            assert_eq!(unanswered, self.questions, "seed {}: somebody waits for ever", self.seed);
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -262,6 +273,7 @@ impl Chaos {
                 assert!((1..=5).contains(&question.inputs.len()), "seed {}: {question:?}", self.seed);
                 assert!(self.open.is_empty(), "seed {}: asks while something runs", self.seed);
                 self.question = Some(question);
+                self.questions += 1;
             }
             Body::Answered { call, .. } => {
                 let called = &self.events[usize::try_from(call.0 - 1).unwrap()].body;
@@ -328,5 +340,5 @@ fn sessions_at_random_keep_the_rules() {
         count(|body| matches!(body, Body::Replied { outcome: Outcome::Failure { error, .. }, .. } if error == "Turn.DependencyFailed")),
         count(|body| matches!(body, Body::Replied { outcome: Outcome::Failure { error, .. }, .. } if error == "Turn.Validation")),
     ];
-    assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
+    assert!(counts.iter().all(|count| *count > 30), "{counts:?}");
 }
