@@ -1,7 +1,8 @@
 //! Durable steps a second of the engine on SQLite against raw append and fsync in the same run.
 //!
 //! A turn is two rendered calls and two parallel ones, four commits. The floor does as many appends of as many bytes through one
-//! writer with group commit. `cargo bench -p bedplate-engine`; folder and seconds per figure may be given as arguments.
+//! writer with group commit. `cargo bench -p bedplate-engine --bench steps -- [FOLDER [SECONDS [ROUNDS [SESSIONS]]]]`: the folder decides which disk
+//! is measured; with SESSIONS only the engine on SQLite runs, once, for a profiler.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time with tasks of its own")]
 
 use std::fs::File;
@@ -74,7 +75,7 @@ async fn turn(engine: &Engine, name: &str, number: u64) {
     panic!("the feed ended");
 }
 
-/// Steps a second, and microseconds of CPU a turn.
+/// Steps a second, and microseconds of CPU a step.
 async fn run<F: Future<Output = ()> + Send>(
     sessions: u64,
     seconds: f64,
@@ -103,25 +104,21 @@ async fn run<F: Future<Output = ()> + Send>(
     let turns = turns.load(Ordering::Relaxed) as f64;
     (
         turns * STEPS_PER_TURN as f64 / begin.elapsed().as_secs_f64(),
-        (self::cpu() - cpu) * 1e6 / turns,
+        (self::cpu() - cpu) * 1e6 / (turns * STEPS_PER_TURN as f64),
     )
 }
 
-/// Seconds of CPU that this process has used.
+/// Seconds of CPU that this process has used, all threads of it, to the nanosecond.
 fn cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<f64> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split(' ')
-        .filter_map(|field| field.parse().ok())
-        .collect();
-    // Fields 14 and 15 of proc(5), in ticks of 10 ms; the state before them is no number.
-    fields
-        .get(10)
-        .zip(fields.get(11))
-        .map_or(0.0, |(user, system)| (user + system) / 100.0)
+    let of = |path: std::path::PathBuf| {
+        let stat = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
+        stat.split(' ')
+            .next()
+            .and_then(|nanos| nanos.parse::<f64>().ok())
+            .unwrap_or_default()
+    };
+    let threads = std::fs::read_dir("/proc/self/task").expect("proc(5) is there");
+    threads.flatten().map(|thread| of(thread.path())).sum::<f64>() / 1e9
 }
 
 /// Bytes that this process has sent to the storage layer.
@@ -161,50 +158,90 @@ async fn floor_turn(appends: Appends) {
     }
 }
 
+/// One figure of a row: steps a second and microseconds of CPU a step.
+type Figures = (f64, f64);
+
+async fn floor_figures(folder: &Path, sessions: u64, seconds: f64) -> Figures {
+    let appends = floor(folder);
+    run(sessions, seconds, move |_, _| floor_turn(appends.clone())).await
+}
+
+async fn engine_figures(store: Arc<dyn Store>, sessions: u64, seconds: f64) -> Figures {
+    let engine = engine(store);
+    let figures = run(sessions, seconds, {
+        let engine = engine.clone();
+        move |session, number| {
+            let engine = engine.clone();
+            async move { turn(&engine, &session.to_string(), number).await }
+        }
+    })
+    .await;
+    engine.shutdown(Duration::from_secs(5)).await;
+    figures
+}
+
+async fn sqlite_figures(folder: &Path, sessions: u64, seconds: f64) -> Figures {
+    let folder = tempfile::tempdir_in(folder).expect("a folder");
+    engine_figures(Arc::new(SqliteStore::open(folder.path()).expect("a store")), sessions, seconds).await
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// One line: the floor, the engine on SQLite and in memory, one after the other in each round, so that a noisy minute hits all.
+async fn row(folder: &Path, sessions: u64, seconds: f64, rounds: usize) {
+    let mut columns: [Vec<f64>; 7] = Default::default();
+    for _ in 0..rounds {
+        let (raw, raw_cpu) = floor_figures(folder, sessions, seconds).await;
+        let (steps, cpu) = sqlite_figures(folder, sessions, seconds).await;
+        let (memory, memory_cpu) = engine_figures(Arc::new(MemoryStore::new()), sessions, seconds).await;
+        for (column, figure) in columns.iter_mut().zip([raw, raw_cpu, steps, cpu, steps / raw, memory, memory_cpu]) {
+            column.push(figure);
+        }
+    }
+    let [raw, raw_cpu, steps, cpu, ratio, memory, memory_cpu] = columns.map(median);
+    println!("{sessions:8} {raw:9.0} {raw_cpu:6.1} {steps:10.0} {cpu:6.1} {ratio:6.2} {memory:10.0} {memory_cpu:6.1}");
+}
+
+/// Whether a step late in a long execution costs what an early one does.
+async fn long_execution(folder: &Path) {
+    let folder = tempfile::tempdir_in(folder).expect("a folder");
+    let engine = engine(Arc::new(SqliteStore::open(folder.path()).expect("a store")));
+    let (mut times, mut cpus) = (Vec::new(), vec![cpu()]);
+    let before = written();
+    for number in 0..2_500 {
+        let begin = Instant::now();
+        turn(&engine, "long", number).await;
+        times.push(begin.elapsed().as_secs_f64() * 1e6);
+        cpus.push(cpu());
+    }
+    let steps = 200.0 * STEPS_PER_TURN as f64;
+    let cost = |from: usize| (cpus[from + 200] - cpus[from]) * 1e6 / steps;
+    let wait = |from: usize| median(times[from..from + 200].to_vec()) / STEPS_PER_TURN as f64;
+    println!("one execution, per step     CPU µs   median wall µs");
+    println!("steps   100 to    900     {:8.1} {:16.0}", cost(25), wait(25));
+    println!("steps 9,200 to 10,000     {:8.1} {:16.0}", cost(2_300), wait(2_300));
+    println!("written to the device: {:.1} KiB a step", (written() - before) / 10_000.0 / 1024.0);
+}
+
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let folder = tempfile::tempdir_in(arguments.next().unwrap_or_else(|| ".".into())).expect("a folder");
-    let seconds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(3.0);
-    println!("sessions   floor steps/s   sqlite steps/s  ratio  CPU µs/turn   memory steps/s  CPU µs/turn");
+    let seconds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(2.0);
+    let rounds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(5);
+    if let Some(sessions) = arguments.next().and_then(|text| text.parse().ok()) {
+        // For a profiler: nothing but the engine on SQLite.
+        let (steps, cpu) = sqlite_figures(folder.path(), sessions, seconds).await;
+        println!("{sessions} sessions: {steps:.0} steps/s, {cpu:.1} CPU µs a step");
+        return;
+    }
+    println!("steps a second and CPU µs a step, medians of {rounds} rounds of {seconds} s");
+    println!("sessions     floor    CPU     sqlite    CPU  ratio     memory    CPU");
     for sessions in [1, 32, 128] {
-        let appends = floor(folder.path());
-        let (raw, _) = run(sessions, seconds, move |_, _| floor_turn(appends.clone())).await;
-        let path = folder.path().join(sessions.to_string());
-        let on_disk = engine(Arc::new(SqliteStore::open(&path).expect("a store")));
-        let (steps, cpu) = run(sessions, seconds, move |session, number| {
-            let engine = on_disk.clone();
-            async move { turn(&engine, &session.to_string(), number).await }
-        })
-        .await;
-        let in_memory = engine(Arc::new(MemoryStore::new()));
-        let (memory, memory_cpu) = run(sessions, seconds, move |session, number| {
-            let engine = in_memory.clone();
-            async move { turn(&engine, &session.to_string(), number).await }
-        })
-        .await;
-        println!(
-            "{sessions:8} {raw:15.0} {steps:16.0} {:6.2} {cpu:12.0} {memory:16.0} {memory_cpu:12.0}",
-            steps / raw
-        );
+        row(folder.path(), sessions, seconds, rounds).await;
     }
-    let long = engine(Arc::new(SqliteStore::open(&folder.path().join("long")).expect("a store")));
-    let mut times = Vec::new();
-    let before = written();
-    for number in 0..2_500 {
-        let begin = Instant::now();
-        turn(&long, "long", number).await;
-        times.push(begin.elapsed());
-    }
-    let median = |times: &[Duration]| {
-        let mut times = times.to_vec();
-        times.sort();
-        times[times.len() / 2]
-    };
-    println!("written to the device: {:.1} KiB a turn", (written() - before) / 2_500.0 / 1024.0);
-    println!(
-        "turn 25 (step 100): {:?}, turn 2,500 (step 10,000): {:?}",
-        median(&times[20..120]),
-        median(&times[2_400..])
-    );
+    long_execution(folder.path()).await;
 }

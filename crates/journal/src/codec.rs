@@ -42,14 +42,36 @@ pub fn encode(event: &Event) -> Vec<u8> {
     out.into_writer()
 }
 
+/// The bytes of several events, one after the other.
+pub fn encode_all<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<u8> {
+    let mut out = Encoder::new(Vec::with_capacity(512));
+    for event in events {
+        write_event(&mut out, event).expect("invariant: writing to memory cannot fail");
+    }
+    out.into_writer()
+}
+
 /// The event of some bytes; blobs are not hydrated.
 pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
+    read_event(&mut Decoder::new(bytes))
+}
+
+/// The events of some bytes, one after the other to the end; blobs are not hydrated.
+pub fn decode_all(bytes: &[u8]) -> Result<Vec<Event>, DecodeError> {
     let mut input = Decoder::new(bytes);
-    let fields = open(&mut input)?;
+    let mut events = Vec::new();
+    while input.position() < bytes.len() {
+        events.push(read_event(&mut input)?);
+    }
+    Ok(events)
+}
+
+fn read_event(input: &mut In<'_>) -> Read<Event> {
+    let fields = open(input)?;
     let seq = input.u64()?;
     let at = Timestamp(input.i64()?);
-    let body = read_body(&mut input)?;
-    close(&mut input, fields, 3)?;
+    let body = read_body(input)?;
+    close(input, fields, 3)?;
     Ok(Event { seq, at, body })
 }
 

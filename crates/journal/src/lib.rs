@@ -11,7 +11,7 @@ mod outcome;
 mod target;
 mod value;
 
-pub use codec::{DecodeError, FORMAT, decode, decode_signal, encode, encode_signal};
+pub use codec::{DecodeError, FORMAT, decode, decode_all, decode_signal, encode, encode_all, encode_signal};
 pub use command::{Command, Commands, Now};
 pub use decider::{Decider, Reader};
 pub use event::{Body, CallId, Callee, Event, ExecId, Input, Limits, Sender, Signal, Step, TimerId};

@@ -2,61 +2,69 @@
 
 use std::collections::BTreeMap;
 
-use bedplate_journal::{encode, encode_signal};
-use bedplate_store::{Batch, CommitError, Expect, ResourceWrite, Send, Turn};
+use bedplate_base::Hash;
+use bedplate_journal::{ExecId, encode_all, encode_signal};
+use bedplate_store::{Batch, CommitError, Expect, Resource, ResourceWrite, Send, Turn};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::failure::WriteFailure;
+use crate::heads::{Heads, Known};
 
 /// Bits of a place that number the event; the others number the execution: 2^39 of them.
 const SEQ_BITS: u32 = 24;
 /// Events of one execution. AWS: a state machine's history ends at 25,000.
 const SEQ_MAX: u64 = (1 << SEQ_BITS) - 1;
 
+/// Uses blobs, and is not an execution.
+const NO_EXECUTION: i64 = 0;
+
 type Wrote<T = ()> = Result<T, WriteFailure>;
 
-/// Writes `batch`.
-pub(crate) fn apply(connection: &Connection, batch: &Batch) -> Wrote {
-    let number = match &batch.turn {
-        Some(turn) => check_turn(connection, turn)?,
+/// A resource as a batch left it.
+pub(crate) type Document = (String, Option<Resource>);
+
+/// Writes `batch` and tells which documents it wrote. `heads` is right before and after, as long as the transaction is not rolled back.
+pub(crate) fn apply(connection: &Connection, heads: &mut Heads, batch: &Batch) -> Wrote<Vec<Document>> {
+    let known = match &batch.turn {
+        Some(turn) => check_turn(connection, heads, turn)?,
         None => None,
     };
     let versions = check_resources(connection, &batch.resources)?;
+    let number = match &batch.turn {
+        Some(turn) => write_turn(connection, heads, turn, known)?,
+        None => None,
+    };
     for (hash, raw) in &batch.blobs {
-        connection
-            .prepare_cached("INSERT INTO blob (hash, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-            .execute(params![hash.0.as_slice(), raw.as_str()])?;
-    }
-    if let Some(turn) = &batch.turn {
-        write_turn(connection, turn, number)?;
+        write_blob(connection, hash, raw.as_str(), number.unwrap_or(NO_EXECUTION))?;
     }
     for send in &batch.sends {
         write_letter(connection, send)?;
     }
+    let mut documents = Vec::with_capacity(versions.len());
     for (write, version) in batch.resources.iter().zip(versions) {
         write_resource(connection, write, version)?;
+        let written = write.body.clone().map(|body| Resource {
+            key: write.key.clone(),
+            version: version + 1,
+            body,
+        });
+        documents.push((write.key.clone(), written));
     }
-    Ok(())
+    Ok(documents)
 }
 
-/// The number of the execution, when it exists.
-fn check_turn(connection: &Connection, turn: &Turn) -> Wrote<Option<i64>> {
-    let head = connection
-        .prepare_cached("SELECT n, version, owner FROM execution WHERE id = ?1")?
-        .query_row([turn.exec.as_str()], |row| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, i64>(1)?.cast_unsigned(),
-                row.get::<_, Option<i64>>(2)?,
-            ))
-        })
-        .optional()?;
-    let version = head.map_or(0, |(_, version, _)| version);
+/// What is known of the execution, when it exists.
+fn check_turn(connection: &Connection, heads: &Heads, turn: &Turn) -> Wrote<Option<Known>> {
+    let known = match heads.get(&turn.exec) {
+        Some(known) => Some(known.clone()),
+        None => known(connection, &turn.exec)?,
+    };
+    let version = known.as_ref().map_or(0, |known| known.version);
     if version != turn.expected {
         let what = format!("{} has version {version}, expected was {}", turn.exec, turn.expected);
         return Err(CommitError::Conflict(what).into());
     }
-    let owner = head.and_then(|(_, _, owner)| owner);
+    let owner = known.as_ref().and_then(|known| known.owner);
     if !turn.steal && owner.is_some_and(|owner| owner != signed(turn.owner.0)) {
         return Err(CommitError::Conflict(format!("{} is worked on by another owner", turn.exec)).into());
     }
@@ -72,50 +80,72 @@ fn check_turn(connection: &Connection, turn: &Turn) -> Wrote<Option<i64>> {
         let what = format!("{} would have more than {SEQ_MAX} events", turn.exec);
         return Err(CommitError::TooLarge(what).into());
     }
-    Ok(head.map(|(number, _, _)| number))
+    Ok(known)
 }
 
-fn write_turn(connection: &Connection, turn: &Turn, number: Option<i64>) -> Wrote {
+/// What the file says of an execution.
+pub(crate) fn known(connection: &Connection, exec: &ExecId) -> rusqlite::Result<Option<Known>> {
+    connection
+        .prepare_cached(
+            "SELECT execution.n, ended, owner, ifnull(busy, 0),
+                    (SELECT place FROM journal WHERE place > execution.n << 24 AND place < (execution.n + 1) << 24 ORDER BY place DESC LIMIT 1)
+             FROM execution LEFT JOIN lease ON lease.n = execution.n WHERE id = ?1",
+        )?
+        .query_row([exec.as_str()], |row| {
+            Ok(Known {
+                number: row.get(0)?,
+                ended: row.get(1)?,
+                owner: row.get(2)?,
+                busy: row.get(3)?,
+                version: version(row.get(4)?),
+            })
+        })
+        .optional()
+}
+
+/// The execution's number, when it exists now.
+fn write_turn(connection: &Connection, heads: &mut Heads, turn: &Turn, known: Option<Known>) -> Wrote<Option<i64>> {
     for letter in &turn.consumed {
         connection
             .prepare_cached("DELETE FROM inbox WHERE id = ?1")?
             .execute([signed(letter.0)])?;
     }
-    let owner = (!turn.release).then(|| signed(turn.owner.0));
-    let version = turn.expected + turn.events.len() as u64;
-    let last = turn.events.last().map(|event| event.at.nanos());
-    let number = match (number, turn.events.first()) {
-        (Some(number), _) => {
-            connection
-                .prepare_cached(
-                    "UPDATE execution SET version = ?2, owner = ?3, busy = ?4, ended = ?5, updated_at = ifnull(?6, updated_at) WHERE n = ?1",
-                )?
-                .execute(params![number, signed(version), owner, turn.busy, turn.ended, last])?;
-            number
-        }
-        (None, None) => return Ok(()),
+    let mut known = match (known, turn.events.first()) {
+        (Some(known), _) => known,
+        (None, None) => return Ok(None),
         (None, Some(first)) => {
             connection
-                .prepare_cached(
-                    "INSERT INTO execution (id, kind, version, owner, busy, ended, started_at, updated_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                )?
-                .execute(params![
-                    turn.exec.as_str(),
-                    &*turn.kind,
-                    signed(version),
-                    owner,
-                    turn.busy,
-                    turn.ended,
-                    first.at.nanos(),
-                    last
-                ])?;
-            connection.last_insert_rowid()
+                .prepare_cached("INSERT INTO execution (id, kind, ended, started_at) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![turn.exec.as_str(), &*turn.kind, turn.ended, first.at.nanos()])?;
+            Known {
+                number: connection.last_insert_rowid(),
+                version: 0,
+                owner: None,
+                busy: false,
+                ended: turn.ended,
+            }
         }
     };
-    let mut insert = connection.prepare_cached("INSERT INTO journal (place, event) VALUES (?1, ?2)")?;
-    for event in &turn.events {
-        insert.execute(params![place(number, event.seq), encode(event)])?;
+    let number = known.number;
+    if known.ended != turn.ended {
+        connection
+            .prepare_cached("UPDATE execution SET ended = ?2 WHERE n = ?1")?
+            .execute(params![number, turn.ended])?;
+        known.ended = turn.ended;
+    }
+    let lease = ((!turn.release).then(|| signed(turn.owner.0)), turn.busy);
+    if lease != (known.owner, known.busy) {
+        write_lease(connection, number, lease)?;
+        (known.owner, known.busy) = lease;
+    }
+    if let Some(last) = turn.events.last() {
+        connection
+            .prepare_cached("INSERT INTO journal (place, events) VALUES (?1, ?2)")?
+            .execute(params![
+                place(number, last.seq),
+                encode_all(turn.events.iter().map(|event| &**event))
+            ])?;
+        known.version = last.seq;
     }
     for timer in &turn.timers_cleared {
         connection
@@ -127,6 +157,29 @@ fn write_turn(connection: &Connection, turn: &Turn, number: Option<i64>) -> Wrot
             .prepare_cached("INSERT OR REPLACE INTO timer (n, timer, due) VALUES (?1, ?2, ?3)")?
             .execute(params![number, signed(timer.0), due.nanos()])?;
     }
+    heads.put(&turn.exec, known);
+    Ok(Some(number))
+}
+
+/// An execution that nobody works on has no row.
+fn write_lease(connection: &Connection, number: i64, (owner, busy): (Option<i64>, bool)) -> Wrote {
+    if owner.is_none() && !busy {
+        connection.prepare_cached("DELETE FROM lease WHERE n = ?1")?.execute([number])?;
+    } else {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO lease (n, owner, busy) VALUES (?1, ?2, ?3)")?
+            .execute(params![number, owner, busy])?;
+    }
+    Ok(())
+}
+
+fn write_blob(connection: &Connection, hash: &Hash, text: &str, number: i64) -> Wrote {
+    connection
+        .prepare_cached("INSERT INTO blob (hash, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute(params![hash.0.as_slice(), text])?;
+    connection
+        .prepare_cached("INSERT INTO blob_use (hash, n) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute(params![hash.0.as_slice(), number])?;
     Ok(())
 }
 
@@ -188,6 +241,11 @@ fn write_resource(connection: &Connection, write: &ResourceWrite, version: u64) 
 /// Where an event stands in the journal's tree.
 pub(crate) fn place(number: i64, seq: u64) -> i64 {
     (number << SEQ_BITS) | signed(seq.min(SEQ_MAX))
+}
+
+/// The number of the last event of an execution whose last row stands at `last`.
+pub(crate) fn version(last: Option<i64>) -> u64 {
+    last.map_or(0, |place| place.cast_unsigned() & SEQ_MAX)
 }
 
 /// SQLite's integers are signed; the bits are kept.

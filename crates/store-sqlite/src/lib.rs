@@ -4,7 +4,9 @@
 //! This crate knows the rows of `bedplate_store` and nothing of what they mean.
 
 mod apply;
+mod documents;
 mod failure;
+mod heads;
 mod lock;
 mod open;
 mod reader;
@@ -12,6 +14,7 @@ mod rows;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bedplate_base::{BoxFuture, Hash};
 use bedplate_journal::{Event, ExecId, Raw};
@@ -19,6 +22,7 @@ use bedplate_store::{Batch, CommitError, Head, Letter, LetterId, Page, ReadError
 
 pub use failure::OpenError;
 
+use crate::documents::{Documents, Found};
 use crate::lock::FolderLock;
 use crate::reader::Readers;
 use crate::writer::Writer;
@@ -27,6 +31,7 @@ use crate::writer::Writer;
 pub struct SqliteStore {
     key: [u8; 32],
     folder: PathBuf,
+    documents: Arc<Documents>,
     // Fields drop in order: the writer closes the file last and tidies its log, then the folder is free.
     readers: Readers,
     writer: Writer,
@@ -58,10 +63,12 @@ impl SqliteStore {
             open::bound(&connection, bytes).map_err(OpenError::sqlite(&file))?;
         }
         let readers = Readers::start(&file)?;
-        let writer = Writer::start(connection, &file)?;
+        let documents = Arc::new(Documents::default());
+        let writer = Writer::start(connection, &file, documents.clone())?;
         Ok(Self {
             key,
             folder: folder.to_owned(),
+            documents,
             writer,
             readers,
             _lock: lock,
@@ -117,8 +124,16 @@ impl Store for SqliteStore {
     }
 
     fn resource<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Resource>, ReadError>> {
-        let key = key.to_owned();
-        Box::pin(self.readers.read(move |connection| rows::resource(connection, &key)))
+        Box::pin(async move {
+            let looked = match self.documents.get(key) {
+                Found::Here(found) => return Ok(found),
+                Found::Missing(looked) => looked,
+            };
+            let wanted = key.to_owned();
+            let found = self.readers.read(move |connection| rows::resource(connection, &wanted)).await?;
+            self.documents.read(key, found.as_ref(), looked);
+            Ok(found)
+        })
     }
 
     fn resources<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Resource>, ReadError>> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::OpenError;
 
 /// The format of rows and journal that this binary writes; it goes up when either does.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Says in the header that the file is ours: "BDPL".
 const APPLICATION: u32 = 0x4244_504c;
 /// Bytes of a page. Measured with the engine's bench, one session, per turn of four commits: 1024 writes 38 KiB, 2048 52 KiB, 4096 83 KiB at the
@@ -19,6 +19,8 @@ const PAGE_BYTES: u32 = 2048;
 const STATEMENTS: usize = 64;
 
 const SCHEMA: &str = include_str!("schema.sql");
+/// What makes a file of one format one of the next, in order; each runs in a transaction of its own.
+const STEPS: [(u32, &str); 1] = [(1, include_str!("format-2.sql"))];
 
 /// The writer's connection and the server key.
 pub(crate) fn open(file: &Path) -> Result<(Connection, [u8; 32]), OpenError> {
@@ -27,6 +29,7 @@ pub(crate) fn open(file: &Path) -> Result<(Connection, [u8; 32]), OpenError> {
     }
     check_header(file)?;
     let connection = connect(file, false)?;
+    upgrade(&connection).map_err(OpenError::sqlite(file))?;
     let key: Vec<u8> = connection
         .query_row("SELECT value FROM meta WHERE key = 'server_key'", [], |row| row.get(0))
         .map_err(OpenError::sqlite(file))?;
@@ -59,6 +62,19 @@ pub(crate) fn connect(file: &Path, read_only: bool) -> Result<Connection, OpenEr
         Ok(connection)
     };
     set_up().map_err(OpenError::sqlite(file))
+}
+
+/// Brings an older file to the format of this binary.
+fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    let mut format: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (from, step) in STEPS {
+        if format == from {
+            tracing::info!("the state file is brought from format {from} to {}", from + 1);
+            connection.execute_batch(step)?;
+            format += 1;
+        }
+    }
+    Ok(())
 }
 
 /// Lets the file grow to `bytes`, rounded up to pages.

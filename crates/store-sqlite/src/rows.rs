@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use bedplate_base::{Hash, Timestamp};
-use bedplate_journal::{Event, ExecId, Raw, TimerId, decode, decode_signal};
+use bedplate_journal::{Event, ExecId, Raw, TimerId, decode_all, decode_signal};
 use bedplate_store::{Head, Letter, LetterId, Owner, Page, Resource, TimerRow, prefix_end};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::apply::{place, signed};
+use crate::apply::{place, signed, version};
 use crate::failure::undecodable;
 
 type Read<T> = rusqlite::Result<T>;
 
-const HEAD: &str = "SELECT id, kind, version, owner, busy, ended, started_at, updated_at FROM execution";
+/// Version and time of the last event are those of the last row of the journal.
+const HEAD: &str = "SELECT id, kind, owner, ifnull(busy, 0), ended, started_at, place, events
+     FROM execution LEFT JOIN lease ON lease.n = execution.n LEFT JOIN journal ON place =
+     (SELECT place FROM journal WHERE place > execution.n << 24 AND place < (execution.n + 1) << 24 ORDER BY place DESC LIMIT 1)";
 
 pub(crate) fn head(connection: &Connection, exec: &ExecId) -> Read<Option<Head>> {
     connection
@@ -27,12 +30,19 @@ pub(crate) fn events(connection: &Connection, exec: &ExecId, after: u64, limit: 
         .query_row([exec.as_str()], |row| row.get(0))
         .optional()?;
     let Some(number) = number else { return Ok(Vec::new()) };
-    let mut query = connection.prepare_cached("SELECT event FROM journal WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3")?;
+    let mut query = connection.prepare_cached("SELECT events FROM journal WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3")?;
     let mut rows = query.query(params![place(number, after), place(number, u64::MAX), bound(limit as u64)])?;
     let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        events.push(decode(row.get_ref(0)?.as_blob()?).map_err(undecodable)?);
+    while events.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        events.extend(decode_all(row.get_ref(0)?.as_blob()?).map_err(undecodable)?);
+        // The first row may begin before.
+        if events.first().is_some_and(|event| event.seq <= after) {
+            events.retain(|event| event.seq > after);
+        }
     }
+    events.truncate(limit);
     Ok(events)
 }
 
@@ -65,7 +75,7 @@ pub(crate) fn timers(connection: &Connection, limit: usize) -> Read<Vec<TimerRow
 
 pub(crate) fn work(connection: &Connection, after: Option<&ExecId>, limit: usize) -> Read<Vec<ExecId>> {
     let mut query = connection.prepare_cached(
-        "SELECT id FROM execution WHERE busy = 1 AND id > ?1 UNION SELECT exec FROM inbox WHERE exec > ?1 ORDER BY 1 LIMIT ?2",
+        "SELECT id FROM lease JOIN execution ON execution.n = lease.n WHERE busy = 1 AND id > ?1 UNION SELECT exec FROM inbox WHERE exec > ?1 ORDER BY 1 LIMIT ?2",
     )?;
     let after = after.map_or("", |exec| exec.as_str());
     let id = |row: &Row<'_>| row.get::<_, String>(0).map(ExecId::new);
@@ -118,15 +128,22 @@ fn paged<T>(connection: &Connection, select: &str, key: &str, prefix: &str, page
 }
 
 fn head_of(row: &Row<'_>) -> Read<Head> {
+    let last = row
+        .get_ref(7)?
+        .as_blob_or_null()?
+        .map(decode_all)
+        .transpose()
+        .map_err(undecodable)?;
+    let started_at = Timestamp(row.get(5)?);
     Ok(Head {
         exec: ExecId::new(row.get::<_, String>(0)?),
         kind: row.get::<_, String>(1)?.into(),
-        version: row.get::<_, i64>(2)?.cast_unsigned(),
-        owner: row.get::<_, Option<i64>>(3)?.map(|owner| Owner(owner.cast_unsigned())),
-        busy: row.get(4)?,
-        ended: row.get(5)?,
-        started_at: Timestamp(row.get(6)?),
-        updated_at: Timestamp(row.get(7)?),
+        owner: row.get::<_, Option<i64>>(2)?.map(|owner| Owner(owner.cast_unsigned())),
+        busy: row.get(3)?,
+        ended: row.get(4)?,
+        started_at,
+        version: version(row.get(6)?),
+        updated_at: last.and_then(|events| events.last().map(|event| event.at)).unwrap_or(started_at),
     })
 }
 

@@ -1,27 +1,31 @@
 -- The rows of the store. `user_version` and `application_id` stand in the file's header, where they are read before SQLite opens it.
+-- A commit in the middle of a turn writes one row, of the journal: what a head says beside that is written when it changes only.
 CREATE TABLE meta (
     key   TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The journal names an execution by its number: ids are long and stand here only.
+-- The journal names an execution by its number: ids are long and stand here only. Version and time of the last event are the journal's.
+-- An execution without an id was deleted: its rows go in small steps, and its number with the last of them.
 CREATE TABLE execution (
     n          INTEGER PRIMARY KEY,
-    id         TEXT NOT NULL UNIQUE,
+    id         TEXT UNIQUE,
     kind       TEXT NOT NULL,
-    version    INTEGER NOT NULL,
-    owner      INTEGER,
-    busy       INTEGER NOT NULL,
     ended      INTEGER NOT NULL,
-    started_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    started_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX execution_busy ON execution (busy) WHERE busy = 1;
 
--- `place` is n * 2^24 + seq: one tree, an execution's events side by side, and rows of up to a page stay out of overflow pages.
+-- Executions that somebody works on: few, so these rows stay on few pages.
+CREATE TABLE lease (
+    n     INTEGER PRIMARY KEY,
+    owner INTEGER,
+    busy  INTEGER NOT NULL
+) STRICT;
+
+-- A row is a commit. `place` is n * 2^24 + the number of its last event: one tree, an execution's rows side by side.
 CREATE TABLE journal (
-    place INTEGER PRIMARY KEY,
-    event BLOB NOT NULL
+    place  INTEGER PRIMARY KEY,
+    events BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE inbox (
@@ -45,6 +49,14 @@ CREATE TABLE blob (
     hash BLOB NOT NULL PRIMARY KEY,
     text TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Which executions name a blob; 0 is somebody who is not an execution, and stays.
+CREATE TABLE blob_use (
+    hash BLOB NOT NULL,
+    n    INTEGER NOT NULL,
+    PRIMARY KEY (hash, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blob_use_n ON blob_use (n);
 
 CREATE TABLE resource (
     key     TEXT NOT NULL PRIMARY KEY,

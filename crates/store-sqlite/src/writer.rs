@@ -1,6 +1,7 @@
 //! The one writer: whatever waits shares its next transaction, so that many executions pay for one fsync.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use bedplate_store::{Batch, CommitError};
@@ -8,8 +9,10 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::OpenError;
-use crate::apply::apply;
+use crate::apply::{Document, apply};
+use crate::documents::Documents;
 use crate::failure::{WriteFailure, commit_error};
+use crate::heads::Heads;
 
 /// Batches that may wait for the writer; more callers wait for a place.
 const WAITING_MAX: usize = 4_096;
@@ -27,12 +30,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection, file: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn start(connection: Connection, file: &Path, documents: Arc<Documents>) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::channel(WAITING_MAX);
         let path = file.to_owned();
         let thread = std::thread::Builder::new()
             .name("state-write".into())
-            .spawn(move || serve(&connection, queue, &path));
+            .spawn(move || serve(&connection, queue, &path, &documents));
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread.map_err(OpenError::io(file))?),
@@ -59,7 +62,11 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path) {
+/// What a group's batches came to: the documents that each wrote, or why it wrote nothing.
+type Written = Vec<Result<Vec<Document>, CommitError>>;
+
+fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path, documents: &Documents) {
+    let mut heads = Heads::default();
     let mut group = Vec::new();
     while let Some(first) = queue.blocking_recv() {
         group.push(first);
@@ -68,8 +75,9 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path) {
         {
             group.push(next);
         }
-        let results = write_group(connection, &group, file);
+        let results = write_group(connection, &mut heads, &group, file);
         for (job, result) in group.drain(..).zip(results) {
+            let result = result.map(|written| documents.written(written));
             // Whoever waited may have gone; the batch counts all the same.
             let _ = job.done.send(result);
         }
@@ -78,14 +86,14 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path) {
 
 /// Writes all in one transaction. A batch that is refused was refused before it wrote anything; when SQLite itself fails in the
 /// middle, each batch is tried again alone, so that one cannot spoil the others.
-fn write_group(connection: &Connection, group: &[Job], file: &Path) -> Vec<Result<(), CommitError>> {
-    match transaction(connection, group) {
+fn write_group(connection: &Connection, heads: &mut Heads, group: &[Job], file: &Path) -> Written {
+    match transaction(connection, heads, group) {
         Ok(results) => results,
         Err(error) if group.len() == 1 => vec![Err(commit_error(&error, file))],
         Err(error) => {
             tracing::warn!("a group of {} commits is written one by one: {error}", group.len());
-            let alone = |job| match transaction(connection, std::slice::from_ref(job)) {
-                Ok(mut results) => results.pop().unwrap_or(Ok(())),
+            let alone = |job| match transaction(connection, heads, std::slice::from_ref(job)) {
+                Ok(mut results) => results.pop().unwrap_or(Ok(Vec::new())),
                 Err(error) => Err(commit_error(&error, file)),
             };
             group.iter().map(alone).collect()
@@ -93,25 +101,29 @@ fn write_group(connection: &Connection, group: &[Job], file: &Path) -> Vec<Resul
     }
 }
 
-fn transaction(connection: &Connection, group: &[Job]) -> rusqlite::Result<Vec<Result<(), CommitError>>> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let write = || {
-        let mut results = Vec::with_capacity(group.len());
-        for job in group {
-            results.push(match apply(connection, &job.batch) {
-                Ok(()) => Ok(()),
-                Err(WriteFailure::Refused(error)) => Err(error),
-                Err(WriteFailure::Sqlite(error)) => return Err(error),
-            });
-        }
-        connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(results)
-    };
-    write().inspect_err(|_| {
-        // SQLite may have rolled back by itself already.
+fn transaction(connection: &Connection, heads: &mut Heads, group: &[Job]) -> rusqlite::Result<Written> {
+    let written = begin_and_commit(connection, heads, group);
+    if written.is_err() {
+        heads.clear();
+        // SQLite may have rolled back by itself already, or never begun.
         if !connection.is_autocommit() {
             let rolled_back = connection.execute_batch("ROLLBACK");
             debug_assert!(rolled_back.is_ok(), "{rolled_back:?}");
         }
-    })
+    }
+    written
+}
+
+fn begin_and_commit(connection: &Connection, heads: &mut Heads, group: &[Job]) -> rusqlite::Result<Written> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let mut results = Vec::with_capacity(group.len());
+    for job in group {
+        results.push(match apply(connection, heads, &job.batch) {
+            Ok(documents) => Ok(documents),
+            Err(WriteFailure::Refused(error)) => Err(error),
+            Err(WriteFailure::Sqlite(error)) => return Err(error),
+        });
+    }
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(results)
 }

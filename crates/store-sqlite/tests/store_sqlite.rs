@@ -169,7 +169,7 @@ fn a_damaged_journal_row_is_an_error_of_its_execution() {
     drop(store);
     let connection = rusqlite::Connection::open(folder.path().join(SqliteStore::FILE)).unwrap();
     connection
-        .execute("UPDATE journal SET event = x'82' WHERE place = (1 << 24) + 1", [])
+        .execute("UPDATE journal SET events = x'82' WHERE place = (1 << 24) + 1", [])
         .unwrap();
     drop(connection);
     let store = SqliteStore::open(folder.path()).unwrap();
