@@ -1,6 +1,7 @@
 //! CreateFunction and DeleteFunction.
 
 use bedplate_catalog::Change;
+use bedplate_lambda::LATEST;
 use bedplate_store::CommitError;
 use bedplate_wire::{Context, Fault};
 use bedplate_wire_lambda::types::{
@@ -13,10 +14,11 @@ use crate::configuration::{defaults, environment, refuse, set_code, touch};
 use crate::document::{Code, Document};
 use crate::fault::{exception, invalid, lacking};
 use crate::name::Name;
+use crate::version;
 
 /// A function from a zip. It is active at once.
 pub(crate) async fn create(state: &State, context: &Context, input: CreateFunctionRequest) -> Result<FunctionConfiguration, Fault> {
-    let name = Name::read(context, &input.function_name, None)?;
+    let name = Name::unqualified(context, &input.function_name)?;
     if input.package_type == Some(PackageType::Image) || input.code.image_uri.is_some() {
         return Err(lacking(
             "PackageType Image",
@@ -68,12 +70,15 @@ pub(crate) async fn create(state: &State, context: &Context, input: CreateFuncti
         configuration,
         code: Code::Package(package.sha256),
         policy: Vec::new(),
+        reserved: None,
+        fingerprint: None,
     };
     let function = document.function(state.host.packages()).map_err(exception)?;
     let change = Change::new()
         .create(&name.key, &document.body())
-        .tags(name.arn.as_str(), &input.tags.unwrap_or_default());
-    match state.catalog.try_commit(change.map_err(exception)?).await {
+        .tags(name.arn.as_str(), &input.tags.unwrap_or_default())
+        .map_err(exception)?;
+    match state.catalog.try_commit(change).await {
         Err(CommitError::Conflict(_)) => {
             return Err(Fault::new(
                 "ResourceConflictException",
@@ -83,22 +88,45 @@ pub(crate) async fn create(state: &State, context: &Context, input: CreateFuncti
         committed => committed.map_err(|error| exception(error.into()))?,
     }
     state.host.replace(function).map_err(exception)?;
-    Ok(document.configuration)
+    if input.publish != Some(true) {
+        return Ok(document.configuration);
+    }
+    let next = version::next(state, &name, &document, None).await?;
+    let mut configuration = next.commit(state, Change::new()).await?;
+    // As AWS: the version, under the function's own ARN.
+    configuration.function_arn = Some(name.arn.to_string());
+    Ok(configuration)
 }
 
-/// Forgets a function; invokes under way end. Its unpacked code stays: other functions may share it.
+/// Forgets a function with its versions and aliases, or one version; invokes under way end.
 pub(crate) async fn delete(state: &State, context: &Context, input: DeleteFunctionRequest) -> Result<DeleteFunctionResponse, Fault> {
     let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
+    if input.qualifier.as_deref() == Some(LATEST) {
+        return Err(invalid(format!(
+            "{LATEST} version cannot be deleted without deleting the function."
+        )));
+    }
     let _writing = state.writing.lock().await;
+    if let Some(qualifier) = &name.qualifier {
+        version::delete(state, &name, qualifier).await?;
+        state.sweep().await;
+        return Ok(DeleteFunctionResponse { status_code: Some(204) });
+    }
     state.find(&name).await?;
-    let change = Change::new()
+    let mut change = Change::new()
         .delete(&name.key)
         .tags(name.arn.as_str(), &Default::default())
         .map_err(exception)?;
+    for prefix in [name.versions(), name.aliases()] {
+        for stored in state.catalog.all(&prefix).await.map_err(exception)? {
+            change = change.delete(stored.key);
+        }
+    }
     state.catalog.commit(change).await.map_err(exception)?;
     if let Err(error) = state.host.delete(name.arn.as_str()) {
         tracing::debug!(target: "lambda", %error, "a deleted function was not running");
     }
+    state.sweep().await;
     Ok(DeleteFunctionResponse { status_code: Some(204) })
 }
 

@@ -20,8 +20,12 @@ pub(crate) struct Document {
     pub(crate) configuration: FunctionConfiguration,
     /// Where its code is.
     pub(crate) code: Code,
-    /// Statements of its resource policy.
+    /// Statements of its resource policy, those of its versions and aliases among them.
     pub(crate) policy: Vec<Value>,
+    /// Its reserved concurrency.
+    pub(crate) reserved: Option<i32>,
+    /// Of a published version: what `$LATEST` was like.
+    pub(crate) fingerprint: Option<String>,
 }
 
 /// Where code is.
@@ -50,6 +54,8 @@ impl Document {
             configuration,
             code,
             policy,
+            reserved: stored.body["reserved"].as_i64().and_then(|reserved| i32::try_from(reserved).ok()),
+            fingerprint: stored.body["fingerprint"].as_str().map(str::to_owned),
         })
     }
 
@@ -59,7 +65,14 @@ impl Document {
             Code::Package(hash) => json!({"package": hash.to_string()}),
             Code::Folder(folder) => json!({"folder": folder.to_string_lossy()}),
         };
-        json!({"configuration": self.configuration.to_json(), "code": code, "policy": self.policy})
+        let mut body = json!({"configuration": self.configuration.to_json(), "code": code, "policy": self.policy});
+        if let Some(reserved) = self.reserved {
+            body["reserved"] = reserved.into();
+        }
+        if let Some(fingerprint) = &self.fingerprint {
+            body["fingerprint"] = fingerprint.as_str().into();
+        }
+        body
     }
 
     /// What the host runs; checked.
@@ -67,10 +80,13 @@ impl Document {
         let configuration = &self.configuration;
         let needed = |member: &Option<String>, name: &str| member.clone().ok_or_else(|| Error::validation(format!("{name} is missing")));
         let arn = needed(&configuration.function_arn, "FunctionArn")?;
+        let version = configuration.version.clone().unwrap_or_else(|| LATEST.into());
+        // A version's own ARN ends in its number; the host wants the function's.
+        let arn = arn.strip_suffix(&format!(":{version}")).unwrap_or(&arn);
         let function = Function {
             name: needed(&configuration.function_name, "FunctionName")?,
-            arn: Arn::parse(&arn).ok_or_else(|| Error::internal(format!("{arn} is not an ARN")))?,
-            version: configuration.version.clone().unwrap_or_else(|| LATEST.into()),
+            arn: Arn::parse(arn).ok_or_else(|| Error::internal(format!("{arn} is not an ARN")))?,
+            version,
             runtime: Runtime::parse(configuration.runtime.map_or("", |runtime| runtime.as_str()))?,
             handler: configuration.handler.clone().unwrap_or_default(),
             code: match &self.code {

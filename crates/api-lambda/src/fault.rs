@@ -17,11 +17,17 @@ pub(crate) fn exception(error: Error) -> Fault {
         Kind::Unavailable => ("ServiceException", Some(503)),
         Kind::Internal => ("ServiceException", None),
     };
+    let reserved = error.fields.iter().any(|field| field.name == bedplate_lambda::RESERVED);
     let mut fault = Fault::new(code, error.message);
     fault.status = status;
     fault.source = error.source;
     if code == "TooManyRequestsException" {
-        fault.members.push(("Reason", "ConcurrentInvocationLimitExceeded".into()));
+        let reason = if reserved {
+            "ReservedFunctionConcurrentInvocationLimitExceeded"
+        } else {
+            "ConcurrentInvocationLimitExceeded"
+        };
+        fault.members.push(("Reason", reason.into()));
     }
     fault
 }

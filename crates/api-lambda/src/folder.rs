@@ -71,14 +71,19 @@ pub async fn apply(state: &State, place: &Place, given: FolderFunction) -> Resul
     touch(&mut configuration, state.clock.now());
 
     let _writing = state.writing.lock().await;
-    let policy = match state.catalog.get(&name.key).await? {
-        Some(stored) => Document::read(&stored)?.policy,
-        None => Vec::new(),
+    let (policy, reserved) = match state.catalog.get(&name.key).await? {
+        Some(stored) => {
+            let before = Document::read(&stored)?;
+            (before.policy, before.reserved)
+        }
+        None => (Vec::new(), None),
     };
     let document = Document {
         configuration,
         code: Code::Folder(given.folder),
         policy,
+        reserved,
+        fingerprint: None,
     };
     let function = document.function(state.host.packages())?;
     state
@@ -90,6 +95,7 @@ pub async fn apply(state: &State, place: &Place, given: FolderFunction) -> Resul
         )
         .await?;
     state.host.replace(function)?;
+    state.sweep().await;
     Ok(name.arn)
 }
 

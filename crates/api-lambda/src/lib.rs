@@ -2,29 +2,41 @@
 //!
 //! Definitions are documents of the catalog, unpacked code lies in the host's folder, and the host runs what stands here.
 //! This crate does not start processes, does not check permissions (they are stored for clients that ask) and knows no
-//! agents. Versions, aliases, layers and asynchronous invokes are refused by name.
+//! agents. Layers, images and functions in buckets are refused by name.
 
+mod alias;
+mod concurrency;
 mod configuration;
 mod create;
 mod document;
+mod events;
 mod fault;
 mod folder;
 mod invoke;
+mod mapping;
 mod name;
 mod permission;
 mod read;
 mod tags;
 mod update;
+mod version;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
-use bedplate_base::Clock;
+use bedplate_base::{Clock, Place};
 use bedplate_catalog::Catalog;
 use bedplate_lambda::Host;
 use bedplate_wire::{Fault, Operation};
 use bedplate_wire_lambda::ops;
+use tokio::task::JoinSet;
+
+use document::{Code, Document};
+use events::Events;
+use name::Name;
 
 pub use folder::{FolderFunction, apply};
+pub use mapping::map;
 
 /// What the operations work on.
 pub struct State {
@@ -33,31 +45,88 @@ pub struct State {
     clock: Arc<dyn Clock>,
     /// Definitions change one at a time: document and host must not be written in different orders.
     writing: tokio::sync::Mutex<()>,
+    /// Asynchronous invokes.
+    events: Arc<Events>,
+    /// Makes them; ended with this state.
+    worker: Mutex<JoinSet<()>>,
 }
 
 impl State {
     /// Over a catalog and a host without functions; [`State::restore`] fills it.
     pub fn new(catalog: Catalog, host: Host, clock: Arc<dyn Clock>) -> Self {
         Self {
+            events: Events::new(catalog.clone(), host.clone(), clock.clone()),
             catalog,
             host,
             clock,
             writing: tokio::sync::Mutex::default(),
+            worker: Mutex::default(),
         }
     }
 
-    /// Gives the host every stored function; once, at the start. One that cannot run any more (its folder is gone) is
-    /// logged and stays stored.
+    /// Gives the host every stored function with its versions and aliases, and takes up asynchronous invokes; once, at the
+    /// start. One that cannot run any more (its folder is gone) is logged and stays stored. How many functions can run.
     pub async fn restore(&self) -> bedplate_base::Result<usize> {
         let mut count = 0;
-        for document in self.catalog.all(&name::prefix()).await? {
-            let function = document::Document::read(&document).and_then(|read| read.function(self.host.packages()));
-            match function.and_then(|function| self.host.replace(function)) {
-                Ok(()) => count += 1,
-                Err(error) => tracing::warn!(target: "lambda", key = document.key, %error, "a stored function cannot run"),
+        for kind in ["function", "version"] {
+            for stored in self.catalog.all(&name::prefix(kind)).await? {
+                match self.restore_one(&stored).await {
+                    Ok(()) => count += usize::from(kind == "function"),
+                    Err(error) => tracing::warn!(target: "lambda", key = stored.key, %error, "a stored function cannot run"),
+                }
             }
         }
+        self.sweep().await;
+        self.events.restore().await?;
+        self.begin_events();
         Ok(count)
+    }
+
+    async fn restore_one(&self, stored: &bedplate_catalog::Document) -> bedplate_base::Result<()> {
+        let document = Document::read(stored)?;
+        let function = document.function(self.host.packages())?;
+        let place = Place {
+            account: function.arn.account().to_owned(),
+            region: function.arn.region().to_owned(),
+        };
+        let latest = function.version == bedplate_lambda::LATEST;
+        let name = Name::new(&place, &function.name);
+        self.host.replace(function)?;
+        if latest {
+            self.tell_concurrency(&name, &document);
+            let told = self.tell_aliases(&name).await;
+            told.map_err(|fault| bedplate_base::Error::internal(fault.message))?;
+        }
+        Ok(())
+    }
+
+    /// Begins to make asynchronous invokes, if that has not begun.
+    fn begin_events(&self) {
+        let mut worker = self.worker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if worker.is_empty() {
+            worker.spawn(Arc::clone(&self.events).work());
+        }
+    }
+
+    /// Deletes packages that no function and no version names. Nothing is unpacked meanwhile: `writing` is held, or this is
+    /// the start. What cannot be deleted now is tried again after the next change.
+    async fn sweep(&self) {
+        let swept = async {
+            let mut kept = BTreeSet::new();
+            for kind in ["function", "version"] {
+                for stored in self.catalog.all(&name::prefix(kind)).await? {
+                    if let Code::Package(hash) = Document::read(&stored)?.code {
+                        kept.insert(hash);
+                    }
+                }
+            }
+            self.host.packages().sweep(kept, self.host.code_in_use()).await
+        };
+        match swept.await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(target: "lambda", count, "deleted deployment packages that no function uses"),
+            Err(error) => tracing::warn!(target: "lambda", %error, "unused deployment packages stay"),
+        }
     }
 }
 
@@ -69,17 +138,29 @@ fn chosen(_: &Operation, fault: Fault) -> Fault {
 bedplate_wire::operations! {
     service: "lambda", state: State, ops: ops, fault: chosen,
     AddPermission => permission::add,
+    CreateAlias => alias::create,
     CreateFunction => create::create,
+    DeleteAlias => alias::delete,
     DeleteFunction => create::delete,
+    DeleteFunctionConcurrency => concurrency::delete,
+    GetAccountSettings => concurrency::settings,
+    GetAlias => alias::get,
     GetFunction => read::get,
+    GetFunctionConcurrency => concurrency::get,
     GetFunctionConfiguration => read::get_configuration,
     GetPolicy => permission::get,
     Invoke => invoke::invoke,
+    InvokeAsync => invoke::invoke_async,
+    ListAliases => alias::list,
     ListFunctions => read::list,
     ListTags => tags::list,
+    ListVersionsByFunction => version::list,
+    PublishVersion => version::publish,
+    PutFunctionConcurrency => concurrency::put,
     RemovePermission => permission::remove,
     TagResource => tags::tag,
     UntagResource => tags::untag,
+    UpdateAlias => alias::update,
     UpdateFunctionCode => update::code,
     UpdateFunctionConfiguration => update::configuration,
 }

@@ -1,12 +1,12 @@
 //! From `FunctionName` and `Qualifier` of a request to the function that is meant.
 
 use bedplate_base::{Arn, Place};
-use bedplate_lambda::Reference;
+use bedplate_lambda::{LATEST, Reference};
 use bedplate_wire::{Context, Fault};
 
 use crate::fault::{exception, invalid, not_found};
 
-/// A function by its place and name.
+/// A function by its place and name, and which version of it.
 #[derive(Debug)]
 pub(crate) struct Name {
     /// Its bare name.
@@ -15,21 +15,26 @@ pub(crate) struct Name {
     pub(crate) arn: Arn,
     /// Its document's key.
     pub(crate) key: String,
+    /// A version or an alias; `$LATEST` counts as none.
+    pub(crate) qualifier: Option<String>,
+    /// The segments of its keys: account, region, name.
+    segments: [String; 3],
 }
 
 impl Name {
     /// A function in `place`.
     pub(crate) fn new(place: &Place, name: &str) -> Self {
-        let key = bedplate_catalog::key(&["lambda", "function", &place.account, &place.region, name]);
+        let segments = [place.account.clone(), place.region.clone(), name.to_owned()];
         Self {
             name: name.to_owned(),
             arn: place.arn("lambda", format_args!("function:{name}")),
-            key,
+            key: key_of("function", &segments),
+            qualifier: None,
+            segments,
         }
     }
 
-    /// Reads `FunctionName` (name, partial or full ARN) of a request. Functions of other places and qualifiers other than
-    /// `$LATEST` are not found.
+    /// Reads `FunctionName` (name, partial or full ARN) and `Qualifier` of a request. Functions of other places are not found.
     pub(crate) fn read(context: &Context, function_name: &str, qualifier: Option<&str>) -> Result<Self, Fault> {
         let reference = Reference::parse(function_name).map_err(exception)?;
         let place = &context.place;
@@ -38,14 +43,26 @@ impl Name {
         if elsewhere {
             return Err(not_found(function_name));
         }
-        let qualifier = qualifier.filter(|qualifier| *qualifier != "$LATEST");
-        let name = Self::new(place, &reference.name);
-        match (reference.qualifier.as_deref(), qualifier) {
-            (None, None) => Ok(name),
-            (Some(one), Some(other)) if one != other => Err(invalid(
-                "The derived qualifier from the function name does not match the specified qualifier.",
-            )),
-            (Some(qualifier), _) | (None, Some(qualifier)) => Err(not_found(&format!("{}:{qualifier}", name.arn))),
+        let qualifier = qualifier.filter(|qualifier| *qualifier != LATEST);
+        let mut name = Self::new(place, &reference.name);
+        name.qualifier = match (reference.qualifier, qualifier) {
+            (Some(one), Some(other)) if one != other => {
+                let message = "The derived qualifier from the function name does not match the specified qualifier.";
+                return Err(invalid(message));
+            }
+            (one, other) => one.or(other.map(str::to_owned)),
+        };
+        Ok(name)
+    }
+
+    /// As `read`, for operations on the function itself.
+    pub(crate) fn unqualified(context: &Context, function_name: &str) -> Result<Self, Fault> {
+        let name = Self::read(context, function_name, None)?;
+        match &name.qualifier {
+            None => Ok(name),
+            Some(qualifier) => Err(invalid(format!(
+                "This operation is on the function itself: leave `:{qualifier}` out of FunctionName"
+            ))),
         }
     }
 
@@ -54,13 +71,55 @@ impl Name {
         if !resource.starts_with("arn:") {
             return Err(invalid(format!("{resource} is not the ARN of a function")));
         }
-        Self::read(context, resource, None)
+        Self::unqualified(context, resource)
+    }
+
+    /// The ARN with the qualifier, when there is one.
+    pub(crate) fn qualified(&self) -> String {
+        match &self.qualifier {
+            Some(qualifier) => self.arn_of(qualifier),
+            None => self.arn.to_string(),
+        }
+    }
+
+    /// The ARN with `qualifier`.
+    pub(crate) fn arn_of(&self, qualifier: &str) -> String {
+        format!("{}:{qualifier}", self.arn)
+    }
+
+    /// The key of a published version. Digits sort as numbers do.
+    pub(crate) fn version_key(&self, number: u64) -> String {
+        format!("{}{number:018}", self.versions())
+    }
+
+    /// What the keys of its versions begin with.
+    pub(crate) fn versions(&self) -> String {
+        format!("{}/", key_of("version", &self.segments))
+    }
+
+    /// The key of an alias.
+    pub(crate) fn alias_key(&self, alias: &str) -> String {
+        format!("{}{}", self.aliases(), bedplate_catalog::key(&[alias]))
+    }
+
+    /// What the keys of its aliases begin with.
+    pub(crate) fn aliases(&self) -> String {
+        format!("{}/", key_of("alias", &self.segments))
+    }
+
+    /// The key of the number of the version that was published last. It outlives the function: numbers are never used again.
+    pub(crate) fn counter_key(&self) -> String {
+        key_of("counter", &self.segments)
     }
 }
 
-/// What the keys of all functions begin with.
-pub(crate) fn prefix() -> String {
-    "lambda/function/".to_owned()
+fn key_of(kind: &str, [account, region, name]: &[String; 3]) -> String {
+    bedplate_catalog::key(&["lambda", kind, account, region, name])
+}
+
+/// What the keys of all documents of a kind begin with: `function`, `version`, `alias`, `event`.
+pub(crate) fn prefix(kind: &str) -> String {
+    format!("lambda/{kind}/")
 }
 
 /// What the keys of the functions of `place` begin with.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::State;
 use crate::configuration::touch;
+use crate::document::Document;
 use crate::fault::exception;
 use crate::name::Name;
 
@@ -19,12 +20,10 @@ const POLICY_BYTES_MAX: usize = 20 * 1024;
 pub(crate) async fn add(state: &State, context: &Context, input: AddPermissionRequest) -> Result<AddPermissionResponse, Fault> {
     let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
     let _writing = state.writing.lock().await;
+    state.find_version(&name).await?;
     let (mut document, stored) = state.find(&name).await?;
-    if document
-        .policy
-        .iter()
-        .any(|statement| statement["Sid"] == input.statement_id.as_str())
-    {
+    let resource = name.qualified();
+    if statements(&document, &resource).any(|statement| statement["Sid"] == input.statement_id.as_str()) {
         let message = format!(
             "The statement id ({}) provided already exists. Please provide a new statement id, or remove the existing statement.",
             input.statement_id
@@ -34,7 +33,10 @@ pub(crate) async fn add(state: &State, context: &Context, input: AddPermissionRe
     check_revision(input.revision_id.as_deref(), document.configuration.revision_id.as_deref())?;
     let statement = statement(&name, &input);
     document.policy.push(statement.clone());
-    if Value::from(document.policy.clone()).to_string().len() > POLICY_BYTES_MAX {
+    let bytes: usize = statements(&document, &resource)
+        .map(|statement| statement.to_string().len() + 1)
+        .sum();
+    if bytes > POLICY_BYTES_MAX {
         return Err(Fault::new(
             "PolicyLengthExceededException",
             format!("The final policy size is bigger than the limit ({POLICY_BYTES_MAX})."),
@@ -54,14 +56,17 @@ pub(crate) async fn add(state: &State, context: &Context, input: AddPermissionRe
 /// A function's policy; not found when it has none.
 pub(crate) async fn get(state: &State, context: &Context, input: GetPolicyRequest) -> Result<GetPolicyResponse, Fault> {
     let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
+    state.find_version(&name).await?;
     let (document, _) = state.find(&name).await?;
-    if document.policy.is_empty() {
+    let resource = name.qualified();
+    let statements: Vec<&Value> = statements(&document, &resource).collect();
+    if statements.is_empty() {
         return Err(Fault::new(
             "ResourceNotFoundException",
             "The resource you requested does not exist.",
         ));
     }
-    let policy = json!({"Version": "2012-10-17", "Id": "default", "Statement": document.policy});
+    let policy = json!({"Version": "2012-10-17", "Id": "default", "Statement": statements});
     Ok(GetPolicyResponse {
         policy: Some(policy.to_string()),
         revision_id: document.configuration.revision_id,
@@ -75,7 +80,10 @@ pub(crate) async fn remove(state: &State, context: &Context, input: RemovePermis
     let (mut document, stored) = state.find(&name).await?;
     check_revision(input.revision_id.as_deref(), document.configuration.revision_id.as_deref())?;
     let before = document.policy.len();
-    document.policy.retain(|statement| statement["Sid"] != input.statement_id.as_str());
+    let resource = name.qualified();
+    document
+        .policy
+        .retain(|statement| statement["Sid"] != input.statement_id.as_str() || statement["Resource"] != resource.as_str());
     if document.policy.len() == before {
         return Err(Fault::new(
             "ResourceNotFoundException",
@@ -89,6 +97,11 @@ pub(crate) async fn remove(state: &State, context: &Context, input: RemovePermis
         .await
         .map_err(exception)?;
     Ok(bedplate_wire::Empty)
+}
+
+/// The statements about one of: the function, a version, an alias. Each has a policy of its own.
+fn statements<'a>(document: &'a Document, resource: &'a str) -> impl Iterator<Item = &'a Value> {
+    document.policy.iter().filter(move |statement| statement["Resource"] == resource)
 }
 
 /// A change that names the revision it was made for must find it.
@@ -119,7 +132,7 @@ fn statement(name: &Name, input: &AddPermissionRequest) -> Value {
     condition("StringEquals", "lambda:EventSourceToken", &input.event_source_token);
     condition("ArnLike", "AWS:SourceArn", &input.source_arn);
     let mut statement = json!({
-        "Sid": input.statement_id, "Effect": "Allow", "Principal": principal, "Action": input.action, "Resource": name.arn.as_str(),
+        "Sid": input.statement_id, "Effect": "Allow", "Principal": principal, "Action": input.action, "Resource": name.qualified(),
     });
     if !conditions.is_empty() {
         statement["Condition"] = conditions.into();

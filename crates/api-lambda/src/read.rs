@@ -2,7 +2,7 @@
 
 use bedplate_wire::{Context, Fault};
 use bedplate_wire_lambda::types::{
-    FunctionCodeLocation, FunctionConfiguration, GetFunctionConfigurationRequest, GetFunctionRequest, GetFunctionResponse,
+    Concurrency, FunctionCodeLocation, FunctionConfiguration, GetFunctionConfigurationRequest, GetFunctionRequest, GetFunctionResponse,
     ListFunctionsRequest, ListFunctionsResponse,
 };
 
@@ -17,7 +17,8 @@ const PAGE_MAX: i32 = 50;
 /// A function with its tags. There is no address to fetch its code from.
 pub(crate) async fn get(state: &State, context: &Context, input: GetFunctionRequest) -> Result<GetFunctionResponse, Fault> {
     let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
-    let (document, _) = state.find(&name).await?;
+    let document = state.find_version(&name).await?;
+    let (latest, _) = state.find(&name).await?;
     let tags = state.catalog.tags(name.arn.as_str()).await.map_err(exception)?;
     Ok(GetFunctionResponse {
         configuration: Some(document.configuration),
@@ -26,6 +27,9 @@ pub(crate) async fn get(state: &State, context: &Context, input: GetFunctionRequ
             ..FunctionCodeLocation::default()
         }),
         tags: (!tags.is_empty()).then_some(tags),
+        concurrency: latest.reserved.map(|reserved| Concurrency {
+            reserved_concurrent_executions: Some(reserved),
+        }),
         ..GetFunctionResponse::default()
     })
 }
@@ -37,7 +41,7 @@ pub(crate) async fn get_configuration(
     input: GetFunctionConfigurationRequest,
 ) -> Result<FunctionConfiguration, Fault> {
     let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
-    Ok(state.find(&name).await?.0.configuration)
+    Ok(state.find_version(&name).await?.configuration)
 }
 
 /// Functions by name, a page at a time.

@@ -13,10 +13,11 @@ use crate::document::{Code, Document};
 use crate::fault::{exception, lacking};
 use crate::name::Name;
 use crate::permission::check_revision;
+use crate::version;
 
 /// Another zip.
 pub(crate) async fn code(state: &State, context: &Context, input: UpdateFunctionCodeRequest) -> Result<FunctionConfiguration, Fault> {
-    let name = Name::read(context, &input.function_name, None)?;
+    let name = Name::unqualified(context, &input.function_name)?;
     if input.image_uri.is_some() {
         return Err(lacking("ImageUri", "send the code as a zip (ZipFile)"));
     }
@@ -32,7 +33,7 @@ pub(crate) async fn code(state: &State, context: &Context, input: UpdateFunction
         document.function(state.host.packages()).map_err(exception)?;
         return Ok(document.configuration);
     }
-    put(state, document, &stored).await
+    put(state, &name, document, &stored, input.publish == Some(true)).await
 }
 
 /// Other settings; what a request leaves out stays.
@@ -41,7 +42,7 @@ pub(crate) async fn configuration(
     context: &Context,
     input: UpdateFunctionConfigurationRequest,
 ) -> Result<FunctionConfiguration, Fault> {
-    let name = Name::read(context, &input.function_name, None)?;
+    let name = Name::unqualified(context, &input.function_name)?;
     refuse(
         "Layers",
         input.layers.as_ref().filter(|layers| !layers.is_empty()),
@@ -73,18 +74,27 @@ pub(crate) async fn configuration(
     if let Some(tracing) = input.tracing_config {
         it.tracing_config = Some(TracingConfigResponse { mode: tracing.mode });
     }
-    put(state, document, &stored).await
+    put(state, &name, document, &stored, false).await
 }
 
-/// Stores a changed function and gives it to the host.
-async fn put(state: &State, mut document: Document, stored: &bedplate_catalog::Document) -> Result<FunctionConfiguration, Fault> {
+/// Stores a changed function and gives it to the host; makes a version of it, when that is wanted, and answers with that.
+async fn put(
+    state: &State,
+    name: &Name,
+    mut document: Document,
+    stored: &bedplate_catalog::Document,
+    publish: bool,
+) -> Result<FunctionConfiguration, Fault> {
     touch(&mut document.configuration, state.clock.now());
     let function = document.function(state.host.packages()).map_err(exception)?;
-    state
-        .catalog
-        .commit(Change::new().replace(stored, &document.body()))
-        .await
-        .map_err(exception)?;
+    let change = Change::new().replace(stored, &document.body());
+    let answer = if publish {
+        version::next(state, name, &document, None).await?.commit(state, change).await?
+    } else {
+        state.catalog.commit(change).await.map_err(exception)?;
+        document.configuration
+    };
     state.host.replace(function).map_err(exception)?;
-    Ok(document.configuration)
+    state.sweep().await;
+    Ok(answer)
 }

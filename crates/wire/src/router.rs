@@ -1,6 +1,7 @@
 //! From method, raw path, query and headers to the operation: a trie over path parts, no regular expressions.
 //!
-//! Slashes are never normalised: `POST /agents/X/` is PrepareAgent, `POST /agents/X` is InvokeInlineAgent. Labels are decoded once, after
+//! Slashes are never normalised: `POST /agents/X/` is PrepareAgent, `POST /agents/X` is InvokeInlineAgent. Only where Lambda is asked, whose
+//! paths lost and gained a last slash between releases of its model, the other form is taken when nothing has this one. Labels are decoded once, after
 //! splitting, so an encoded ARN is one label. An empty part matches no label.
 
 use std::collections::BTreeMap;
@@ -122,13 +123,19 @@ impl Router {
         let trimmed = path.strip_prefix('/').unwrap_or(path);
         let slash = trimmed.ends_with('/') || trimmed.is_empty();
         let parts: Vec<&str> = trimmed.strip_suffix('/').unwrap_or(trimmed).split('/').collect();
-        let mut found = Vec::new();
+        let (mut found, mut tolerated) = (Vec::new(), Vec::new());
         let mut labels = Vec::new();
         self.root.walk(&parts, &mut labels, &mut |leaf, labels| {
-            if leaf.operation.method == method && leaf.operation.slash == slash {
+            if leaf.operation.method != method {
+            } else if leaf.operation.slash == slash {
                 found.push((leaf, labels.to_vec()));
+            } else if leaf.service.signing_name == "lambda" {
+                tolerated.push((leaf, labels.to_vec()));
             }
         });
+        if found.is_empty() {
+            found = tolerated;
+        }
         choose(found, query, hints).unwrap_or_else(|| Err(self.unknown(method, path, hints)))
     }
 

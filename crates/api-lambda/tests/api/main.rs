@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bedplate_api_lambda::{FolderFunction, State, apply};
+use bedplate_api_lambda::{FolderFunction, State, apply, map};
 use bedplate_base::{BoxFuture, Clock, Place, Timestamp};
 use bedplate_catalog::Catalog;
-use bedplate_lambda::{Config, Host};
+use bedplate_lambda::{Config, FunctionConfig, Host};
 use bedplate_store::MemoryStore;
+use bedplate_testkit::VirtualClock;
 use bedplate_wire::{Body, Context, Request, Response, Router};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -39,17 +41,20 @@ struct House {
     store: Arc<MemoryStore>,
     router: Router,
     state: State,
+    clock: Arc<VirtualClock>,
 }
 
 impl House {
     fn new() -> Self {
         let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::new()));
-        let state = state(folder.path(), &store);
+        let clock = Arc::new(VirtualClock::new());
+        let state = state(folder.path(), &store, &clock);
         Self {
             folder,
             store,
             router: Router::new(&[&bedplate_wire_lambda::SERVICE]),
             state,
+            clock,
         }
     }
 
@@ -75,7 +80,8 @@ impl House {
     }
 }
 
-fn state(folder: &Path, store: &Arc<MemoryStore>) -> State {
+/// Processes run in real time, everything else by the clock of the test.
+fn state(folder: &Path, store: &Arc<MemoryStore>, clock: &Arc<VirtualClock>) -> State {
     #[allow(clippy::disallowed_methods)] // this is the edge
     let path = std::env::var_os("PATH").unwrap();
     let host = Host::new(Config {
@@ -83,10 +89,11 @@ fn state(folder: &Path, store: &Arc<MemoryStore>) -> State {
         clock: Arc::new(Machine),
         path,
     });
-    State::new(Catalog::new(Arc::clone(store) as _), host, Arc::new(Machine))
+    State::new(Catalog::new(Arc::clone(store) as _), host, Arc::clone(clock) as _)
 }
 
-/// Runs one case file: a list of requests with what must come of them, and `"restart"`.
+/// Runs one case file: a list of requests with what must come of them, `"restart"`, and `{"advance": seconds}` of the clock.
+/// A request with `eventually` is sent until its answer is the wanted one.
 async fn check(name: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/{name}.json"));
     let steps: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
@@ -94,11 +101,26 @@ async fn check(name: &str) {
     for (index, step) in steps.iter().enumerate() {
         let at = format!("{name}, step {}", index + 1);
         if step == "restart" {
-            house.state = state(house.folder.path(), &house.store);
+            house.state = state(house.folder.path(), &house.store, &house.clock);
             house.state.restore().await.unwrap();
             continue;
         }
-        let known = ["do", "headers", "send", "status", "answer_headers", "error", "answer", "log"];
+        if let Some(seconds) = step["advance"].as_u64() {
+            asleep(&house.clock, &at).await;
+            house.clock.advance(Duration::from_secs(seconds));
+            continue;
+        }
+        let known = [
+            "eventually",
+            "do",
+            "headers",
+            "send",
+            "status",
+            "answer_headers",
+            "error",
+            "answer",
+            "log",
+        ];
         assert!(
             step.as_object().unwrap().keys().all(|key| known.contains(&key.as_str())),
             "{at}: {step}"
@@ -109,9 +131,32 @@ async fn check(name: &str) {
             Value::String(text) => text.clone().into(),
             body => zipped(body).to_string().into(),
         };
+        if step["eventually"] == true {
+            for _ in 0..2_000 {
+                let response = house.send(method, target, &step["headers"], body.clone()).await;
+                let Body::Full(bytes) = response.body else {
+                    panic!("{at}: streams")
+                };
+                if serde_json::from_slice::<Value>(&bytes).unwrap() == step["answer"] {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
         let response = house.send(method, target, &step["headers"], body).await;
         compare(&at, step, response);
     }
+}
+
+/// Waits until what retries sleeps: then its function has been called.
+async fn asleep(clock: &VirtualClock, at: &str) {
+    for _ in 0..2_000 {
+        if clock.sleepers() > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{at}: nobody waits for the clock");
 }
 
 /// Puts Base64 of a zip in the place of `{"zip": {name: content}}`.
@@ -205,6 +250,96 @@ async fn life_cycle() {
 #[tokio::test]
 async fn invokes() {
     check("invokes").await;
+}
+
+#[tokio::test]
+async fn events() {
+    check("events").await;
+}
+
+#[tokio::test]
+async fn versions() {
+    check("versions").await;
+}
+
+#[tokio::test]
+async fn concurrency() {
+    check("concurrency").await;
+}
+
+#[tokio::test]
+async fn packages_that_nothing_names_are_deleted() {
+    let house = House::new();
+    let send = async |method: &str, target: &str, body: Value| {
+        let response = house
+            .send(
+                method,
+                &format!("/2015-03-31/functions{target}"),
+                &json!({}),
+                zipped(&body).to_string().into(),
+            )
+            .await;
+        assert!(response.status < 300, "{target}: {}", response.status);
+    };
+    let packages = || {
+        let entries = std::fs::read_dir(house.folder.path().join("functions")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().file_name().len() == 64).count()
+    };
+    let zip = |word: &str| json!({"zip": {"app.py": format!("def handler(event, context):\n    return '{word}'\n")}});
+    let create = |name: &str, word: &str| {
+        let role = "arn:aws:iam::000000000000:role/f";
+        json!({"FunctionName": name, "Runtime": "python3.12", "Role": role, "Handler": "app.handler", "Code": {"ZipFile": zip(word)}})
+    };
+    send("POST", "", create("a", "one")).await;
+    send("POST", "", create("b", "one")).await;
+    assert_eq!(packages(), 1, "equal packages are one");
+    send("PUT", "/a/code", json!({"ZipFile": zip("two")})).await;
+    assert_eq!(packages(), 2, "b has the first");
+    send("POST", "/b/versions", json!({})).await;
+    send("PUT", "/b/code", json!({"ZipFile": zip("two")})).await;
+    assert_eq!(packages(), 2, "b's version has the first");
+    send("DELETE", "/b?Qualifier=1", json!({})).await;
+    assert_eq!(packages(), 1);
+    send("DELETE", "/a", json!({})).await;
+    send("DELETE", "/b", json!({})).await;
+    assert_eq!(packages(), 0);
+}
+
+#[tokio::test]
+async fn functions_of_the_configuration() {
+    let house = House::new();
+    std::fs::create_dir(house.folder.path().join("src")).unwrap();
+    std::fs::write(
+        house.folder.path().join("src/app.py"),
+        "def lambda_handler(event, context):\n    return 'local'\n",
+    )
+    .unwrap();
+    let read = |text: &str| toml::from_str::<BTreeMap<String, FunctionConfig>>(text).unwrap();
+    let given = read("[near]\ncode = 'src'\n[far]\nurl = 'http://127.0.0.1:9/x'\n");
+    map(&house.state, &Place::default(), house.folder.path(), &given).await.unwrap();
+    let invoke = async |name: &str| {
+        house
+            .send(
+                "POST",
+                &format!("/2015-03-31/functions/{name}/invocations"),
+                &json!({}),
+                Bytes::new(),
+            )
+            .await
+    };
+    assert_eq!(invoke("near").await.status, 200);
+    let far = invoke("far").await;
+    let Body::Full(body) = far.body else { panic!("streams") };
+    assert_eq!(far.status, 503, "mapped, but nobody is there");
+    assert!(
+        String::from_utf8_lossy(&body).contains("http://127.0.0.1:9/x cannot be reached"),
+        "{body:?}"
+    );
+
+    let wrong = read("[near]\ncode = 'nowhere'\n");
+    let error = map(&house.state, &Place::default(), house.folder.path(), &wrong).await.unwrap_err();
+    assert_eq!(error.fields[0].name, "functions.near");
+    assert!(error.message.contains("existing folder"), "{error}");
 }
 
 #[tokio::test]
