@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bedplate_agent::steps::{Kind, Steps};
-use bedplate_agent::turn::Request;
+use bedplate_agent::turn::{Request, failure};
 use bedplate_base::{Result, Timestamp};
 use bedplate_engine::Engine;
 use bedplate_journal::{Body, Event, ExecId, Payload, Sender, Signal};
@@ -37,6 +37,8 @@ pub enum TurnOutcome {
     Asked,
     /// It failed or was refused.
     Failed,
+    /// It was another try of a request that had been taken: what became of it is shown there, so a session does not list it.
+    Repeated,
 }
 
 impl TurnOutcome {
@@ -47,6 +49,7 @@ impl TurnOutcome {
             Self::Answered => "answered",
             Self::Asked => "asked",
             Self::Failed => "failed",
+            Self::Repeated => "repeated",
         }
     }
 }
@@ -131,6 +134,7 @@ impl Folding {
                 turn.outcome = match &step.kind {
                     Kind::Answer(_) => TurnOutcome::Answered,
                     Kind::Question(_) => TurnOutcome::Asked,
+                    Kind::Failed { code, .. } if code == failure::REPEATED => TurnOutcome::Repeated,
                     Kind::Failed { .. } => TurnOutcome::Failed,
                     _ => turn.outcome,
                 };
@@ -140,7 +144,8 @@ impl Folding {
         self.open.retain(|open| !open.steps.over());
     }
 
-    fn finish(self) -> StoredSession {
+    fn finish(mut self) -> StoredSession {
+        self.session.retain(|turn| turn.outcome != TurnOutcome::Repeated);
         StoredSession {
             turns: self.session.into(),
             earlier: self.earlier,
