@@ -281,6 +281,22 @@ def test_bodies_of_the_wrong_shape(mixed, model, body):
     assert headers["x-amzn-errortype"] in ("ValidationException", "SerializationException") and b"message" in content
 
 
+def test_another_try_of_a_request_joins_its_turn(mixed, model):
+    """An SDK that lost the answer sends the request again under the same invocation id: the user said it once."""
+    gate = Gate()
+    model.will(say("once", gate))
+    tries = [{"amz-sdk-invocation-id": "0d9e2f2e-0000-4000-8000-000000000001", "amz-sdk-request": f"attempt={n}; max=3"} for n in (1, 2, 3)]
+    _, first = stream(mixed.server, mixed, "say it", mixed.session, tries[0])
+    gate.reached()
+    _, second = stream(mixed.server, mixed, "say it", mixed.session, tries[1])
+    gate.open()
+    answers = [payload for headers, payload in first if headers[":event-type"] == "chunk"]
+    assert answers == [payload for headers, payload in second if headers[":event-type"] == "chunk"]
+    _, third = stream(mixed.server, mixed, "say it", mixed.session, tries[2])
+    assert answers == [payload for headers, payload in third if headers[":event-type"] == "chunk"], "also when the turn is over"
+    assert len(model.requests) == 1
+
+
 def test_a_deleted_agent_ends_nothing_that_runs(server, mixed, model):
     """The turn that runs goes on with what was compiled; the next request finds nobody."""
     gate = Gate()

@@ -1,5 +1,6 @@
 """kill -9 of the whole process group, against a ledger outside: every turn ends, and nothing happens twice without the same key."""
 
+import base64
 import json
 
 import pytest
@@ -55,6 +56,27 @@ def journal(server, agent):
     shown = server.run("session", "show", agent.session, "--raw")
     assert shown.returncode == 0, shown.stderr
     return [json.loads(line) for line in shown.stdout.splitlines()]
+
+
+def test_another_try_after_a_crash_joins_its_turn(own, house, model, ledger):
+    """What SDKs do by themselves when a connection breaks: the same request again. It is the same turn, and the same booking."""
+    model.will(call("rooms__hold", {"room": "blue"}), say("It is yours."))
+    again = {"amz-sdk-invocation-id": "0d9e2f2e-0000-4000-8000-000000000002"}
+    _, frames = stream(own, house, "hold blue", house.session, {**again, "amz-sdk-request": "attempt=1; max=5"})
+    next(frames)
+    ledger.reached("hold")
+    own.kill9()
+    (ledger.gates / "reached-hold").unlink()
+    own.restart()
+    _, frames = stream(own, house, "hold blue", house.session, {**again, "amz-sdk-request": "attempt=2; max=5"})
+    ledger.reached("hold")
+    ledger.open("hold")
+    chunks = [json.loads(payload)["bytes"] for headers, payload in frames if headers[":event-type"] == "chunk"]
+    assert base64.b64decode("".join(chunks)).decode() == "It is yours."
+    assert len(model.requests) == 2
+    assert len(ledger.effects()) == 1 and len(ledger.lines()) == 2
+    shown = json.loads(own.shown(house.session))["turns"]
+    assert [(turn["text"], turn["outcome"]) for turn in shown] == [("hold blue", "answered")]
 
 
 def test_while_the_client_is_asked_to_confirm(own, house, model, ledger):

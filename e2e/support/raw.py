@@ -30,12 +30,12 @@ def frames(content):
     return [(message.headers, message.payload) for message in buffer]
 
 
-def stream(server, agent, text, session, **more):
+def stream(server, agent, text, session, headers=None, **more):
     """InvokeAgent frame by frame, while they come: the request's id, and an iterator of (headers, payload)."""
     place = urllib.parse.urlsplit(server.url)
     connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
     path = f"/agents/{agent.id}/agentAliases/{agent.alias}/sessions/{session}/text"
-    given = {"content-type": "application/json", "authorization": AUTHORIZATION.format(region="us-east-1", service="bedrock")}
+    given = {"content-type": "application/json", "authorization": AUTHORIZATION.format(region="us-east-1", service="bedrock"), **(headers or {})}
     connection.request("POST", path, json.dumps({"inputText": text, "enableTrace": True, **more}).encode(), given)
     answer = connection.getresponse()
     assert answer.status == 200, answer.read()
