@@ -76,8 +76,23 @@ pub(crate) fn decide(session: &Session, _now: &Now, out: &mut Commands) {
 fn act(session: &Session, turn: &Turn, acts: &[Act], out: &mut Commands) {
     let mut running = acts.iter().any(|act| matches!(act.state, ActState::Calling(_)));
     let mut asked = Vec::new();
+    let mut questions = Vec::new();
     for (index, act) in acts.iter().enumerate() {
         if !matches!(act.state, ActState::New | ActState::Confirmed) {
+            continue;
+        }
+        if turn.program.is_question(&act.tool_use.name) {
+            match act.tool_use.input["question"]
+                .as_str()
+                .map(str::trim)
+                .filter(|question| !question.is_empty())
+            {
+                Some(question) => questions.push(question),
+                None => {
+                    running = true;
+                    out.push(rejected(index, "The question to the user is missing: give it as 'question'."));
+                }
+            }
             continue;
         }
         let checked = match turn.program.action(&act.tool_use.name) {
@@ -87,7 +102,7 @@ fn act(session: &Session, turn: &Turn, acts: &[Act], out: &mut Commands) {
         match checked {
             Err(message) => {
                 running = true;
-                out.push(Command::Note(Raw::json(&json!({"rejected": {"act": index, "message": message}}))));
+                out.push(rejected(index, &message));
             }
             Ok((action, arguments)) => match &action.executor {
                 Executor::Lambda(arn) if !act.asks(action) => {
@@ -113,6 +128,13 @@ fn act(session: &Session, turn: &Turn, acts: &[Act], out: &mut Commands) {
             },
         }
     }
+    if !running && asked.is_empty() && !questions.is_empty() {
+        let answer = json!({"text": questions.join("\n"), "asks": true});
+        out.push(Command::Reply(
+            turn.from.clone(),
+            Outcome::Success(Value::inline(Raw::json(&answer))),
+        ));
+    }
     if !running && !asked.is_empty() {
         asked.truncate(ASKED_MAX);
         let first = asked[0].act.to_string();
@@ -131,6 +153,11 @@ fn act(session: &Session, turn: &Turn, acts: &[Act], out: &mut Commands) {
             limits: Limits::default(),
         });
     }
+}
+
+/// The note that a tool use is not run.
+fn rejected(act: usize, message: &str) -> Command {
+    Command::Note(Raw::json(&json!({"rejected": {"act": act, "message": message}})))
 }
 
 fn kind(action: &Action) -> AskedKind {

@@ -19,6 +19,8 @@ const DECLINED: &str = "The user declined this action; it was not run. Do not tr
 const UNANSWERED: &str = "The user did not answer and went on; the action was not run.";
 /// What the model is told of an action that a failed turn did not come to.
 const NOT_REACHED: &str = "The turn ended with an error before this action; it was not run.";
+/// What the model is told of its question to the user.
+const ASKED: &str = "The question was put to the user; the next message is the answer.";
 /// What stands in the transcript for the answer of a failed turn.
 const FAILED_TURN: &str = "(This turn ended with an error before an answer was given.)";
 
@@ -68,6 +70,17 @@ impl SessionDecider {
                 }
                 Err(cause) => refuse(session, failure::VALIDATION, &cause),
             };
+        }
+        let busy = session
+            .turn
+            .as_ref()
+            .is_some_and(|turn| !matches!(turn.phase, Phase::Asking { .. }));
+        if request.alone && busy {
+            return refuse(
+                session,
+                failure::CONFLICT,
+                "Another turn of this session is running. Wait for its answer, then send this one again.",
+            );
         }
         if session.queue.len() >= QUEUE_MAX {
             return refuse(
@@ -119,6 +132,10 @@ impl Session {
         } else {
             Phase::Model
         };
+        for said in &request.history {
+            let say = if said.by_agent { Message::assistant } else { Message::user };
+            self.say(say(said.text.clone()));
+        }
         if request.text.is_some() {
             // Providers refuse empty text, clients send it.
             self.say(Message::user(if input_text.is_empty() { " " } else { &input_text }));
@@ -432,6 +449,12 @@ impl Session {
         };
         if !matches!(outcome, Outcome::Success(_)) {
             self.say(Message::assistant(FAILED_TURN));
+        } else if let Phase::Acting(mut acts) = turn.phase {
+            // The model asked the user: what he says next is the answer.
+            for act in acts.iter_mut().filter(|act| !act.is_done()) {
+                act.finish(ASKED, ToolStatus::Success);
+            }
+            self.tell_results(&acts);
         }
         self.last_at = Some(at);
         if turn.request.end_session {

@@ -107,9 +107,24 @@ impl Program {
         Value::blob(Raw::new(serde_json::to_string(self).expect("invariant: a program is plain data")))
     }
 
+    /// The same, with leave to ask the user for what is missing.
+    pub fn asking(mut self, asks_user: bool) -> Self {
+        self.asks_user = asks_user;
+        self
+    }
+
+    /// The same, with another limit of model calls in one turn.
+    pub fn with_steps_max(mut self, steps_max: u32) -> Self {
+        self.steps_max = steps_max;
+        self
+    }
+
     /// The tools that the model is offered.
     pub fn tools(&self) -> Arc<[Tool]> {
-        self.tools.get_or_init(|| self.actions.iter().map(Action::tool).collect()).clone()
+        let ask = || self.asks_user.then(question_tool);
+        self.tools
+            .get_or_init(|| self.actions.iter().map(Action::tool).chain(ask()).collect())
+            .clone()
     }
 
     /// The action behind a tool's name.
@@ -117,9 +132,32 @@ impl Program {
         self.actions.iter().find(|action| action.tool == tool)
     }
 
+    /// Whether a tool's name is the one by which the model asks the user.
+    pub(crate) fn is_question(&self, tool: &str) -> bool {
+        self.asks_user && tool == ASK_USER
+    }
+
     /// Sampling of the orchestration step.
     pub fn inference(&self) -> Inference {
         crate::defaults::inference()
+    }
+}
+
+/// The tool by which the model asks the user, under the service's own name.
+const ASK_USER: &str = "user__askuser";
+
+fn question_tool() -> Tool {
+    let schema = json!({
+        "type": "object",
+        "properties": {"question": {"type": "string", "description": "The question, in one sentence, as the user reads it."}},
+        "required": ["question"],
+    });
+    Tool {
+        name: ASK_USER.into(),
+        description:
+            "Asks the user for something that is needed and that no other tool can find out. The answer comes with the user's next message."
+                .into(),
+        schema,
     }
 }
 

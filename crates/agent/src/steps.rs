@@ -69,6 +69,8 @@ pub enum Kind {
         started: Timestamp,
         /// What the user is told.
         text: String,
+        /// It is a question to the user.
+        asks: bool,
     },
     /// The request is answered; the text is empty when only the session was ended.
     Answer(String),
@@ -330,13 +332,16 @@ impl Steps {
         self.over = true;
         match outcome {
             Outcome::Success(value) => {
-                let text = value.raw().parse()["text"].as_str().unwrap_or_default().to_owned();
+                let answer = value.raw().parse();
+                let text = answer["text"].as_str().unwrap_or_default().to_owned();
+                let asks = answer["asks"] == true;
                 if self.iteration.is_some() {
                     self.step(
                         at,
                         Kind::Final {
                             started: self.started,
                             text: text.clone(),
+                            asks,
                         },
                         out,
                     );

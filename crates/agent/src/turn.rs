@@ -33,12 +33,28 @@ pub struct Request {
     /// For this turn: the model sees them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_session_attributes: Option<Attributes>,
+    /// What was said before, told by the client: goes before what the user says now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Said>,
+    /// Whether this request is refused while another turn of the session runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// Answers a return of control or a confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
     /// Names what the client wants over all its tries: a try whose message was taken already is refused as `REPEATED`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub try_id: Option<String>,
+}
+
+/// Something that was said before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Said {
+    /// Whether the agent said it, not the user.
+    pub by_agent: bool,
+    /// What.
+    pub text: String,
 }
 
 /// Which agent runs a turn.
@@ -148,6 +164,8 @@ pub mod failure {
     pub const THROTTLED: &str = "Turn.Throttled";
     /// An earlier try of the same request was taken already; the cause's second line is that request's id.
     pub const REPEATED: &str = "Turn.Repeated";
+    /// Another turn of this session runs, and the request wants to be alone.
+    pub const CONFLICT: &str = "Turn.Conflict";
     /// Too many turns wait for this session.
     pub const QUEUE_FULL: &str = "Turn.QueueFull";
 }

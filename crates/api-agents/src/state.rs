@@ -9,10 +9,21 @@ use bedplate_engine::Engine;
 use bedplate_journal::{Blob, Raw, Value};
 
 /// How handlers answer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// AWS's limits, states and refusals exactly.
     pub strict: bool,
+    /// Model calls of one turn at most, for agents that are prepared from now on.
+    pub steps_max: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            steps_max: bedplate_agent::defaults::STEPS_MAX,
+        }
+    }
 }
 
 /// What the handlers of both services share; cheap to clone.

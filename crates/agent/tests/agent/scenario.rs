@@ -30,6 +30,9 @@ pub(crate) struct Scenario {
     pub idle_ttl_s: Option<u64>,
     #[serde(default)]
     pub steps_max: Option<u32>,
+    /// Whether the agent may ask the user.
+    #[serde(default)]
+    pub asks: bool,
     /// Whether the system prompt of the last model call is written down, too.
     #[serde(default)]
     pub system: bool,
@@ -101,6 +104,9 @@ pub(crate) struct Input {
     pub session: Option<BTreeMap<String, String>>,
     pub prompt: Option<BTreeMap<String, String>>,
     pub streaming: bool,
+    /// What was said before, the user first, taking turns.
+    pub history: Vec<String>,
+    pub alone: bool,
     pub end: bool,
     /// The next input does not wait for the answer of this one.
     pub background: bool,
@@ -137,7 +143,7 @@ impl Scenario {
         if let Some(max) = self.steps_max {
             program.steps_max = max;
         }
-        program
+        program.asking(self.asks)
     }
 
     /// Whether the order of inputs in the journal is not given: messages come while others are worked on, say.
@@ -309,6 +315,16 @@ impl Input {
             trace: true,
             streaming: self.streaming,
             end_session: self.end,
+            history: self
+                .history
+                .iter()
+                .enumerate()
+                .map(|(index, text)| bedplate_agent::turn::Said {
+                    by_agent: index % 2 == 1,
+                    text: text.clone(),
+                })
+                .collect(),
+            alone: self.alone,
             session_attributes: self.session.clone(),
             prompt_session_attributes: self.prompt.clone(),
             answer,

@@ -39,7 +39,10 @@ pub(crate) fn step(step: &Step) -> String {
             format!("QUESTION {}: {}", question.invocation_id, inputs.join(", "))
         }
         Kind::ClientResult(result) => format!("client says {}.{} → {:?}", result.action_group, result.function, result.body),
-        Kind::Final { started, text } => format!("final after {} {text:?}", millis(*started, step.at)),
+        Kind::Final { started, text, asks } => {
+            let what = if *asks { "asks the user" } else { "final" };
+            format!("{what} after {} {text:?}", millis(*started, step.at))
+        }
         Kind::Answer(text) => format!("ANSWER {text:?}"),
         Kind::Failed {
             code,

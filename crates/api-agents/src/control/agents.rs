@@ -248,7 +248,7 @@ async fn compile_draft(state: &State, place: &Place, stored: &Stored) -> Result<
         .all(&action_groups_prefix(place, &stored.agent.agent_id, DRAFT))
         .await?;
     let groups = documents.iter().map(action_group).collect::<Result<Vec<_>>>()?;
-    compile::compile(&stored.agent, &groups)
+    compile::compile(&stored.agent, &groups, state.settings.steps_max)
 }
 
 /// An agent whose DRAFT was changed has to be prepared again.

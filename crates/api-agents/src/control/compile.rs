@@ -6,8 +6,8 @@
 use bedplate_agent::{Action, Executor, Parameter, ParameterType, Program, defaults};
 use bedplate_base::{Error, Result};
 use bedplate_wire_bedrock_agent::types::{
-    ActionGroupExecutor, ActionGroupState, Agent, AgentActionGroup, AgentCollaboration, CreationMode, Function, FunctionSchema,
-    OrchestrationType, PromptConfiguration, PromptState, RequireConfirmation,
+    ActionGroupExecutor, ActionGroupSignature, ActionGroupState, Agent, AgentActionGroup, AgentCollaboration, CreationMode, Function,
+    FunctionSchema, OrchestrationType, PromptConfiguration, PromptState, RequireConfirmation,
 };
 
 /// Longest tool name that models take.
@@ -17,13 +17,17 @@ const TOOL_NAME_MAX: usize = 64;
 ///
 /// # Errors
 /// `Validation` with a field for each problem.
-pub(crate) fn compile(agent: &Agent, groups: &[AgentActionGroup]) -> Result<Program> {
+pub(crate) fn compile(agent: &Agent, groups: &[AgentActionGroup], steps_max: u32) -> Result<Program> {
     let mut problems = Problems::default();
     agent_fields(agent, &mut problems);
     let mut actions = Vec::new();
     for group in groups.iter().filter(|group| group.action_group_state == ActionGroupState::Enabled) {
         action_group(group, &mut actions, &mut problems);
     }
+    let asks_user = groups.iter().any(|group| {
+        let asks = group.parent_action_signature == Some(ActionGroupSignature::AmazonUserInput);
+        asks && group.action_group_state == ActionGroupState::Enabled
+    });
     actions.sort_by(|one, other| one.tool.cmp(&other.tool));
     for pair in actions.windows(2).filter(|pair| pair[0].tool == pair[1].tool) {
         problems.add(
@@ -35,7 +39,9 @@ pub(crate) fn compile(agent: &Agent, groups: &[AgentActionGroup]) -> Result<Prog
     let instruction = agent.instruction.clone().unwrap_or_default();
     let model = agent.foundation_model.clone().unwrap_or_default();
     let idle_s = u64::try_from(agent.idle_session_ttl_in_seconds).unwrap_or(defaults::IDLE_TTL_S);
-    Ok(Program::new(agent.agent_name.clone(), model, instruction, actions, idle_s))
+    Ok(Program::new(agent.agent_name.clone(), model, instruction, actions, idle_s)
+        .asking(asks_user)
+        .with_steps_max(steps_max))
 }
 
 fn agent_fields(agent: &Agent, problems: &mut Problems) {
@@ -99,6 +105,9 @@ fn matters(configuration: &PromptConfiguration) -> bool {
 
 fn action_group(group: &AgentActionGroup, actions: &mut Vec<Action>, problems: &mut Problems) {
     let path = |field: &str| format!("actionGroup {}: {field}", group.action_group_name);
+    if group.parent_action_signature == Some(ActionGroupSignature::AmazonUserInput) {
+        return;
+    }
     if let Some(signature) = group.parent_action_signature {
         problems.missing(&path("parentActionGroupSignature"), signature.as_str());
         return;

@@ -152,13 +152,14 @@ impl Encoder {
                 vec![orchestration("observation", body)]
             }
             Kind::Question(question) => vec![Outgoing::ReturnControl(return_control(question, &request.agent.id))],
-            Kind::Final { started, text } => {
+            Kind::Final { started, text, asks } => {
                 let metadata = json!({
                     "endTime": step.at.iso_nanos(),
                     "operationTotalTimeMs": millis(*started, step.at),
                     "startTime": started.iso_nanos(),
                 });
-                let body = json!({"finalResponse": {"metadata": metadata, "text": text}, "traceId": id, "type": "FINISH"});
+                let kind = if *asks { "ASK_USER" } else { "FINISH" };
+                let body = json!({"finalResponse": {"metadata": metadata, "text": text}, "traceId": id, "type": kind});
                 vec![orchestration("observation", body)]
             }
             Kind::Answer(text) => self.rest(text),
@@ -228,6 +229,7 @@ pub fn exception_of(code: &str) -> (&'static str, u16) {
     match code {
         failure::VALIDATION => ("validationException", 400),
         failure::ACCESS => ("accessDeniedException", 403),
+        failure::CONFLICT => ("conflictException", 409),
         failure::THROTTLED | failure::QUEUE_FULL => ("throttlingException", 429),
         failure::DEPENDENCY => ("dependencyFailedException", 424),
         failure::REPEATED => ("conflictException", 409),

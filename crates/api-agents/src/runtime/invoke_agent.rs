@@ -36,7 +36,7 @@ pub async fn invoke(state: &State, context: &Context, input: InvokeAgentRequest)
     let target = aliases::resolve(state, place, &input.agent_id, &input.agent_alias_id).await?;
     let (agent_id, alias_id) = (input.agent_id.clone(), target.alias_id);
     let alias_arn = place.arn("bedrock", format_args!("agent-alias/{agent_id}/{alias_id}")).to_string();
-    let mut message = submit::message(input)?;
+    let mut message = submit::message(input, context.strict)?;
     message.agent = AgentRef {
         id: agent_id,
         name: target.agent_name,
@@ -252,6 +252,7 @@ enum Refused {
 fn refusal(code: &str, message: &str, detail: &str) -> Error {
     let kind = match code {
         failure::VALIDATION => ErrorKind::Validation,
+        failure::CONFLICT => ErrorKind::Conflict,
         failure::QUEUE_FULL | failure::THROTTLED => ErrorKind::Throttled,
         _ => ErrorKind::Internal,
     };

@@ -1,8 +1,10 @@
 //! Submit: an InvokeAgent request → the message of a turn.
 
-use bedplate_agent::turn::{ActionResult, AgentRef, Answer, Request};
+use bedplate_agent::turn::{ActionResult, AgentRef, Answer, Request, Said};
 use bedplate_base::{Error, Kind, Result};
-use bedplate_wire_bedrock_agent_runtime::types::{FunctionResult, InvocationResultMember, InvokeAgentRequest, SessionState};
+use bedplate_wire_bedrock_agent_runtime::types::{
+    ContentBlock, ConversationHistory, ConversationRole, FunctionResult, InvocationResultMember, InvokeAgentRequest, SessionState,
+};
 
 /// Where results stand in a request.
 const RESULTS: &str = "sessionState.returnControlInvocationResults";
@@ -11,7 +13,7 @@ const RESULTS: &str = "sessionState.returnControlInvocationResults";
 ///
 /// # Errors
 /// `Validation` for what does not go together, `NotImplemented` for what we would have to leave out.
-pub(super) fn message(input: InvokeAgentRequest) -> Result<Request> {
+pub(super) fn message(input: InvokeAgentRequest, strict: bool) -> Result<Request> {
     let state = input.session_state.unwrap_or_default();
     refuse_unbuilt(&state, input.prompt_creation_configurations.is_some())?;
     let answer = answer(&state)?;
@@ -34,6 +36,8 @@ pub(super) fn message(input: InvokeAgentRequest) -> Result<Request> {
         end_session,
         session_attributes: state.session_attributes,
         prompt_session_attributes: state.prompt_session_attributes,
+        history: history(&state.conversation_history)?,
+        alone: strict,
         answer,
         try_id: None,
     })
@@ -45,13 +49,8 @@ fn refuse_unbuilt(state: &SessionState, creation: bool) -> Result<()> {
             "You can only provide configurations for up to 0 knowledge bases in the session state. Reduce the number of configurations and retry your request.",
         ));
     }
-    let conversation = state.conversation_history.as_ref().and_then(|history| history.messages.as_ref());
     let unbuilt = [
         (state.files.as_ref().is_some_and(|files| !files.is_empty()), "sessionState.files"),
-        (
-            conversation.is_some_and(|messages| !messages.is_empty()),
-            "sessionState.conversationHistory",
-        ),
         (creation, "promptCreationConfigurations"),
     ];
     match unbuilt.into_iter().find(|(given, _)| *given) {
@@ -61,6 +60,29 @@ fn refuse_unbuilt(state: &SessionState, creation: bool) -> Result<()> {
             format!("{field} of InvokeAgent is not implemented by this version of Bedplate. Leave it out, and the turn runs."),
         )),
     }
+}
+
+/// What the client says was said before.
+fn history(given: &Option<ConversationHistory>) -> Result<Vec<Said>> {
+    let messages = given.as_ref().and_then(|history| history.messages.as_deref()).unwrap_or_default();
+    let mut said = Vec::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        let mut text = String::new();
+        for block in &message.content {
+            match block {
+                ContentBlock::Text(part) => text.push_str(part),
+            }
+        }
+        if text.trim().is_empty() {
+            let field = format!("sessionState.conversationHistory.messages.{}.member.content", index + 1);
+            return Err(Error::validation(format!("{field} has no text.")).with_field(field, "has no text"));
+        }
+        said.push(Said {
+            by_agent: message.role == ConversationRole::Assistant,
+            text,
+        });
+    }
+    Ok(said)
 }
 
 fn answer(state: &SessionState) -> Result<Option<Answer>> {
