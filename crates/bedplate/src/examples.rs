@@ -7,20 +7,21 @@ struct Example {
     files: &'static [(&'static str, &'static str)],
 }
 
-const EXAMPLES: &[Example] = &[Example {
-    name: "tennis",
-    files: &[
-        ("template.yaml", include_str!("../../../examples/tennis/template.yaml")),
-        ("tools/app.py", include_str!("../../../examples/tennis/tools/app.py")),
-        ("tools/courts.py", include_str!("../../../examples/tennis/tools/courts.py")),
-        (
-            "first-conversation.txt",
-            include_str!("../../../examples/tennis/first-conversation.txt"),
-        ),
-        ("book.py", include_str!("../../../examples/tennis/book.py")),
-        ("README.md", include_str!("../../../examples/tennis/README.md")),
-    ],
-}];
+/// An example with its files, read when the program is built.
+macro_rules! example {
+    ($name:literal: $($file:literal),+ $(,)?) => {
+        Example {
+            name: $name,
+            files: &[$(($file, include_str!(concat!("../../../examples/", $name, "/", $file)))),+],
+        }
+    };
+}
+
+const EXAMPLES: &[Example] = &[
+    example!("tennis": "template.yaml", "tools/app.py", "tools/courts.py", "first-conversation.txt", "book.py", "README.md"),
+    example!("orders": "template.yaml", "tools/order_tools.py", "tools/order_book.py", "first-conversation.txt", "orders.py", "README.md"),
+    example!("retailer": "template.yaml", "tools/service.py", "tools/shop.py", "first-conversation.txt", "support.py", "README.md"),
+];
 
 /// The folder of an example: `examples/NAME` of this folder when it is there, else a copy of ours under `state`.
 ///
@@ -59,4 +60,40 @@ pub(crate) fn conversation(folder: &Path) -> Vec<String> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(str::to_owned)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files of a folder and those below, relative to it; not what Python leaves behind.
+    fn files_below(root: &Path, folder: &Path, out: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() && entry.file_name() != "__pycache__" && entry.file_name() != ".venv" {
+                files_below(root, &path, out);
+            } else if path.is_file() {
+                out.push(path.strip_prefix(root).expect("below the root").display().to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn every_example_is_whole() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+        let mut there: Vec<String> = Vec::new();
+        files_below(&root, &root, &mut there);
+        there.retain(|file| !file.contains("/test_") && !file.contains("/.") && !file.ends_with(".pyc"));
+        there.sort();
+        let mut ours: Vec<String> = EXAMPLES
+            .iter()
+            .flat_map(|example| example.files.iter().map(|(file, _)| format!("{}/{file}", example.name)))
+            .collect();
+        ours.sort();
+        assert_eq!(ours, there, "the table has every file of examples/ but the tests");
+        for example in EXAMPLES {
+            let folder = root.join(example.name);
+            assert!(!conversation(&folder).is_empty(), "{} says nothing", example.name);
+        }
+    }
 }
