@@ -229,7 +229,7 @@ def test_unknown_functions(functions):
 
 
 def test_an_agent_names_a_function_of_anywhere(server, model):
-    """Whatever account and region an ARN has: it finds the function of this name here. Versions and aliases are not built."""
+    """Whatever account and region an ARN has: it finds the function of this name here."""
     name = unique("fn")
     arn = function(server, "def handler(event, context):\n    return answer(event, 'here')", name=name)
     for executor in (arn, arn + ":$LATEST", f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"):
