@@ -92,7 +92,10 @@ impl App {
             .build();
         let catalog = Catalog::new(store);
         let lambda = Arc::new(bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone()));
-        let settings = bedplate_api_agents::Settings { strict };
+        let settings = bedplate_api_agents::Settings {
+            strict,
+            steps_max: config.steps_max,
+        };
         let agents = bedplate_api_agents::State::new(catalog, engine.clone(), clock.clone(), settings);
         // Functions first: the calls that are performed again need them.
         lambda.restore().await?;
@@ -133,7 +136,8 @@ impl App {
             admin,
             ready,
             place,
-            clock: self.clock.clone(),
+            // Signatures are judged by the machine's own time.
+            clock: Arc::new(SystemClock::default()),
             strict,
         }
     }

@@ -49,7 +49,7 @@ pub(crate) async fn apply(app: &App, stack: &Stack, place: &Place) -> Result<Vec
         let (id, applied) = match resource {
             Resource::Function(function) => (&function.logical_id, apply_function(app, place, function).await),
             Resource::Agent(agent) => (&agent.logical_id, apply_agent(app, &context, stack, agent).await),
-            Resource::AgentAlias(alias) => (&alias.logical_id, apply_alias(app, &context, alias, &out).await),
+            Resource::AgentAlias(alias) => (&alias.logical_id, apply_alias(app, &context, stack, alias).await),
         };
         out.push(applied.map_err(|error| Error {
             message: format!("{id}: {}", error.message),
@@ -180,8 +180,9 @@ async fn apply_groups(app: &App, context: &Context, agent: &Agent) -> Result<()>
     Ok(())
 }
 
-/// An alias without routing follows its agent: when that has changed, a version is cut and the alias points at it.
-async fn apply_alias(app: &App, context: &Context, alias: &AgentAlias, applied: &[Applied]) -> Result<Applied> {
+/// An alias without routing follows its agent: when that is not what the alias was made for, a version is cut and the alias
+/// points at it. What it was made for is remembered for each alias, so that an application that ended halfway is made up for.
+async fn apply_alias(app: &App, context: &Context, stack: &Stack, alias: &AgentAlias) -> Result<Applied> {
     let state = &app.agents;
     let get = GetAgentAliasRequest {
         agent_id: alias.agent_id.clone(),
@@ -189,9 +190,12 @@ async fn apply_alias(app: &App, context: &Context, alias: &AgentAlias, applied: 
     };
     let mut body = alias.create.clone();
     body.insert("agentId".into(), json!(alias.agent_id));
-    let agent_changed = applied
-        .iter()
-        .any(|one| one.kind == "agent" && one.id == alias.agent_id && one.changed);
+    let hash = async |kind, id: &str| -> Result<Option<Value>> {
+        let found = state.catalog.get(&remembered_key(&context.place, stack, kind, id)).await?;
+        Ok(found.map(|found| found.body["hash"].clone()))
+    };
+    let agent = hash("agent", &alias.agent_id).await?;
+    let agent_changed = agent.is_some() && agent != hash("alias", &alias.id).await?;
     let mut changed = false;
     match aliases::get(state, context, get.clone()).await {
         Err(error) if error.kind == Kind::NotFound => {
@@ -212,6 +216,10 @@ async fn apply_alias(app: &App, context: &Context, alias: &AgentAlias, applied: 
                 aliases::update(state, context, read::<ops::UpdateAgentAlias>(body)?).await?;
             }
         }
+    }
+    if agent_changed && let Some(agent) = agent {
+        let remembered = remembered_key(&context.place, stack, "alias", &alias.id);
+        state.catalog.commit(Change::new().put(remembered, &json!({"hash": agent}))).await?;
     }
     let now = aliases::get(state, context, get).await?.agent_alias;
     let version = now
@@ -261,7 +269,10 @@ async fn forget(app: &App, context: &Context, stack: &Stack) -> Result<()> {
             agent_id: string(one, "agent"),
             agent_alias_id: string(one, "alias"),
         };
+        let id = delete.agent_alias_id.clone();
         missing_is_fine(aliases::delete(state, context, delete).await.map(drop))?;
+        let remembered = remembered_key(&context.place, stack, "alias", &id);
+        state.catalog.commit(Change::new().delete(remembered)).await?;
     }
     for one in gone.iter().filter(|one| one.get("alias").is_none()) {
         let id = string(one, "agent");
@@ -301,5 +312,63 @@ fn seconds(took: Duration) -> String {
         format!("{} ms", took.as_millis())
     } else {
         format!("{:.1} s", took.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bedplate_providers::Mode;
+    use bedplate_store::MemoryStore;
+
+    use super::*;
+    use crate::app::Parts;
+    use crate::config::Config;
+
+    fn stack(folder: &std::path::Path, instruction: &str) -> Stack {
+        let template = folder.join("template.yaml");
+        let text = format!(
+            "Resources:\n  Desk:\n    Type: AWS::Bedrock::Agent\n    Properties:\n      AgentName: desk\n      FoundationModel: m\n      \
+             Instruction: {instruction}\n  Live:\n    Type: AWS::Bedrock::AgentAlias\n    Properties:\n      AgentAliasName: live\n      \
+             AgentId: !Ref Desk\n"
+        );
+        std::fs::write(&template, text).expect("written");
+        bedplate_template::read(&template, &Default::default()).expect("a good template")
+    }
+
+    #[tokio::test]
+    async fn an_application_that_ended_halfway_is_made_up_for() {
+        let folder = std::env::temp_dir().join(format!("bedplate-apply-{}", bedplate_base::random_id(8)));
+        std::fs::create_dir_all(&folder).expect("made");
+        let config = Config::default();
+        let parts = Parts {
+            store: Arc::new(MemoryStore::default()),
+            clock: crate::clock::SystemClock::default(),
+            folder: &folder,
+            config: &config,
+            mode: Mode::Dev,
+            strict: false,
+            announce: Arc::new(|_, _| {}),
+        };
+        let app = App::start(parts, "http://127.0.0.1:1").await.expect("starts");
+        let place = Place::default();
+        let note = async |stack: &Stack| apply(&app, stack, &place).await.expect("applied").pop().map(|alias| alias.note);
+
+        let first = stack(&folder, "You answer people who call the desk of a club.");
+        assert_eq!(note(&first).await.as_deref(), Some("-> 1"));
+        assert_eq!(note(&first).await.as_deref(), Some("-> 1"), "nothing has changed");
+
+        let second = stack(&folder, "You answer people who write to the desk of a club.");
+        let context = Context {
+            place: place.clone(),
+            ..Context::default()
+        };
+        let agent = apply_agent(&app, &context, &second, &second.agents[0]).await.expect("applied");
+        assert!(agent.changed);
+        // Here the process ended; the next one finds the agent as it should be.
+        assert_eq!(note(&second).await.as_deref(), Some("-> 2"));
+        assert_eq!(note(&second).await.as_deref(), Some("-> 2"));
+        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -85,6 +85,9 @@ pub(crate) struct Serve {
     /// Keeps nothing: all state is gone when the server ends
     #[arg(long, env = "BEDPLATE_EPHEMERAL", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     pub(crate) ephemeral: bool,
+    /// Listens on an address that other machines can reach although no keys are configured: whoever reaches it can run programs here
+    #[arg(long, env = "BEDPLATE_WITHOUT_KEYS", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    pub(crate) without_keys: bool,
     /// AWS's limits, states and refusals exactly, without our extensions
     #[arg(long, env = "BEDPLATE_STRICT", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     pub(crate) strict: bool,

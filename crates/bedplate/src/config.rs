@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bedplate_agent::defaults::STEPS_MAX;
 use bedplate_base::{Error, Place};
+use bedplate_http::{KeyConfig, KeysConfig};
 use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
 use serde::Deserialize;
 use toml::Spanned;
@@ -12,7 +14,7 @@ use toml::Spanned;
 const BYTES_MAX: u64 = 1024 * 1024;
 
 /// The configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
     /// Where it was read from; none when there is none.
     pub(crate) file: Option<PathBuf>,
@@ -20,8 +22,25 @@ pub(crate) struct Config {
     pub(crate) place: Place,
     /// Providers and routes.
     pub(crate) models: ModelsConfig,
+    /// Model calls of one turn at most.
+    pub(crate) steps_max: u32,
+    /// Keys that requests must be signed with; without any, all requests are taken.
+    pub(crate) keys: KeysConfig,
     /// The line of each provider (`providers.NAME`) and each route (`route.0`).
     lines: BTreeMap<String, usize>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            file: None,
+            place: Place::default(),
+            models: ModelsConfig::default(),
+            steps_max: STEPS_MAX,
+            keys: KeysConfig::default(),
+            lines: BTreeMap::new(),
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -31,6 +50,10 @@ struct File {
     server: Server,
     /// `[providers.NAME]`
     providers: BTreeMap<String, Spanned<ProviderConfig>>,
+    /// `[limits]`
+    limits: Limits,
+    /// `[keys.NAME]`
+    keys: BTreeMap<String, Spanned<KeyConfig>>,
     /// `[[route]]`
     route: Vec<Spanned<RouteConfig>>,
     /// `script = "answers.yaml"`
@@ -45,6 +68,22 @@ struct Server {
     account: Option<Spanned<String>>,
     /// The region of requests without a signature and of templates; `"us-east-1"` by default.
     region: Option<Spanned<String>>,
+}
+
+/// `[limits]`: how much one turn may do.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    /// Model calls of one turn at most, for agents that are prepared from now on: 1 to 1,000; 25 by default.
+    steps: Spanned<u32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            steps: Spanned::new(0..0, STEPS_MAX),
+        }
+    }
 }
 
 impl Config {
@@ -86,6 +125,10 @@ impl Config {
             }
             place.region = region;
         }
+        let (at, steps_max) = (file.limits.steps.span().start, file.limits.steps.into_inner());
+        if !(1..=1_000).contains(&steps_max) {
+            return Err(wrong(at, format!("limits.steps: {steps_max} is not a number from 1 to 1000")));
+        }
         let mut lines = BTreeMap::new();
         for (name, provider) in &file.providers {
             lines.insert(format!("providers.{name}"), line(provider.span().start));
@@ -93,6 +136,10 @@ impl Config {
         for (index, route) in file.route.iter().enumerate() {
             lines.insert(format!("route.{index}"), line(route.span().start));
         }
+        for (name, key) in &file.keys {
+            lines.insert(format!("keys.{name}"), line(key.span().start));
+        }
+        let keys = KeysConfig(file.keys.into_iter().map(|(name, key)| (name, key.into_inner())).collect());
         let models = ModelsConfig {
             providers: file
                 .providers
@@ -106,6 +153,8 @@ impl Config {
             file: Some(path),
             place,
             models,
+            steps_max,
+            keys,
             lines,
         })
     }
@@ -118,6 +167,16 @@ impl Config {
             error.message = format!("{}:{line}: {problem}", file.display());
         }
         error
+    }
+
+    /// The same for a text that begins with the key: `keys.NAME.secret_env: …`.
+    pub(crate) fn at(&self, problem: &str) -> String {
+        let key = problem.split(':').next().unwrap_or_default();
+        let table: Vec<&str> = key.split('.').take(2).collect();
+        match (&self.file, self.lines.get(&table.join("."))) {
+            (Some(file), Some(line)) => format!("{}:{line}: {problem}", file.display()),
+            _ => problem.to_owned(),
+        }
     }
 
     /// The folder that paths in it are relative to.

@@ -74,7 +74,13 @@ fn read(text: &str) -> Result<Config, String> {
 #[test]
 fn keys_of_the_configuration() {
     let page = page();
-    for (head, prefix) in [("[server]", "server."), ("[[route]]", ""), ("[providers.x]", "")] {
+    for (head, prefix) in [
+        ("[server]", "server."),
+        ("[[route]]", ""),
+        ("[providers.x]", ""),
+        ("[keys.x]", ""),
+        ("[limits]", "limits."),
+    ] {
         let keys = keys(head);
         assert!(!keys.is_empty(), "{head}");
         for key in keys {

@@ -30,6 +30,7 @@ pub(crate) struct House {
     listener: TcpListener,
     ready: watch::Sender<bool>,
     strict: bool,
+    credentials: Credentials,
     /// Removed at the end: the state of `--ephemeral`, and the note by which clients find the server.
     leftovers: Leftovers,
 }
@@ -61,6 +62,12 @@ impl House {
             );
         }
         let config = Config::read(args.config.as_deref(), Path::new("."))?;
+        let credentials = credentials(&config)?;
+        if !args.without_keys {
+            credentials
+                .suit(args.host)
+                .map_err(|why| format!("{why}. Name keys in bedplate.toml ([keys.NAME]), or say --without-keys."))?;
+        }
         let address = SocketAddr::new(args.host, args.port);
         let mut leftovers = Leftovers::default();
         let (store, folder) = open_store(args, &mut leftovers)?;
@@ -95,6 +102,7 @@ impl House {
             listener,
             ready,
             strict: args.strict,
+            credentials,
             leftovers,
         })
     }
@@ -109,6 +117,7 @@ impl House {
             ready,
             strict,
             leftovers,
+            credentials,
             ..
         } = self;
         let _leftovers = leftovers;
@@ -119,7 +128,7 @@ impl House {
         let server = Server {
             doors,
             limits,
-            credentials: Credentials::Any,
+            credentials,
         };
         let (stop, stopped) = watch::channel(false);
         let listening = async {
@@ -149,6 +158,19 @@ impl House {
         app.host.shutdown();
         Ok(())
     }
+}
+
+/// Whose signatures are taken: anybody's when the configuration names no keys.
+fn credentials(config: &Config) -> Result<Credentials, String> {
+    let keys = config
+        .keys
+        .resolve(&config.folder(Path::new(".")), &|name| std::env::var(name).ok());
+    let keys = keys.map_err(|error| config.at(&error))?;
+    Ok(if keys.is_empty() {
+        Credentials::Any
+    } else {
+        Credentials::Keys(keys)
+    })
 }
 
 fn open_store(args: &Serve, leftovers: &mut Leftovers) -> Result<(Arc<dyn Store>, PathBuf), String> {

@@ -1,6 +1,7 @@
 //! Watches files and folders and says when something in them was changed.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{Event, EventKind, RecursiveMode, Watcher};
@@ -14,6 +15,8 @@ pub(crate) struct Watch {
     watcher: notify::RecommendedWatcher,
     changes: mpsc::Receiver<()>,
     watched: Vec<PathBuf>,
+    /// The paths that were asked for: a file is watched through its folder, where much else may change.
+    wanted: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 impl Watch {
@@ -23,9 +26,17 @@ impl Watch {
     /// The system has no watches left.
     pub(crate) fn new() -> Result<Self, notify::Error> {
         let (tell, changes) = mpsc::channel(1);
+        let wanted: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
+        let asked = wanted.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let matters =
-                event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)) && !event.paths.iter().all(|path| noise(path)));
+            let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let matters = event.is_ok_and(|event| {
+                !matches!(event.kind, EventKind::Access(_))
+                    && event
+                        .paths
+                        .iter()
+                        .any(|path| !noise(path) && asked.iter().any(|one| path.starts_with(one)))
+            });
             if matters {
                 // A change that is not told yet stands for this one, too.
                 let _ = tell.try_send(());
@@ -35,11 +46,13 @@ impl Watch {
             watcher,
             changes,
             watched: Vec::new(),
+            wanted,
         })
     }
 
     /// Watches exactly these: folders with all below, files through their folder, because editors replace files.
     pub(crate) fn set(&mut self, paths: &[PathBuf]) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = paths.to_vec();
         let mut wanted: Vec<(PathBuf, RecursiveMode)> = Vec::new();
         for path in paths {
             let entry = if path.is_dir() {
