@@ -11,6 +11,9 @@ use crate::{Failure, Fault};
 
 /// Most tool calls of one reply (OpenAI allows 128 functions in a request; nobody calls each of them at once).
 pub const TOOL_CALLS_MAX: usize = 128;
+/// How deep lists and objects of a tool call's arguments may lie in each other. Ours: what is journaled puts the arguments a few
+/// levels deeper, and JSON readers give up at 128.
+const ARGUMENTS_DEPTH_MAX: usize = 100;
 /// Most characters of an id or a model name that we take over. Ours.
 const NAME_CHARS_MAX: usize = 256;
 
@@ -312,13 +315,23 @@ fn arguments(text: &str) -> Value {
     }
     match serde_json::from_str(trimmed) {
         Ok(Value::Null) => Value::Object(serde_json::Map::new()),
+        Ok(deep) if depth(&deep) > ARGUMENTS_DEPTH_MAX => Value::String(text.to_owned()),
         Ok(object @ Value::Object(_)) => object,
         // Encoded twice, as some models do.
         Ok(Value::String(inner)) => match serde_json::from_str(&inner) {
-            Ok(object @ Value::Object(_)) => object,
+            Ok(object @ Value::Object(_)) if depth(&object) <= ARGUMENTS_DEPTH_MAX => object,
             _ => Value::String(text.to_owned()),
         },
         _ => Value::String(text.to_owned()),
+    }
+}
+
+/// Levels of lists and objects; the reader that made the value bounds them.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
 
