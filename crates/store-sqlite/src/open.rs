@@ -29,7 +29,7 @@ pub(crate) fn open(file: &Path) -> Result<(Connection, [u8; 32]), OpenError> {
     }
     check_header(file)?;
     let connection = connect(file, false)?;
-    upgrade(&connection).map_err(OpenError::sqlite(file))?;
+    upgrade(file, &connection)?;
     let key: Vec<u8> = connection
         .query_row("SELECT value FROM meta WHERE key = 'server_key'", [], |row| row.get(0))
         .map_err(OpenError::sqlite(file))?;
@@ -64,17 +64,32 @@ pub(crate) fn connect(file: &Path, read_only: bool) -> Result<Connection, OpenEr
     set_up().map_err(OpenError::sqlite(file))
 }
 
-/// Brings an older file to the format of this binary.
-fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
-    let mut format: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    for (from, step) in STEPS {
-        if format == from {
+/// Brings an older file to the format of this binary. The header is written through at once: an older binary reads it there, and would
+/// not know of a format that stands in the log only.
+///
+/// # Errors
+/// The log that a newer binary left holds a newer format than the header said.
+fn upgrade(file: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let format = || connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+    let before = format().map_err(OpenError::sqlite(file))?;
+    if before > FORMAT {
+        return Err(OpenError::Newer {
+            file: file.to_owned(),
+            format: before,
+            known: FORMAT,
+        });
+    }
+    let bring = || {
+        for (from, step) in STEPS.iter().skip_while(|(from, _)| *from < before) {
             tracing::info!("the state file is brought from format {from} to {}", from + 1);
             connection.execute_batch(step)?;
-            format += 1;
         }
-    }
-    Ok(())
+        if before < FORMAT {
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
+        Ok(())
+    };
+    bring().map_err(OpenError::sqlite(file))
 }
 
 /// Lets the file grow to `bytes`, rounded up to pages.
