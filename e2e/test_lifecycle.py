@@ -221,10 +221,10 @@ def test_group_names_are_unique_within_an_agent(server, agents):
 
 def test_built_in_groups_and_openapi_are_stored_and_refused_by_prepare(server, agents):
     made = create(agents, foundationModel=MODEL, instruction=INSTRUCTION)
-    asks = agents.create_agent_action_group(
-        agentId=made["agentId"], agentVersion="DRAFT", actionGroupName="UserInputAction", parentActionGroupSignature="AMAZON.UserInput"
+    runs = agents.create_agent_action_group(
+        agentId=made["agentId"], agentVersion="DRAFT", actionGroupName="CodeInterpreterAction", parentActionGroupSignature="AMAZON.CodeInterpreter"
     )["agentActionGroup"]
-    assert asks["parentActionSignature"] == "AMAZON.UserInput"
+    assert runs["parentActionSignature"] == "AMAZON.CodeInterpreter"
     agents.create_agent_action_group(
         agentId=made["agentId"],
         agentVersion="DRAFT",
