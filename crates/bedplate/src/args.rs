@@ -53,7 +53,7 @@ pub(crate) struct Dev {
     /// The CloudFormation or SAM template; without it template.yaml, template.yml or template.json of this folder
     #[arg(conflicts_with = "example")]
     pub(crate) template: Option<PathBuf>,
-    /// Starts an example and plays its first conversation: tennis
+    /// Starts an example and plays its first conversation: tennis, orders or retailer
     #[arg(long, value_name = "NAME")]
     pub(crate) example: Option<String>,
     /// Does not play the example's first conversation
