@@ -89,6 +89,13 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// Whether only a trace shows it.
+    pub fn is_trace(&self) -> bool {
+        !matches!(self, Self::Question(_) | Self::Answer(_) | Self::Failed { .. })
+    }
+}
+
 /// A function and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoked {
@@ -154,6 +161,11 @@ impl Steps {
     /// The request, once it was seen.
     pub fn request(&self) -> Option<&Request> {
         self.request.as_ref()
+    }
+
+    /// The request's id.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
     }
 
     /// Whether the request was answered, refused or ended with a question.

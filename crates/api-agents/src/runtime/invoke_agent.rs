@@ -18,6 +18,7 @@ use futures_util::stream;
 use serde_json::json;
 
 use super::encode::{Encoder, Outgoing, exception};
+use super::log::Log;
 use super::submit;
 use crate::State;
 use crate::control::aliases;
@@ -103,6 +104,7 @@ struct Turn {
     feed: Feed,
     steps: Steps,
     encoder: Encoder,
+    log: Log,
     strict: bool,
     ready: VecDeque<Outgoing>,
     /// The events of a second try up to this one were read from the journal; otherwise 0. Text of a call that was already
@@ -119,6 +121,7 @@ impl Turn {
             exec,
             feed,
             encoder: Encoder::new(context.request_id.clone(), strict),
+            log: Log::default(),
             strict,
             ready: VecDeque::new(),
             read: 0,
@@ -232,8 +235,13 @@ impl Turn {
                     code => Refused::Because(refusal(code, message, detail)),
                 });
             }
-            let request = self.steps.request().cloned().unwrap_or_default();
-            let outgoing = self.encoder.step(&step, &request);
+            let nobody = Request::default();
+            let request = self.steps.request().unwrap_or(&nobody);
+            self.log.step(&step, request, self.steps.request_id());
+            if step.kind.is_trace() && !request.trace {
+                continue;
+            }
+            let outgoing = self.encoder.step(&step, request);
             let shown = |event: &Outgoing| request.trace || !matches!(event, Outgoing::Trace(_));
             self.ready.extend(outgoing.into_iter().filter(shown));
         }

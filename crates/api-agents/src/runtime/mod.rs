@@ -2,6 +2,7 @@
 
 pub mod encode;
 pub mod invoke_agent;
+mod log;
 pub mod stored;
 mod submit;
 

@@ -51,7 +51,15 @@ impl House {
             .fold(builder, |builder, (name, target)| builder.target(name, target))
             .build();
         Self {
-            state: State::new(Catalog::new(store), engine, clock, Settings { strict }),
+            state: State::new(
+                Catalog::new(store),
+                engine,
+                clock,
+                Settings {
+                    strict,
+                    ..Settings::default()
+                },
+            ),
             clock: virtual_clock,
             router: Router::new(&[&bedplate_wire_bedrock_agent::SERVICE, &bedplate_wire_bedrock_agent_runtime::SERVICE]),
             requests: AtomicU64::new(0),
