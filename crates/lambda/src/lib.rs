@@ -15,6 +15,7 @@ mod family;
 mod function;
 mod host;
 mod invocation;
+mod isolation;
 mod logs;
 mod output;
 mod package;
@@ -86,6 +87,8 @@ pub mod limits {
     pub const WAITING_MAX: usize = 200;
     /// How long an idle process is kept (ours; AWS keeps them for minutes).
     pub const IDLE_TIME_MAX: Duration = Duration::from_secs(600);
+    /// Pause after a connection of a process could not be accepted (ours).
+    pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
     /// How often idle processes are looked at.
     pub const SWEEP_EVERY: Duration = Duration::from_secs(30);
     /// Longest log line; the rest becomes a line of its own (256 KB on AWS; ours is shorter).

@@ -81,7 +81,8 @@ impl RuntimeApi {
                 connections.join_next().await;
             }
             let Ok((stream, _)) = listener.accept().await else {
-                tokio::task::yield_now().await;
+                // Out of file descriptors does not get better by trying at once.
+                tokio::time::sleep(limits::ACCEPT_PAUSE).await;
                 continue;
             };
             while connections.try_join_next().is_some() {}
