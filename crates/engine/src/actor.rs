@@ -8,7 +8,6 @@ use bedplate_journal::{ExecId, Progress, Signal};
 use bedplate_store::{Batch, CommitError, Letter, LetterId, Turn};
 use futures_util::FutureExt;
 
-use crate::SignalError;
 use crate::advance::Plan;
 use crate::engine::Inner;
 use crate::feed::Committed;
@@ -17,6 +16,7 @@ use crate::live::{self, Live};
 use crate::mailbox::{Input, Mailbox};
 use crate::perform::{Performance, Running, progress, told};
 use crate::timers::backoff;
+use crate::{Sabotage, SignalError};
 
 struct Actor {
     inner: Arc<Inner>,
@@ -103,6 +103,9 @@ impl Actor {
     async fn round(&mut self) -> Result<Next, SignalError> {
         let room = INPUTS_PER_COMMIT.saturating_sub(self.hand.len());
         self.mailbox.take(room, &mut self.hand);
+        if self.inner.breaks(Sabotage::LostSignal) {
+            self.hand.iter_mut().for_each(Input::finish_early);
+        }
         self.owed |= self.mailbox.take_nudge();
         self.inbox |= self.owed;
         if matches!(self.state, State::Unknown)
@@ -244,8 +247,12 @@ impl Actor {
             blobs: std::mem::take(&mut plan.blobs),
             ..Batch::default()
         };
+        if self.inner.breaks(Sabotage::AppliedBeforeCommit) {
+            self.perform();
+        }
         match self.inner.store.commit(batch).await {
             Ok(()) => {
+                let State::Here(live) = &mut self.state else { return Ok(()) };
                 live.leased = busy;
                 live.steal = false;
                 self.succeed(plan, true)
@@ -322,7 +329,9 @@ impl Actor {
             });
             listeners.committed(committed.collect());
         }
-        self.inner.timers.change(&self.exec, &plan.timers_set, &plan.timers_cleared);
+        if !self.inner.breaks(Sabotage::DroppedTimer) {
+            self.inner.timers.change(&self.exec, &plan.timers_set, &plan.timers_cleared);
+        }
         plan.closed.iter().for_each(|call| self.running.close(*call));
         self.hand.drain(..).for_each(|input| input.finish(Ok(())));
         self.perform();
@@ -342,7 +351,7 @@ impl Actor {
                 .listeners(&self.exec)
                 .and_then(|listeners| Some((live.decider.reader(id)?, listeners)))
                 .map_or_else(Progress::none, |(reader, listeners)| progress(id, reader, listeners));
-            self.running.start(Performance {
+            let performance = Performance {
                 call,
                 target: self.inner.targets.get(&name).cloned(),
                 name,
@@ -351,7 +360,11 @@ impl Actor {
                 clock: self.inner.clock.clone(),
                 outcome_bytes_max: self.inner.limits.outcome_bytes_max,
                 mailbox: self.mailbox.clone(),
-            });
+            };
+            if self.inner.breaks(Sabotage::DoubleEffect) {
+                Running::start_another(performance.clone());
+            }
+            self.running.start(performance);
         }
     }
 

@@ -19,7 +19,7 @@ use crate::live::{Factory, is_rendered};
 use crate::mailbox::Input;
 use crate::registry::{Post, Registry};
 use crate::timers::{self, Timers};
-use crate::{Limits, SignalError, actor, tokens};
+use crate::{Limits, Sabotage, SignalError, actor, retention, tokens};
 
 /// Runs executions over one store. Clones share it; when the last one goes, its tasks go.
 #[derive(Clone)]
@@ -35,6 +35,7 @@ pub struct Builder {
     targets: HashMap<Arc<str>, Arc<dyn Target>>,
     limits: Limits,
     owner: Option<Owner>,
+    sabotage: Option<Sabotage>,
 }
 
 pub(crate) struct Inner {
@@ -44,13 +45,14 @@ pub(crate) struct Inner {
     pub(crate) targets: HashMap<Arc<str>, Arc<dyn Target>>,
     pub(crate) limits: Limits,
     pub(crate) owner: Owner,
+    sabotage: Option<Sabotage>,
     pub(crate) registry: Registry,
     pub(crate) hub: Arc<Hub>,
     pub(crate) blobs: Blobs,
     pub(crate) timers: Arc<Timers>,
     pub(crate) folds: Semaphore,
-    timer_task: Mutex<Option<AbortHandle>>,
-    timer_started: AtomicBool,
+    tasks: Mutex<Vec<AbortHandle>>,
+    started: AtomicBool,
 }
 
 impl Builder {
@@ -78,6 +80,13 @@ impl Builder {
         self
     }
 
+    /// Breaks a rule, so that tests can see it found.
+    #[doc(hidden)]
+    pub fn sabotage(mut self, sabotage: Sabotage) -> Self {
+        self.sabotage = Some(sabotage);
+        self
+    }
+
     /// The engine. It starts nothing before [`Engine::recover`] or the first signal.
     pub fn build(self) -> Engine {
         let owner = self.owner.unwrap_or_else(|| {
@@ -94,8 +103,9 @@ impl Builder {
                 blobs: Blobs::new(self.limits.blob_cache_bytes_max),
                 timers: Arc::new(Timers::new()),
                 folds: Semaphore::new(FOLDS_AT_ONCE),
-                timer_task: Mutex::new(None),
-                timer_started: AtomicBool::new(false),
+                tasks: Mutex::default(),
+                started: AtomicBool::new(false),
+                sabotage: self.sabotage,
                 store: self.store,
                 clock: self.clock,
                 kinds: self.kinds,
@@ -117,6 +127,7 @@ impl Engine {
             targets: HashMap::new(),
             limits: Limits::default(),
             owner: None,
+            sabotage: None,
         }
     }
 
@@ -127,7 +138,7 @@ impl Engine {
     /// The store cannot be read.
     pub async fn recover(&self) -> Result<usize> {
         timers::read(&self.inner).await?;
-        self.inner.watch_timers();
+        self.inner.start_tasks();
         let mut count = 0;
         let mut last: Option<ExecId> = None;
         loop {
@@ -216,6 +227,14 @@ impl Engine {
         self.inner.post(exec, Post::Nudge)
     }
 
+    /// Deletes executions whose time is over, as the engine does by itself from time to time; tells how many they were.
+    ///
+    /// # Errors
+    /// The store cannot be read or written; what was deleted before stays so.
+    pub async fn retain(&self) -> Result<u64, SignalError> {
+        retention::pass(&self.inner).await
+    }
+
     /// Heads of executions whose id begins with `prefix`.
     ///
     /// # Errors
@@ -288,14 +307,14 @@ impl Engine {
             }
         }
         inner.registry.abort();
-        inner.stop_timers();
+        inner.stop_tasks();
         inner.hub.lose_all("the server is stopping");
     }
 }
 
 impl Inner {
     pub(crate) fn post(self: &Arc<Self>, exec: &ExecId, post: Post) -> Result<(), SignalError> {
-        self.watch_timers();
+        self.start_tasks();
         self.registry.post(exec, post, |mailbox, live| {
             tokio::spawn(actor::run(self.clone(), exec.clone(), mailbox, live)).abort_handle()
         })
@@ -320,28 +339,31 @@ impl Inner {
         Ok(())
     }
 
-    fn watch_timers(self: &Arc<Self>) {
-        if self.timer_started.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let task = tokio::spawn(timers::run(Arc::downgrade(self)));
-        *self
-            .timer_task
-            .lock()
-            .expect("invariant: nothing panics while it holds the timer task") = Some(task.abort_handle());
+    /// Whether this rule is broken on purpose.
+    pub(crate) fn breaks(&self, rule: Sabotage) -> bool {
+        self.sabotage == Some(rule)
     }
 
-    fn stop_timers(&self) {
-        if let Ok(task) = self.timer_task.lock()
-            && let Some(task) = &*task
-        {
-            task.abort();
+    fn start_tasks(self: &Arc<Self>) {
+        if self.started.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut tasks = vec![tokio::spawn(timers::run(Arc::downgrade(self))).abort_handle()];
+        if self.limits.retention.deletes() {
+            tasks.push(tokio::spawn(retention::run(Arc::downgrade(self))).abort_handle());
+        }
+        *self.tasks.lock().expect("invariant: nothing panics while it holds the tasks") = tasks;
+    }
+
+    fn stop_tasks(&self) {
+        if let Ok(tasks) = self.tasks.lock() {
+            tasks.iter().for_each(AbortHandle::abort);
         }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.stop_timers();
+        self.stop_tasks();
     }
 }

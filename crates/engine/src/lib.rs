@@ -22,6 +22,8 @@ mod live;
 mod mailbox;
 mod perform;
 mod registry;
+mod retention;
+mod sabotage;
 mod timers;
 mod tokens;
 
@@ -29,3 +31,6 @@ pub use engine::{Builder, Engine};
 pub use error::SignalError;
 pub use feed::{Committed, Feed, Item};
 pub use limits::Limits;
+pub use retention::Retention;
+#[doc(hidden)]
+pub use sabotage::Sabotage;

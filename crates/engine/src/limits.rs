@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Retention;
+
 /// Bounds of one engine. Beyond them requests are throttled, never queued without end.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -25,6 +27,8 @@ pub struct Limits {
     pub outcome_bytes_max: usize,
     /// Rounds of `decide` without any input after which a decider is taken to be in an endless loop. Ours.
     pub rounds_max: u32,
+    /// How long executions are kept. Ours: for ever, as long as nobody says otherwise.
+    pub retention: Retention,
 }
 
 impl Default for Limits {
@@ -40,6 +44,7 @@ impl Default for Limits {
             blob_cache_bytes_max: 32 * 1024 * 1024,
             outcome_bytes_max: 64 * 1024 * 1024,
             rounds_max: 1_000_000,
+            retention: Retention::default(),
         }
     }
 }
@@ -65,5 +70,11 @@ pub(crate) const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 pub(crate) const BACKOFF_LAST: Duration = Duration::from_secs(5);
 /// Messages without an answer that the engine's fold remembers per execution, to answer them when it ends.
 pub(crate) const UNANSWERED_MAX: usize = 1_024;
+/// Heads that one step of retention looks at.
+pub(crate) const HEADS_PER_PASS: usize = 256;
+/// Rows that one transaction of retention deletes. Measured: about a millisecond.
+pub(crate) const SWEEP_ROWS: usize = 256;
+/// How often retention looks at all executions.
+pub(crate) const RETENTION_PAUSE: Duration = Duration::from_secs(3_600);
 /// Executions whose decider panicked that are remembered until the restart.
 pub(crate) const BROKEN_MAX: usize = 10_000;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bedplate_base::Clock;
+use bedplate_base::{Clock, Timestamp};
 use bedplate_journal::{Call, CallId, Limit, Outcome, Payload, Progress, Reader, Target, Value};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -21,6 +22,7 @@ pub(crate) struct Running(BTreeMap<CallId, Task>);
 struct Task(AbortHandle);
 
 /// Everything that a call needs.
+#[derive(Clone)]
 pub(crate) struct Performance {
     pub(crate) call: Call,
     pub(crate) target: Option<Arc<dyn Target>>,
@@ -37,6 +39,11 @@ impl Running {
         let id = performance.call.id;
         let handle = tokio::spawn(performance.run()).abort_handle();
         self.0.insert(id, Task(handle));
+    }
+
+    /// Performs a call that nobody keeps: a bug on purpose.
+    pub(crate) fn start_another(performance: Performance) {
+        tokio::spawn(performance.run());
     }
 
     /// The call is closed: cancels it if it still runs.
@@ -83,14 +90,28 @@ impl Performance {
         let Some(target) = &self.target else {
             return Outcome::failure("Engine.NoTarget", format!("No target has the name {:?}.", self.name));
         };
-        let answer = target.call(&self.call, self.payload.clone(), self.progress.clone());
-        let Some(total_ms) = self.call.limits.total_ms else {
-            return answer.await;
-        };
-        let due = self.clock.now() + Duration::from_millis(total_ms);
-        match select(answer, self.clock.sleep_until(due)).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(_) => Outcome::TimedOut(Limit::Total),
+        let beats = Beats::new(&self.clock);
+        let mut progress = self.progress.clone();
+        if self.call.limits.heartbeat_ms.is_some() {
+            progress = beats.heard(progress);
+        }
+        let begin = self.clock.now();
+        let mut answer = target.call(&self.call, self.payload.clone(), progress);
+        loop {
+            let (limits, heard) = (&self.call.limits, beats.last());
+            let total = limits.total_ms.map(|total| (begin + Duration::from_millis(total), Limit::Total));
+            let heartbeat = limits
+                .heartbeat_ms
+                .map(|pause| (heard + Duration::from_millis(pause), Limit::Heartbeat));
+            let Some((due, limit)) = total.into_iter().chain(heartbeat).min_by_key(|(due, _)| *due) else {
+                return answer.await;
+            };
+            match select(answer, self.clock.sleep_until(due)).await {
+                Either::Left((outcome, _)) => return outcome,
+                // It may have been heard of meanwhile: then it has more time.
+                Either::Right((_, still)) if limit == Limit::Heartbeat && beats.last() > heard => answer = still,
+                Either::Right(_) => return Outcome::TimedOut(limit),
+            }
         }
     }
 
@@ -111,6 +132,33 @@ impl Performance {
                 self.name, self.outcome_bytes_max
             ),
         )
+    }
+}
+
+/// When a call was heard of last: every part that it reports is a sign of life.
+struct Beats {
+    clock: Arc<dyn Clock>,
+    last: Arc<AtomicI64>,
+}
+
+impl Beats {
+    fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            clock: clock.clone(),
+            last: Arc::new(AtomicI64::new(clock.now().nanos())),
+        }
+    }
+
+    fn last(&self) -> Timestamp {
+        Timestamp(self.last.load(Ordering::Acquire))
+    }
+
+    fn heard(&self, progress: Progress) -> Progress {
+        let (clock, last) = (self.clock.clone(), self.last.clone());
+        Progress::new(move |part| {
+            last.fetch_max(clock.now().nanos(), Ordering::AcqRel);
+            progress.part(part);
+        })
     }
 }
 

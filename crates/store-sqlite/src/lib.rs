@@ -10,6 +10,7 @@ mod heads;
 mod lock;
 mod open;
 mod reader;
+mod remove;
 mod rows;
 mod writer;
 
@@ -25,7 +26,7 @@ pub use failure::OpenError;
 use crate::documents::{Documents, Found};
 use crate::lock::FolderLock;
 use crate::reader::Readers;
-use crate::writer::Writer;
+use crate::writer::{Work, Writer};
 
 /// Durable state in a folder. Dropping it finishes what was handed to it and frees the folder.
 pub struct SqliteStore {
@@ -84,6 +85,15 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
         Box::pin(self.writer.commit(batch))
+    }
+
+    fn remove<'a>(&'a self, exec: &'a ExecId, version: u64) -> BoxFuture<'a, Result<(), CommitError>> {
+        let exec = exec.clone();
+        Box::pin(async move { self.writer.write(Work::Remove { exec, version }).await.map(drop) })
+    }
+
+    fn sweep(&self, rows: usize) -> BoxFuture<'_, Result<bool, CommitError>> {
+        Box::pin(self.writer.write(Work::Sweep { rows }))
     }
 
     fn server_key(&self) -> [u8; 32] {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use bedplate_journal::ExecId;
 use bedplate_store::{Batch, CommitError};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -13,6 +14,7 @@ use crate::apply::{Document, apply};
 use crate::documents::Documents;
 use crate::failure::{WriteFailure, commit_error};
 use crate::heads::Heads;
+use crate::remove::{remove, sweep};
 
 /// Batches that may wait for the writer; more callers wait for a place.
 const WAITING_MAX: usize = 4_096;
@@ -20,8 +22,23 @@ const WAITING_MAX: usize = 4_096;
 const GROUP_MAX: usize = 512;
 
 struct Job {
-    batch: Batch,
-    done: oneshot::Sender<Result<(), CommitError>>,
+    work: Work,
+    /// Whether there is more to do of the same.
+    done: oneshot::Sender<Result<bool, CommitError>>,
+}
+
+/// What the writer is asked for.
+pub(crate) enum Work {
+    Batch(Batch),
+    Remove { exec: ExecId, version: u64 },
+    Sweep { rows: usize },
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Came {
+    documents: Vec<Document>,
+    more: bool,
 }
 
 pub(crate) struct Writer {
@@ -44,10 +61,15 @@ impl Writer {
 
     pub(crate) async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
         batch.check()?;
+        self.write(Work::Batch(batch)).await.map(drop)
+    }
+
+    /// Tells whether there is more to do of the same.
+    pub(crate) async fn write(&self, work: Work) -> Result<bool, CommitError> {
         let stopped = || CommitError::Unavailable("its writer has stopped".into());
         let (done, written) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
-        jobs.send(Job { batch, done }).await.map_err(|_| stopped())?;
+        jobs.send(Job { work, done }).await.map_err(|_| stopped())?;
         written.await.map_err(|_| stopped())?
     }
 }
@@ -62,8 +84,8 @@ impl Drop for Writer {
     }
 }
 
-/// What a group's batches came to: the documents that each wrote, or why it wrote nothing.
-type Written = Vec<Result<Vec<Document>, CommitError>>;
+/// What a group came to: why each wrote nothing, if it did not.
+type Written = Vec<Result<Came, CommitError>>;
 
 fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path, documents: &Documents) {
     let mut heads = Heads::default();
@@ -77,7 +99,10 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path, d
         }
         let results = write_group(connection, &mut heads, &group, file);
         for (job, result) in group.drain(..).zip(results) {
-            let result = result.map(|written| documents.written(written));
+            let result = result.map(|came| {
+                documents.written(came.documents);
+                came.more
+            });
             // Whoever waited may have gone; the batch counts all the same.
             let _ = job.done.send(result);
         }
@@ -93,7 +118,7 @@ fn write_group(connection: &Connection, heads: &mut Heads, group: &[Job], file: 
         Err(error) => {
             tracing::warn!("a group of {} commits is written one by one: {error}", group.len());
             let alone = |job| match transaction(connection, heads, std::slice::from_ref(job)) {
-                Ok(mut results) => results.pop().unwrap_or(Ok(Vec::new())),
+                Ok(mut results) => results.pop().unwrap_or(Ok(Came::default())),
                 Err(error) => Err(commit_error(&error, file)),
             };
             group.iter().map(alone).collect()
@@ -118,12 +143,22 @@ fn begin_and_commit(connection: &Connection, heads: &mut Heads, group: &[Job]) -
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut results = Vec::with_capacity(group.len());
     for job in group {
-        results.push(match apply(connection, heads, &job.batch) {
-            Ok(documents) => Ok(documents),
+        results.push(match perform(connection, heads, &job.work) {
+            Ok(came) => Ok(came),
             Err(WriteFailure::Refused(error)) => Err(error),
             Err(WriteFailure::Sqlite(error)) => return Err(error),
         });
     }
     connection.prepare_cached("COMMIT")?.execute([])?;
     Ok(results)
+}
+
+fn perform(connection: &Connection, heads: &mut Heads, work: &Work) -> Result<Came, WriteFailure> {
+    let mut came = Came::default();
+    match work {
+        Work::Batch(batch) => came.documents = apply(connection, heads, batch)?,
+        Work::Remove { exec, version } => remove(connection, heads, exec, *version)?,
+        Work::Sweep { rows } => came.more = sweep(connection, *rows)?,
+    }
+    Ok(came)
 }

@@ -25,6 +25,20 @@ pub trait Store: std::marker::Send + Sync {
     /// (group commit), a conflict of one leaves the others untouched.
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>>;
 
+    /// Deletes an execution: it is gone when this returns, with its timers; what else it leaves behind (events, blobs that nobody else names) is
+    /// for [`Store::sweep`]. One with another version, an owner, work, letters or timers is a conflict. A store may keep everything: then
+    /// this is unavailable.
+    fn remove<'a>(&'a self, exec: &'a ExecId, version: u64) -> BoxFuture<'a, Result<(), CommitError>> {
+        let _ = (exec, version);
+        Box::pin(async { Err(CommitError::Unavailable("this store deletes nothing".into())) })
+    }
+
+    /// Deletes about `rows` rows that removed executions left behind, in one small transaction. False when there are no more.
+    fn sweep(&self, rows: usize) -> BoxFuture<'_, Result<bool, CommitError>> {
+        let _ = rows;
+        Box::pin(async { Ok(false) })
+    }
+
     /// The key that tokens are derived from: made once, with the state.
     fn server_key(&self) -> [u8; 32];
 

@@ -28,6 +28,8 @@ struct Rows {
     timers: BTreeSet<(Timestamp, ExecId, TimerId)>,
     due: HashMap<(ExecId, TimerId), Timestamp>,
     blobs: HashMap<Hash, Raw>,
+    /// Who names a blob: executions, or nobody that can be deleted.
+    uses: HashMap<Hash, BTreeSet<Option<ExecId>>>,
     resources: BTreeMap<String, Resource>,
 }
 
@@ -73,7 +75,9 @@ impl Rows {
                 None => drop(self.resources.remove(&key)),
             }
         }
+        let user = batch.turn.as_ref().map(|turn| turn.exec.clone());
         for (hash, raw) in batch.blobs {
+            self.uses.entry(hash).or_default().insert(user.clone());
             self.blobs.entry(hash).or_insert(raw);
         }
         if let Some(turn) = batch.turn {
@@ -83,6 +87,32 @@ impl Rows {
             self.letters += 1;
             self.inbox.insert((send.to, LetterId(self.letters)), send.letter);
         }
+        Ok(())
+    }
+
+    fn remove(&mut self, exec: &ExecId, version: u64) -> Result<(), CommitError> {
+        let kept = |what: &str| Err(CommitError::Conflict(format!("{exec} {what}")));
+        match self.heads.get(exec) {
+            Some(head) if head.version == version => {
+                if head.busy || head.owner.is_some() {
+                    return kept("is worked on");
+                }
+            }
+            _ => return kept("has another version"),
+        }
+        let all = (exec.clone(), LetterId(0))..=(exec.clone(), LetterId(u64::MAX));
+        if self.inbox.range(all).next().is_some() || self.due.keys().any(|(of, _)| of == exec) {
+            return kept("has letters or timers");
+        }
+        self.heads.remove(exec);
+        self.journals.remove(exec);
+        let user = Some(exec.clone());
+        self.uses.retain(|hash, users| {
+            if users.remove(&user) && users.is_empty() {
+                self.blobs.remove(hash);
+            }
+            !users.is_empty()
+        });
         Ok(())
     }
 
@@ -217,6 +247,10 @@ fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 impl Store for MemoryStore {
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
         ready(self.rows().commit(batch))
+    }
+
+    fn remove<'a>(&'a self, exec: &'a ExecId, version: u64) -> BoxFuture<'a, Result<(), CommitError>> {
+        ready(self.rows().remove(exec, version))
     }
 
     fn server_key(&self) -> [u8; 32] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bedplate_base::{BoxFuture, Timestamp, sha256};
+use bedplate_base::{BoxFuture, Hash, Timestamp, sha256};
 use bedplate_journal::{Blob, Body, CallId, Event, ExecId, Outcome, Raw, Sender, Signal, Step, TimerId, Value};
 use bedplate_store::{
     Batch, CommitError, Expect, Head, Letter, LetterId, Owner, Page, Resource, ResourceWrite, Send, Store, TimerRow, Turn, prefix_end,
@@ -35,6 +35,7 @@ pub fn store_conformance(make: impl Fn() -> Arc<dyn Store>) {
         ("all or nothing", |store| Box::pin(all_or_nothing(store))),
         ("sizes", |store| Box::pin(sizes(store))),
         ("many at once", |store| Box::pin(many_at_once(store))),
+        ("removal", |store| Box::pin(removal(store))),
     ];
     for (name, case) in cases {
         eprintln!("store conformance: {name}");
@@ -476,6 +477,61 @@ async fn sizes(store: Arc<dyn Store>) {
     let key = "x".repeat(Batch::KEY_BYTES_MAX + 1);
     let refused = put(&store, &[write(&key, Expect::Any, Some("{}"))]).await;
     assert!(matches!(refused, Err(CommitError::TooLarge(_))), "{refused:?}");
+}
+
+async fn removal(store: Arc<dyn Store>) {
+    let (x, y) = (exec("x"), exec("y"));
+    let (shared, own) = (Raw::new("\"shared\""), Raw::new("\"own\""));
+    let [shared, own] = [shared, own].map(|raw| (sha256(raw.as_str().as_bytes()), raw));
+    let batch = |turn: Turn, blobs: &[&(Hash, Raw)]| Batch {
+        turn: Some(turn),
+        blobs: blobs.iter().map(|blob| (*blob).clone()).collect(),
+        ..Batch::default()
+    };
+    let released = |turn: Turn| Turn { release: true, ..turn };
+    store.commit(batch(turn(&x, 0, &["a", "b"]), &[&shared, &own])).await.expect("made");
+    store.commit(batch(released(turn(&y, 0, &["a"])), &[&shared])).await.expect("made");
+    conflict(store.remove(&x, 2).await);
+    let waiting = Turn {
+        timers_set: vec![(TimerId(1), Timestamp(1))],
+        ..released(turn(&x, 2, &["c"]))
+    };
+    store.commit(of(waiting)).await.expect("released");
+    conflict(store.remove(&x, 3).await);
+    let cleared = Turn {
+        timers_cleared: vec![TimerId(1)],
+        ..released(turn(&x, 3, &["d"]))
+    };
+    store.commit(of(cleared)).await.expect("cleared");
+    let sends = vec![Send {
+        to: x.clone(),
+        letter: letter("1", false),
+    }];
+    store.commit(Batch { sends, ..Batch::default() }).await.expect("a letter");
+    conflict(store.remove(&x, 4).await);
+    let consumed = Turn {
+        consumed: vec![store.inbox(&x, 1).await.expect("an inbox")[0].0],
+        ..released(turn(&x, 4, &["e"]))
+    };
+    store.commit(of(consumed)).await.expect("consumed");
+    conflict(store.remove(&x, 4).await);
+    conflict(store.remove(&exec("nobody"), 0).await);
+    store.remove(&x, 5).await.expect("removed");
+    conflict(store.remove(&x, 5).await);
+    assert_eq!(head(&store, &x).await, None);
+    assert_eq!(store.events(&x, 0, 10).await.expect("events"), []);
+    conflict(store.commit(of(turn(&x, 5, &["f"]))).await);
+    // Another may begin under its name before its rows are gone, and keeps its own.
+    store.commit(of(released(turn(&x, 0, &["new"])))).await.expect("made anew");
+    let mut steps = 0;
+    while store.sweep(1).await.expect("a step") {
+        steps += 1;
+        assert!(steps < 100, "it never ends");
+    }
+    assert_eq!(store.events(&x, 0, 10).await.expect("events").len(), 1);
+    assert_eq!(store.blob(own.0).await.expect("a read"), None);
+    assert_eq!(store.blob(shared.0).await.expect("a read"), Some(shared.1));
+    assert_eq!(store.events(&y, 0, 10).await.expect("events").len(), 1);
 }
 
 async fn many_at_once(store: Arc<dyn Store>) {

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use bedplate_base::{BoxFuture, Hash};
+use bedplate_base::{BoxFuture, Clock, Hash};
 use bedplate_journal::{Event, ExecId, Raw};
 use bedplate_store::{Batch, CommitError, Head, Letter, LetterId, Page, ReadError, Resource, Store, TimerRow};
 use tokio::sync::Notify;
 
 use crate::VirtualClock;
+
+/// How late a commit is, and how far the clock jumps.
+const DELAY: Duration = Duration::from_millis(20);
+const JUMP: Duration = Duration::from_secs(3_600);
 
 /// What happens to one commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,6 +29,12 @@ pub enum Fault {
     Denied,
     /// Another engine takes up the work first.
     Rival,
+    /// It is delivered twice.
+    Duplicate,
+    /// It is delivered late.
+    Delay,
+    /// The clock jumps ahead by an hour.
+    Jump,
 }
 
 /// Which commits fail, by their number in the whole run, from 1.
@@ -49,6 +60,7 @@ pub(crate) struct FaultyStore {
     inner: Arc<dyn Store>,
     clock: VirtualClock,
     signals: Option<Arc<Signals>>,
+    unchecked: bool,
 }
 
 impl Plan {
@@ -59,6 +71,26 @@ impl Plan {
 
     /// Faults at about every fourth of the first `commits` commits, the same for the same seed.
     pub fn seeded(seed: u64, commits: u64) -> Self {
+        const FAULTS: [Fault; 5] = [Fault::CrashBefore, Fault::CrashAfter, Fault::Refused, Fault::Denied, Fault::Rival];
+        Self::of(&FAULTS, seed, commits)
+    }
+
+    /// As [`Plan::seeded`], with faults that only scenarios bear in which no time-out races an answer.
+    pub fn wild(seed: u64, commits: u64) -> Self {
+        const FAULTS: [Fault; 8] = [
+            Fault::CrashBefore,
+            Fault::CrashAfter,
+            Fault::Refused,
+            Fault::Denied,
+            Fault::Rival,
+            Fault::Duplicate,
+            Fault::Delay,
+            Fault::Jump,
+        ];
+        Self::of(&FAULTS, seed, commits)
+    }
+
+    fn of(faults: &[Fault], seed: u64, commits: u64) -> Self {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut next = move || {
             // Xorshift64*: small, and good enough to pick faults.
@@ -67,12 +99,11 @@ impl Plan {
             state ^= state >> 27;
             state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33
         };
-        const ALL: [Fault; 5] = [Fault::CrashBefore, Fault::CrashAfter, Fault::Refused, Fault::Denied, Fault::Rival];
-        let faults = (1..=commits).filter_map(|commit| {
+        let plan = (1..=commits).filter_map(|commit| {
             let (hit, which) = (next() % 4 == 0, next());
-            hit.then(|| (commit, ALL[usize::try_from(which).unwrap_or(0) % ALL.len()]))
+            hit.then(|| (commit, faults[usize::try_from(which).unwrap_or(0) % faults.len()]))
         });
-        Self(faults.collect())
+        Self(plan.collect())
     }
 }
 
@@ -100,13 +131,38 @@ impl Signals {
 
 impl FaultyStore {
     pub(crate) fn new(inner: Arc<dyn Store>, clock: VirtualClock, signals: Option<Arc<Signals>>) -> Self {
-        Self { inner, clock, signals }
+        let unchecked = false;
+        Self {
+            inner,
+            clock,
+            signals,
+            unchecked,
+        }
+    }
+
+    /// Writes whatever version an execution has: a bug on purpose.
+    pub(crate) fn unchecked(mut self, unchecked: bool) -> Self {
+        self.unchecked = unchecked;
+        self
+    }
+
+    /// The batch as it would have been at the version that is there.
+    async fn forced(&self, mut batch: Batch) -> Batch {
+        let Some(turn) = &mut batch.turn else { return batch };
+        let head = self.inner.head(&turn.exec).await.ok().flatten();
+        turn.expected = head.map_or(0, |head| head.version);
+        turn.steal = true;
+        for (event, seq) in turn.events.iter_mut().zip(turn.expected + 1..) {
+            Arc::make_mut(event).seq = seq;
+        }
+        batch
     }
 
     async fn write(&self, batch: Batch) -> Result<(), CommitError> {
         let Some(signals) = &self.signals else {
             return self.timeless(self.inner.commit(batch)).await;
         };
+        let batch = if self.unchecked { self.forced(batch).await } else { batch };
         match signals.next() {
             None => self.timeless(self.inner.commit(batch)).await,
             Some(Fault::CrashBefore) => die(signals).await,
@@ -123,6 +179,22 @@ impl FaultyStore {
             Some(Fault::Rival) => {
                 signals.rival.notify_one();
                 signals.rival_started.notified().await;
+                self.timeless(self.inner.commit(batch)).await
+            }
+            Some(Fault::Duplicate) => {
+                let first = self.timeless(self.inner.commit(batch.clone())).await;
+                if batch.turn.as_ref().is_some_and(|turn| !turn.events.is_empty()) {
+                    let second = self.timeless(self.inner.commit(batch)).await;
+                    debug_assert!(self.unchecked || second.is_err(), "a commit was written twice");
+                }
+                first
+            }
+            Some(Fault::Delay) => {
+                self.clock.sleep_until(self.clock.now() + DELAY).await;
+                self.timeless(self.inner.commit(batch)).await
+            }
+            Some(Fault::Jump) => {
+                self.clock.advance(JUMP);
                 self.timeless(self.inner.commit(batch)).await
             }
         }
@@ -150,6 +222,14 @@ async fn die(signals: &Signals) -> Result<(), CommitError> {
 impl Store for FaultyStore {
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
         Box::pin(self.write(batch))
+    }
+
+    fn remove<'a>(&'a self, exec: &'a ExecId, version: u64) -> BoxFuture<'a, Result<(), CommitError>> {
+        self.timeless(self.inner.remove(exec, version))
+    }
+
+    fn sweep(&self, rows: usize) -> BoxFuture<'_, Result<bool, CommitError>> {
+        self.timeless(self.inner.sweep(rows))
     }
 
     fn server_key(&self) -> [u8; 32] {

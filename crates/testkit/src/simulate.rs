@@ -4,12 +4,14 @@
 //! the next sleeper, so a run repeats exactly.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bedplate_base::{BoxFuture, Clock, Timestamp};
-use bedplate_engine::{Engine, SignalError};
-use bedplate_journal::{Body, Call, CallId, Decider, EffectKey, Event, ExecId, Outcome, Payload, Progress, Sender, Signal, Target, Value};
+use bedplate_engine::{Engine, Sabotage, SignalError};
+use bedplate_journal::{
+    Body, Call, CallId, Callee, Decider, EffectKey, Event, ExecId, Outcome, Payload, Progress, Sender, Signal, Target, Value,
+};
 use bedplate_store::{Letter, MemoryStore, Owner, Page, Store};
 use futures_util::future::{Either, select};
 
@@ -46,6 +48,7 @@ pub struct Scenario {
     end: Rest,
     describe: Describe,
     normalize: Arc<dyn Fn(&mut Event) + Send + Sync>,
+    sabotage: Option<Sabotage>,
 }
 
 /// How a run ended.
@@ -71,6 +74,7 @@ impl Scenario {
             end: Rest::Timers,
             describe: Arc::new(describe_raw),
             normalize: Arc::new(|_| {}),
+            sabotage: None,
         }
     }
 
@@ -101,6 +105,12 @@ impl Scenario {
     /// Says how typed payloads are compared.
     pub fn describe(mut self, describe: impl Fn(&Payload) -> String + Send + Sync + 'static) -> Self {
         self.describe = Arc::new(describe);
+        self
+    }
+
+    /// Breaks a rule of the engine, or lets nothing but one be found out.
+    pub fn sabotage(mut self, sabotage: Sabotage) -> Self {
+        self.sabotage = Some(sabotage);
         self
     }
 
@@ -175,6 +185,35 @@ pub fn shake(scenario: &Scenario, seeds: impl IntoIterator<Item = u64>) -> Resul
     Ok(calm)
 }
 
+/// As [`shake`], with duplicates, delays and jumps of the clock among the faults: for scenarios in which no time-out races an answer.
+///
+/// # Errors
+/// As [`shake`].
+pub fn storm(scenario: &Scenario, seeds: impl IntoIterator<Item = u64>) -> Result<Report, String> {
+    let calm = simulate(scenario, &Plan::default())?;
+    for seed in seeds {
+        let plan = Plan::wild(seed, 2 * calm.commits);
+        let report = simulate(scenario, &plan).map_err(|error| format!("seed {seed}, {plan:?}: {error}"))?;
+        same(&calm, &report).map_err(|error| format!("seed {seed}, {plan:?}: {error}"))?;
+    }
+    Ok(calm)
+}
+
+/// The seed that `BEDPLATE_SIM_SEED` asks for (`cargo xtask sim SEED`), or those that a test runs otherwise.
+///
+/// # Panics
+/// When the variable is no whole number.
+pub fn seeds(otherwise: std::ops::Range<u64>) -> std::ops::Range<u64> {
+    match std::env::var("BEDPLATE_SIM_SEED") {
+        Ok(text) => {
+            let seed = text.parse().expect("BEDPLATE_SIM_SEED is a whole number, such as 42");
+            eprintln!("seed {seed} instead of {otherwise:?}");
+            seed..seed + 1
+        }
+        Err(_) => otherwise,
+    }
+}
+
 /// Whether two runs ended with the same journals.
 ///
 /// # Errors
@@ -206,6 +245,7 @@ struct World<'a> {
     clock: VirtualClock,
     ledger: Ledger,
     early: Ledger,
+    performed: Performed,
     /// No rival engine is planned.
     alone: bool,
 }
@@ -220,14 +260,19 @@ impl<'a> World<'a> {
             clock,
             ledger: Ledger::default(),
             early: Ledger::default(),
+            performed: Performed::default(),
             alone: !plan.0.values().any(|fault| *fault == Fault::Rival),
         }
     }
 
     fn engine(&self, owner: u64) -> Engine {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-        let faulty = Arc::new(FaultyStore::new(self.store.clone(), self.clock.clone(), Some(self.signals.clone())));
-        let mut builder = Engine::builder(faulty, clock.clone()).owner(Owner(owner));
+        let faulty = FaultyStore::new(self.store.clone(), self.clock.clone(), Some(self.signals.clone()))
+            .unchecked(self.scenario.sabotage == Some(Sabotage::NoVersionCheck));
+        let mut builder = Engine::builder(Arc::new(faulty), clock.clone()).owner(Owner(owner));
+        if let Some(sabotage) = self.scenario.sabotage {
+            builder = builder.sabotage(sabotage);
+        }
         for (kind, factory) in &self.scenario.kinds {
             let factory = factory.clone();
             builder = builder.kind(kind, move |exec| factory(exec));
@@ -242,6 +287,8 @@ impl<'a> World<'a> {
                 store: self.store.clone(),
                 early: self.early.clone(),
                 alone: self.alone,
+                owner,
+                performed: self.performed.clone(),
             };
             builder = builder.target(name, Arc::new(watched));
         }
@@ -385,7 +432,9 @@ impl<'a> World<'a> {
     /// The rules that hold in every run.
     fn check(&self, report: &Report) -> Result<(), String> {
         if let Some(effect) = self.early.effects().first() {
-            return Err(format!("an effect before its call was durable, or after its answer: {effect:?}"));
+            return Err(format!(
+                "an effect before its call was durable, after its answer, or twice: {effect:?}"
+            ));
         }
         let mut payloads: HashMap<&EffectKey, &Effect> = HashMap::new();
         for effect in &report.effects {
@@ -406,19 +455,23 @@ impl<'a> World<'a> {
             }
         }
         for (exec, events) in &report.journals {
-            check_journal(events).map_err(|error| format!("{exec}: {error}"))?;
+            check_journal(events, self.scenario.end).map_err(|error| format!("{exec}: {error}"))?;
         }
         Ok(())
     }
 }
 
-/// Every answer and every firing has its call or timer, once.
-fn check_journal(events: &[Event]) -> Result<(), String> {
+/// Every answer and every firing has its call or timer, once; what must be over by the end of the run is.
+fn check_journal(events: &[Event], end: Rest) -> Result<(), String> {
     let mut open = BTreeMap::new();
     for event in events {
         let closed = match &event.body {
-            Body::Called { .. } | Body::TimerSet { .. } => {
-                open.insert(event.seq, ());
+            Body::Called { callee, .. } => {
+                open.insert(event.seq, matches!(callee, Callee::Target(_)) && end != Rest::None);
+                continue;
+            }
+            Body::TimerSet { .. } => {
+                open.insert(event.seq, end == Rest::Timers);
                 continue;
             }
             Body::Answered { call, .. } => call.0,
@@ -437,12 +490,18 @@ fn check_journal(events: &[Event]) -> Result<(), String> {
             return Err(format!("event {} closes {closed}, which is not open", event.seq));
         }
     }
-    Ok(())
+    match open.iter().find(|(_, must_close)| **must_close) {
+        Some((left, _)) => Err(format!("what event {left} began never came to its end")),
+        None => Ok(()),
+    }
 }
 
 fn count(events: &[Event], matches: impl Fn(&Body) -> bool) -> usize {
     events.iter().filter(|event| matches(&event.body)).count()
 }
+
+/// How often each engine performed each call.
+type Performed = Arc<Mutex<HashMap<(u64, ExecId, CallId), u32>>>;
 
 /// Looks into the store before it performs: the call must be there, and open.
 struct Watched {
@@ -451,6 +510,8 @@ struct Watched {
     early: Ledger,
     /// With a rival the answer may become durable between the lease and the performance; the key is the same, so that is allowed.
     alone: bool,
+    owner: u64,
+    performed: Performed,
 }
 
 impl Target for Watched {
@@ -462,14 +523,21 @@ impl Target for Watched {
                 &events,
                 |body| matches!(body, Body::Answered { call: id, .. } | Body::Cancelled(id) if *id == call.id),
             );
-            if !begun || (closed > 0 && self.alone) {
+            let times = {
+                let mut performed = self.performed.lock().expect("invariant: nothing panics while it counts");
+                let times = performed.entry((self.owner, call.exec.clone(), call.id)).or_default();
+                *times += 1;
+                *times
+            };
+            // An engine that keeps its lease performs a call once; after a crash another engine does it again under the same key.
+            if !begun || ((closed > 0 || times > 1) && self.alone) {
                 self.early.push(Effect {
                     target: "watched".into(),
                     exec: call.exec.clone(),
                     call: call.id,
                     step: call.step.clone(),
                     key: call.key(),
-                    payload: format!("begun: {begun}, closed: {closed}"),
+                    payload: format!("begun: {begun}, closed: {closed}, performed by this engine: {times}"),
                 });
             }
             self.target.call(call, payload, progress).await

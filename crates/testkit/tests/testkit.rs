@@ -8,7 +8,9 @@ use std::time::Duration;
 use bedplate_journal::{Body, CallId, Command, Commands, Decider, Event, Now, Outcome, Payload, Raw, Reader, Value};
 use bedplate_store::MemoryStore;
 use bedplate_testkit::demo::{Demo, KIND, decider, exec, message, reply_of};
-use bedplate_testkit::{Answer, Fault, Plan, Rest, Scenario, crash_everywhere, same, shake, simulate, store_conformance};
+use bedplate_testkit::{
+    Answer, Fault, Plan, Rest, Sabotage, Scenario, crash_everywhere, same, seeds, shake, simulate, store_conformance, storm,
+};
 use serde_json::{Value as Json, json};
 
 #[test]
@@ -69,8 +71,43 @@ fn a_crash_anywhere_changes_nothing() {
 }
 
 #[test]
-fn faults_of_all_kinds_change_nothing() {
-    shake(&scenario(), 0..300).unwrap();
+fn simulated_faults_change_nothing() {
+    shake(&scenario(), seeds(0..300)).unwrap();
+}
+
+/// Two executions and every kind of input, as few commits as that takes: a run costs a millisecond or two.
+fn quick() -> Scenario {
+    let turns = [
+        ("x", json!([{"call": ["a", "bb"]}, {"wait_ms": 50}, {"model": "m"}])),
+        ("x", json!([{"ask": "sure?"}])),
+        ("x", json!([{"say": "yes"}])),
+        ("y", json!([{"call": ["c"]}, {"end": true}])),
+    ];
+    let with_targets = Scenario::new(KIND, decider)
+        .target("tool", |_, payload| slow_echo(payload))
+        .target("model", |_, payload| echo(payload));
+    turns.into_iter().zip(1..).fold(with_targets, |scenario, ((name, steps), index)| {
+        scenario.input_at(Rest::Timers, &exec(name), message(&format!("r{index}"), steps))
+    })
+}
+
+#[test]
+fn ten_thousand_simulated_seeds_change_nothing() {
+    storm(&quick(), seeds(0..10_000)).unwrap();
+}
+
+#[test]
+fn simulated_bugs_are_found() {
+    for (bug, text) in [
+        (Sabotage::LostSignal, "took the message of"),
+        (Sabotage::DoubleEffect, "performed by this engine: 2"),
+        (Sabotage::NoVersionCheck, ""),
+        (Sabotage::DroppedTimer, "does not come to rest"),
+        (Sabotage::AppliedBeforeCommit, "begun: false"),
+    ] {
+        let error = storm(&quick().sabotage(bug), 0..1_000).expect_err("the bug is found");
+        assert!(error.contains(text), "{bug:?}: {error}");
+    }
 }
 
 #[test]
@@ -163,4 +200,6 @@ fn plans_repeat_by_seed() {
     assert_ne!(Plan::seeded(7, 100), Plan::seeded(8, 100));
     let kinds: std::collections::BTreeSet<Fault> = (0..20).flat_map(|seed| Plan::seeded(seed, 50).0.into_values()).collect();
     assert_eq!(kinds.len(), 5);
+    let kinds: std::collections::BTreeSet<Fault> = (0..20).flat_map(|seed| Plan::wild(seed, 50).0.into_values()).collect();
+    assert_eq!(kinds.len(), 8);
 }
