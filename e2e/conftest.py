@@ -7,7 +7,7 @@ import pytest
 from support.agents import agent, function, schema
 from support.crash import BROKEN, SLOW
 from support.double import Double
-from support.ledger import Ledger
+from support.ledger import BOOK, Ledger
 from support.server import Server
 
 
@@ -52,6 +52,13 @@ def new_server(double, tmp_path):
 @pytest.fixture
 def ledger(tmp_path):
     return Ledger(tmp_path)
+
+
+@pytest.fixture
+def rooms(server, ledger):
+    """An agent with the functions look(room) and book(room, nights), which write the ledger."""
+    arn = function(server, BOOK, ledger.variables())
+    return agent(server, {"rooms": (arn, schema("look", "book", room="string", nights="integer?"))})
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ import pytest
 from support.agents import agent, drain, function, schema
 from support.double import CUT, Gate, call, say
 from support.ledger import BOOK
-
-MODEL_FAILED = "Dependency resource: received model timeout/error exception from Bedrock. Try the request again."
+from support.words import MODEL_FAILED
 
 
 @pytest.fixture

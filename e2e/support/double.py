@@ -196,3 +196,13 @@ class Double:
 def usage(reply):
     prompt, completion = reply.usage
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def last(model):
+    """The messages of the last model call, without the system prompt."""
+    return [one for one in model.requests[-1]["messages"] if one["role"] != "system"]
+
+
+def results(model):
+    """What tools gave, as the model saw it last."""
+    return [one["content"] for one in last(model) if one["role"] == "tool"]
