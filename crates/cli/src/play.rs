@@ -88,7 +88,10 @@ fn read(lines: &[String]) -> Result<Vec<Said<'_>>, Failure> {
 mod tests {
     use super::read;
 
-    fn check(lines: &[&str]) -> Result<Vec<(String, Option<bool>, Option<String>)>, String> {
+    /// What is said, the confirmation and the result.
+    type Turn = (String, Option<bool>, Option<String>);
+
+    fn check(lines: &[&str]) -> Result<Vec<Turn>, String> {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         let turns = read(&lines).map_err(|failure| failure.message)?;
         Ok(turns
