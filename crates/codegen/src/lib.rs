@@ -8,6 +8,7 @@ mod facts;
 mod model;
 mod names;
 mod operations;
+mod query;
 mod schemas;
 mod types;
 

@@ -30,6 +30,8 @@ pub struct Metadata {
     pub signing_name: Option<String>,
     pub target_prefix: Option<String>,
     pub json_version: Option<String>,
+    pub api_version: String,
+    pub xml_namespace: Option<String>,
 }
 
 /// An operation; without input it is known by name and route only (every full operation of the six services has one).
@@ -65,6 +67,8 @@ pub struct Reference {
     pub timestamp_format: Option<String>,
     #[serde(default)]
     pub eventpayload: bool,
+    /// awsQuery: the element around an output's members.
+    pub result_wrapper: Option<String>,
 }
 
 /// A shape.
@@ -101,14 +105,17 @@ pub struct Shape {
     pub error: Option<ErrorTrait>,
     pub payload: Option<String>,
     pub timestamp_format: Option<String>,
+    #[serde(default)]
+    pub flattened: bool,
 }
 
-/// An exception's status.
+/// An exception's status, and its code where that is not the shape's name (awsQuery).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct ErrorTrait {
     pub http_status_code: Option<u16>,
+    pub code: Option<String>,
 }
 
 /// A member of a structure.
@@ -122,6 +129,20 @@ pub struct Member {
 }
 
 impl Model {
+    /// Speaks awsQuery: forms in, XML out.
+    pub fn is_query(&self) -> bool {
+        self.metadata.protocol == "query"
+    }
+
+    /// The code of an exception on the wire: its shape's name, save in awsQuery.
+    pub fn code<'a>(&'a self, exception: &'a str) -> &'a str {
+        let error = self.shapes.get(exception).and_then(|shape| shape.error.as_ref());
+        match error.and_then(|error| error.code.as_deref()) {
+            Some(code) if self.is_query() => code,
+            _ => exception,
+        }
+    }
+
     /// Reads a facts file.
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
         let mut model: Self = serde_json::from_str(text).map_err(|error| format!("{name}: {error}"))?;

@@ -3,6 +3,7 @@
 use crate::exceptions::Exceptions;
 use crate::model::{Model, Operation};
 use crate::names::{quoted, table, type_name};
+use crate::query;
 
 /// `ops.rs`.
 pub(crate) fn types(model: &Model) -> String {
@@ -56,6 +57,9 @@ pub(crate) fn tables(model: &Model, exceptions: &Exceptions) -> Result<String, S
         ("query", _) => "AwsQuery",
         (other, _) => return Err(format!("{}: unknown protocol {other}", model.name)),
     };
+    if model.is_query() {
+        query::check(model)?;
+    }
     let operations = model
         .operations
         .iter()
@@ -104,7 +108,7 @@ fn errors(model: &Model) -> Result<String, String> {
         let others: Vec<String> = others.map(|member| quoted(&member.name)).collect();
         text += &format!(
             "ErrorShape {{ name: {}, status: {status}, message: {}, members: &[{}] }}, ",
-            quoted(name),
+            quoted(model.code(name)),
             quoted(message),
             others.join(", ")
         );
@@ -129,10 +133,12 @@ fn operation(model: &Model, exceptions: &Exceptions, name: &str, operation: &Ope
             None => format!("Literal({})", quoted(part)),
         });
     }
+    let selectors = query::selectors(model, name);
     let query: Vec<String> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .chain(selectors.iter().map(|(key, value)| (*key, value.as_str())))
         .map(|(key, value)| format!("({}, {})", quoted(key), quoted(value)))
         .collect();
     let schema = |reference: &Option<crate::model::Reference>| {
@@ -140,7 +146,7 @@ fn operation(model: &Model, exceptions: &Exceptions, name: &str, operation: &Ope
             .as_ref()
             .map_or("&EMPTY".to_owned(), |reference| format!("&schemas::{}", table(&reference.shape)))
     };
-    let errors: Vec<String> = operation.errors.iter().map(|error| quoted(&error.shape)).collect();
+    let errors: Vec<String> = operation.errors.iter().map(|error| quoted(model.code(&error.shape))).collect();
     let arn = exceptions
         .arn(&model.name, name)
         .map_or("None".to_owned(), |prefix| format!("Some({})", quoted(prefix)));

@@ -22,6 +22,10 @@ pub(crate) fn files(model: &Model, exceptions: &Exceptions) -> Result<Vec<File>,
     };
     let inputs = model.inputs();
     tables.open.extend(inputs.iter().map(|name| (*name).to_owned()));
+    if model.is_query() {
+        // XML is written by walking the output's schema.
+        tables.open.extend(model.outputs().iter().map(|name| (*name).to_owned()));
+    }
     while let Some(name) = tables.open.pop() {
         if !tables.done.contains_key(&table(&name)) {
             tables.done.insert(table(&name), String::new());
@@ -29,7 +33,7 @@ pub(crate) fn files(model: &Model, exceptions: &Exceptions) -> Result<Vec<File>,
             tables.done.insert(table(&name), text);
         }
     }
-    for name in model.outputs().difference(&inputs) {
+    for name in model.outputs().difference(&inputs).filter(|_| !model.is_query()) {
         let text = tables.output(name)?;
         tables.done.insert(table(name), text);
     }
@@ -137,6 +141,7 @@ impl Tables<'_> {
                 "Kind::Timestamp(TimeFormat::{})",
                 match shape.timestamp_format.as_deref() {
                     Some("iso8601") => "Iso",
+                    None if self.model.is_query() => "Iso",
                     _ => "Epoch",
                 }
             ),
@@ -204,7 +209,7 @@ impl Tables<'_> {
             let kind = match target.kind.as_str() {
                 "structure" if target.eventstream => "Kind::EventStream".to_owned(),
                 "blob" => "Kind::Blob { min: 0, max: usize::MAX }".to_owned(),
-                "timestamp" => format!("Kind::Timestamp(TimeFormat::{})", time_format(&member, target, false)),
+                "timestamp" => format!("Kind::Timestamp(TimeFormat::{})", time_format(self.model, &member, target, false)),
                 _ => "Kind::Document".to_owned(),
             };
             let schema = format!(

@@ -248,12 +248,13 @@ impl Types<'_> {
             .of_shape(&self.model.name, &member.reference.shape, false)
             .iter()
             .any(|change| change.nanos);
-        time_format(member, shape, nanos)
+        time_format(self.model, member, shape, nanos)
     }
 }
 
-pub(crate) fn time_format(member: &Member, shape: &Shape, nanos: bool) -> &'static str {
+pub(crate) fn time_format(model: &Model, member: &Member, shape: &Shape, nanos: bool) -> &'static str {
     let format = member.reference.timestamp_format.as_deref().or(shape.timestamp_format.as_deref());
+    let format = format.or(model.is_query().then_some("iso8601"));
     match (format, member.reference.location.as_deref()) {
         (Some("iso8601"), _) if nanos => "IsoNanos",
         (Some("iso8601"), _) | (None, Some("querystring" | "uri")) => "Iso",

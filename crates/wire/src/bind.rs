@@ -7,12 +7,14 @@ use serde_json::{Map, Value};
 
 use crate::check::{Violations, check};
 use crate::fault::Fault;
+use crate::form;
 use crate::json::{self, Json, ReadError};
 use crate::limits::QUERY_PAIRS_MAX;
 use crate::operation::{Bound, Call, Operation, Protocol};
 use crate::request::{Body, Context, Request, Response, Streamed};
 use crate::router::Routed;
 use crate::schema::{Kind, Member, Place, Schema, TimeFormat};
+use crate::xml;
 
 /// Reads and validates the input of a routed request.
 pub fn read<T: Bound>(routed: &Routed, request: &Request) -> Result<T, Fault> {
@@ -27,7 +29,10 @@ pub fn read<T: Bound>(routed: &Routed, request: &Request) -> Result<T, Fault> {
 /// All members of the input of a routed request as one valid JSON object, and the body when it is bytes.
 pub fn validate(routed: &Routed, request: &Request) -> Result<(Value, Option<Bytes>), Fault> {
     let schema = routed.operation.input;
-    let (value, payload) = gather(schema, routed, request).map_err(serialization)?;
+    let (value, payload) = match routed.service.protocol {
+        Protocol::AwsQuery => (form::input(schema, &request.query, &request.body).map_err(serialization)?, None),
+        _ => gather(schema, routed, request).map_err(serialization)?,
+    };
     let mut violations = Violations::default();
     check(schema, &value, request.context.strict, &mut violations).map_err(serialization)?;
     match violations.into_error() {
@@ -140,8 +145,8 @@ fn from_text(member: &Member, text: &str) -> Result<Value, ReadError> {
     scalar(member.schema, text).map_err(|error| error.at(member.name))
 }
 
-/// Text from path, query or header as the JSON value of `schema`.
-fn scalar(schema: &Schema, text: &str) -> Result<Value, ReadError> {
+/// Text from path, query, header or form as the JSON value of `schema`.
+pub(crate) fn scalar(schema: &Schema, text: &str) -> Result<Value, ReadError> {
     let wrong = |wanted: &str| ReadError::new(format!("STRING_VALUE can not be converted to {wanted}"));
     match schema.kind {
         Kind::Boolean => match text {
@@ -165,6 +170,9 @@ pub trait Reply {
 
 impl<T: Bound> Reply for T {
     fn reply(self, protocol: Protocol, operation: &Operation, context: &Context) -> Response {
+        if protocol == Protocol::AwsQuery {
+            return xml::output(operation, T::schema(), &self.to_json(), context);
+        }
         let payload = self.payload();
         let mut head = Head::of(&self, operation, context);
         let empty = head.status == 204;

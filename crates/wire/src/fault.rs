@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::operation::{Operation, Protocol, Service};
 use crate::request::{Body, Context, Response};
+use crate::xml;
 
 /// Where a refused operation's message points.
 pub const COVERAGE_PAGE: &str = "docs/reference/coverage.md";
@@ -95,6 +96,11 @@ impl Fault {
     /// The response in the envelope of `service`.
     pub fn into_response(self, service: &Service, context: &Context) -> Response {
         let status = self.status_in(service);
+        if service.protocol == Protocol::AwsQuery {
+            let mut response = xml::error(Some(service), status, xml::common_code(&self.code), &self.message, context);
+            response.fault = Some(Box::new(self));
+            return response;
+        }
         let shape = service.error(&self.code);
         let has = |name: &str| shape.is_some_and(|shape| shape.members.contains(&name));
         let mut body = Map::new();
@@ -124,6 +130,9 @@ impl Fault {
 
 /// An error in `protocol`'s envelope with a ready body. Prefer [`Fault::into_response`]; this is for errors of no known service.
 pub fn error_response(protocol: Protocol, status: u16, code: &str, body: Value, context: &Context) -> Response {
+    if protocol == Protocol::AwsQuery {
+        return xml::error(None, status, code, body["message"].as_str().unwrap_or_default(), context);
+    }
     let mut headers = vec![
         ("content-type", protocol.content_type().to_owned()),
         ("x-amzn-requestid", context.request_id.clone()),

@@ -1,4 +1,4 @@
-//! AWS's wire: JSON with field paths, restJson1 and awsJson bindings, constraints, event-stream frames, routing.
+//! AWS's wire: JSON with field paths, restJson1, awsJson and awsQuery bindings, constraints, event-stream frames, routing.
 //!
 //! Pure: no sockets, no clock, no service by name. The generated `wire-*` crates fill its tables ([`Schema`], [`Operation`], [`Service`]) and
 //! implement its traits ([`Json`], [`Bound`], [`Call`], [`Event`]); `http` routes with [`Router`]; an api crate writes one table:
@@ -26,6 +26,7 @@
 mod bind;
 mod check;
 mod fault;
+mod form;
 pub mod frame;
 mod json;
 pub mod limits;
@@ -34,10 +35,13 @@ mod request;
 mod router;
 mod schema;
 mod table;
+mod xml;
 
 pub use bind::{Reply, query_pairs, read, read_value, validate};
 pub use check::{Violations, check};
+
 pub use fault::{COVERAGE_PAGE, Fault, error_response};
+pub use form::is_form;
 pub use json::{Fields, Json, Object, ReadError, parse, time_to_json};
 pub use operation::{Bound, Call, Empty, ErrorShape, Event, Operation, Protocol, Segment, Service};
 pub use request::{Body, Context, Request, Response, Streamed};

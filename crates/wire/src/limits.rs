@@ -13,7 +13,10 @@ pub const JSON_VALUES_MAX: usize = 1_000_000;
 /// Bytes of a raw path and of a raw query. Ours: common HTTP servers stop at 8 KiB; labels may hold encoded ARNs of 2,048 characters.
 pub const URI_BYTES_MAX: usize = 16 * 1024;
 
-/// Pairs of a query. Ours.
+/// Bytes of a form. Ours: a policy document of 131,072 characters (IAM's service model), each escaped as up to twelve bytes.
+pub const FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Pairs of a query, and of a form. Ours.
 pub const QUERY_PAIRS_MAX: usize = 1_000;
 
 /// Violations listed in one answer; the number in its text is the true one. Ours: a list of 100,000 bad items must not give a huge answer.

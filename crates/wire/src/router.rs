@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::bind::{decode, query_pairs};
 use crate::fault::error_response;
+use crate::form::{self, is_form};
 use crate::limits::URI_BYTES_MAX;
 use crate::operation::{Operation, Protocol, Segment, Service};
 use crate::request::{Context, Request, Response};
@@ -97,6 +98,9 @@ impl Router {
 
     /// The operation of `request`. The signature's scope comes from `signing_name`, as the edge has read it.
     pub fn route_request(&self, request: &Request, signing_name: Option<&str>) -> Result<Routed, RouteError> {
+        if is_form(request.method.as_str(), &request.path, &request.query, &request.headers) {
+            return self.route_form(&request.query, &request.body, signing_name);
+        }
         let target = request.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
         self.route(
             request.method.as_str(),
@@ -104,6 +108,16 @@ impl Router {
             &request.query,
             Hints { signing_name, target },
         )
+    }
+
+    /// The operation of an awsQuery request (see [`is_form`]), whose name stands in its parameters.
+    pub fn route_form(&self, query: &str, body: &[u8], signing_name: Option<&str>) -> Result<Routed, RouteError> {
+        form::route(&self.services, query, body, signing_name)
+    }
+
+    /// Whether one of the services has this signing name.
+    pub fn serves(&self, signing_name: &str) -> bool {
+        self.services.iter().any(|service| service.signing_name == signing_name)
     }
 
     /// The operation of a request: `path` as it came, `query` without the question mark.
@@ -174,9 +188,8 @@ impl Router {
     }
 
     fn unknown(&self, method: &str, path: &str, hints: Hints<'_>) -> RouteError {
-        let ours = |name: &str| self.services.iter().any(|service| service.signing_name == name);
         let message = match hints.signing_name {
-            Some(name) if !ours(name) => format!(
+            Some(name) if !self.serves(name) => format!(
                 "Bedplate does not serve the AWS service {name} ({method} {path}). {}",
                 self.served()
             ),
