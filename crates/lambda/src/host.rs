@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::family::{Alias, Families};
 use crate::function::{Function, Runtime};
 use crate::invocation::{FunctionError, Invocation, Kind, Options};
+use crate::isolation::Isolation;
 use crate::limits;
 use crate::package::Packages;
 use crate::pool::Slot;
@@ -42,6 +43,7 @@ struct Inner {
     config: Config,
     packages: Packages,
     endpoint: Mutex<Option<String>>,
+    isolation: Mutex<Option<Arc<Isolation>>>,
     functions: Mutex<Families>,
     remotes: Mutex<Remotes>,
     running: Arc<Semaphore>,
@@ -58,6 +60,7 @@ impl Host {
             packages: Packages::new(config.folder.clone()),
             config,
             endpoint: Mutex::default(),
+            isolation: Mutex::default(),
             functions: Mutex::default(),
             remotes: Mutex::default(),
             running: Arc::new(Semaphore::new(limits::RUNNING_MAX)),
@@ -76,6 +79,15 @@ impl Host {
     /// The server's own address for the handlers' AWS SDKs (`AWS_ENDPOINT_URL`), for processes started from now on.
     pub fn set_endpoint(&self, url: impl Into<String>) {
         *lock(&self.0.endpoint) = Some(url.into());
+    }
+
+    /// Hides folders and files (the state folder, files with keys) and all other processes from functions that start from
+    /// now on; each still sees its own code and temporary files. It needs bubblewrap: the error says why it does not work
+    /// here, and functions then run without.
+    pub async fn isolate(&self, hidden: &[PathBuf]) -> Result<()> {
+        let isolation = Isolation::find(&self.0.config.path, hidden, &*self.0.config.clock).await?;
+        *lock(&self.0.isolation) = Some(Arc::new(isolation));
+        Ok(())
     }
 
     /// Adds a function; a conflict when its ARN (with this version) is taken.
@@ -246,6 +258,7 @@ impl Inner {
             endpoint: lock(&self.endpoint).clone(),
             python,
             folder: self.config.folder.clone(),
+            isolation: lock(&self.isolation).clone(),
             now: began,
         };
         let mut process = Process::start(function, &around, &self.groups, &request.id, request.options.logs.clone()).await?;

@@ -93,10 +93,12 @@ impl Process {
         let reading = Arc::clone(&output);
         tasks.spawn(async move { reading.read_all().await });
         let left = group.clone();
+        let isolated = around.isolation.is_some();
         tasks.spawn(async move {
             let status = child.wait().await;
             left.kill(); // what it started and left behind
-            let _ = tell.try_send(Event::Exited(status.unwrap_or_default()));
+            let status = status.unwrap_or_default();
+            let _ = tell.try_send(Event::Exited(if isolated { inner(status) } else { status }));
         });
         Ok(Self {
             work,
@@ -205,6 +207,15 @@ impl Group {
 impl Drop for Process {
     fn drop(&mut self) {
         self.group.kill();
+    }
+}
+
+/// How the process inside of bubblewrap ended: that one tells signals as shells do, as 128 and their number.
+fn inner(status: ExitStatus) -> ExitStatus {
+    use std::os::unix::process::ExitStatusExt;
+    match status.code() {
+        Some(code @ 129..=192) => ExitStatus::from_raw(code - 128),
+        _ => status,
     }
 }
 

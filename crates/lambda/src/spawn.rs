@@ -5,11 +5,13 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bedplate_base::{Error, Kind, Result, Timestamp};
 use tokio::process::Command;
 
 use crate::function::{Function, Runtime};
+use crate::isolation::{Isolation, Needs};
 use crate::limits;
 
 /// The bootstrap of Python functions.
@@ -25,31 +27,51 @@ pub(crate) struct Surroundings {
     pub(crate) python: Option<PathBuf>,
     /// Where the bootstrap and compiled modules are kept.
     pub(crate) folder: PathBuf,
+    /// How it is kept from what it must not see, where that works.
+    pub(crate) isolation: Option<Arc<Isolation>>,
     /// When the process starts.
     pub(crate) now: Timestamp,
 }
 
 /// The command that runs `function` against the Runtime API at `api`.
 pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAddr) -> Result<Command> {
-    let mut command = match (&function.runtime, &around.python) {
+    let scratch = scratch(function, around);
+    let compiled = match &around.isolation {
+        // Shared, one function could change what another one loads.
+        Some(_) => around.folder.join(".compiled").join(&function.name),
+        None => around.folder.join(".pycache"),
+    };
+    for folder in [&scratch, &compiled] {
+        let unusable = |error| Error::new(Kind::Dependency, format!("{} cannot be made: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(unusable)?;
+    }
+    let bootstrap = bootstrap_file(&around.folder);
+    let (program, arguments) = match (&function.runtime, &around.python) {
         (Runtime::Python { .. }, Some(python)) => {
-            let mut command = Command::new(python);
             // Compiled modules go aside: the code folder is the user's, and watched.
             let mut cache = OsString::from("pycache_prefix=");
-            cache.push(around.folder.join(".pycache"));
-            command
-                .arg("-X")
-                .arg(cache)
-                .arg(bootstrap_file(&around.folder))
-                .arg(limits_of(function));
-            command
+            cache.push(&compiled);
+            let arguments = vec!["-X".into(), cache, bootstrap.clone().into(), limits_of(function).into()];
+            (python.clone(), arguments)
         }
         (Runtime::Python { .. }, None) => return Err(Error::internal("A Python function needs an interpreter")),
-        (Runtime::Provided { .. }, _) => Command::new(custom_bootstrap(&function.code)?),
+        (Runtime::Provided { .. }, _) => (custom_bootstrap(&function.code)?, Vec::new()),
     };
-    let scratch = scratch(function, around);
-    let unusable = |error| Error::new(Kind::Dependency, format!("The function's scratch folder cannot be made: {error}"));
-    std::fs::create_dir_all(&scratch).map_err(unusable)?;
+    let mut command = match &around.isolation {
+        None => {
+            let mut command = Command::new(program);
+            command.args(arguments);
+            command
+        }
+        Some(isolation) => {
+            let python = matches!(function.runtime, Runtime::Python { .. });
+            let needs = Needs {
+                read: [&function.code, if python { &bootstrap } else { &function.code }],
+                write: [&scratch, &compiled],
+            };
+            isolation.command(&needs, &program, &arguments)?
+        }
+    };
     command
         .current_dir(&function.code)
         .env_clear()

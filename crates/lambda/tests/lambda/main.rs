@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a test that fails has failed
 
 mod cases;
+mod isolation;
 mod lifecycle;
 mod remote;
 mod target;
