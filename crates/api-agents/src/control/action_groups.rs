@@ -40,6 +40,9 @@ pub async fn create(state: &State, context: &Context, input: CreateAgentActionGr
     };
     check(&group)?;
     let group = retry(|| async {
+        let name = name_key("action-group-name", place, &input.agent_id, &group.action_group_name);
+        // Before the token: both are written at once, so a name that our own token took is never taken for somebody else's.
+        let taken = state.catalog.get(&name).await?.is_some();
         if let Some(token) = &token
             && let Some(key) = state.catalog.made_by(token).await?
             && let Some(found) = state.catalog.get(&key).await?
@@ -47,8 +50,7 @@ pub async fn create(state: &State, context: &Context, input: CreateAgentActionGr
             return Ok(action_group(&found)?);
         }
         let mut stored = Stored::load(&state.catalog, place, &input.agent_id).await?;
-        let name = name_key("action-group-name", place, &input.agent_id, &group.action_group_name);
-        if state.catalog.get(&name).await?.is_some() {
+        if taken {
             return Err(name_taken(&group.action_group_name).into());
         }
         let key = action_group_key(place, &input.agent_id, DRAFT, &group.action_group_id);

@@ -39,14 +39,16 @@ pub async fn create_as(state: &State, context: &Context, input: CreateAgentReque
         .to_json(),
     );
     let agent = retry(|| async {
+        let name_key = agent_name_key(place, &input.agent_name);
+        // Before the token: both are written at once, so a name that our own token took is never taken for somebody else's.
+        let taken = state.catalog.get(&name_key).await?.is_some();
         if let Some(token) = &token
             && let Some(key) = state.catalog.made_by(token).await?
             && let Some(found) = state.catalog.get(&key).await?
         {
             return Ok(Stored::of(found)?.agent);
         }
-        let name_key = agent_name_key(place, &input.agent_name);
-        if state.catalog.get(&name_key).await?.is_some() {
+        if taken {
             return Err(name_taken().into());
         }
         let id = id.map_or_else(|| random_id(10), str::to_owned);

@@ -39,6 +39,9 @@ pub async fn create_as(
     let token = token(place, "CreateAgentAlias", &input.client_token, plain.to_json());
     let agent_id = &input.agent_id;
     let alias = retry(|| async {
+        let name = name_key("alias-name", place, agent_id, &input.agent_alias_name);
+        // Before the token: both are written at once, so a name that our own token took is never taken for somebody else's.
+        let taken = state.catalog.get(&name).await?.is_some();
         if let Some(token) = &token
             && let Some(key) = state.catalog.made_by(token).await?
             && let Some(found) = state.catalog.get(&key).await?
@@ -46,8 +49,7 @@ pub async fn create_as(
             return Ok(alias(&found)?);
         }
         let mut stored = Stored::load(&state.catalog, place, agent_id).await?;
-        let name = name_key("alias-name", place, agent_id, &input.agent_alias_name);
-        if input.agent_alias_name == TEST_ALIAS_NAME || state.catalog.get(&name).await?.is_some() {
+        if taken || input.agent_alias_name == TEST_ALIAS_NAME {
             return Err(name_taken(&input.agent_alias_name).into());
         }
         let (routing, change) = route(state, place, &mut stored, input.routing_configuration.clone()).await?;

@@ -120,6 +120,37 @@ async fn one_token_makes_one_agent() {
 }
 
 #[tokio::test]
+async fn one_token_makes_one_thing_however_its_requests_meet() {
+    for delay in 0..MANY {
+        let house = house();
+        let agent = agent(&house).await;
+        house.told("POST", &format!("/agents/{agent}/"), Bytes::new()).await;
+        let token = "token-token-token-token-token-token-1";
+        for (target, body) in [
+            ("/agents/".to_owned(), json!({"agentName": "golf", "clientToken": token})),
+            (
+                format!("/agents/{agent}/agentaliases/"),
+                json!({"agentAliasName": "live", "clientToken": token}),
+            ),
+            (
+                format!("/agents/{agent}/agentversions/DRAFT/actiongroups/"),
+                json!({"actionGroupName": "g", "clientToken": token}),
+            ),
+        ] {
+            let later = async {
+                for _ in 0..delay {
+                    tokio::task::yield_now().await;
+                }
+                house.told("PUT", &target, body.to_string().into()).await
+            };
+            let (first, second) = tokio::join!(house.told("PUT", &target, body.to_string().into()), later);
+            let good = |status: u16| (200..300).contains(&status);
+            assert!(good(first.status) && good(second.status), "{delay}: {first:?} {second:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn all_action_groups_are_kept() {
     let house = house();
     let prefix = format!("/agents/{}/agentversions/DRAFT/actiongroups/", agent(&house).await);
