@@ -54,12 +54,22 @@ pub(crate) const FAILED: &str = "Received failed response from API execution. Re
 pub(crate) const MALFORMED: &str =
     "The server encountered an error processing the Lambda response. Check the Lambda response and retry the request";
 
-/// Reads the outcome of a call of the `lambda` target: `{"payload": "<text that the handler returned>"}` or a failure.
+/// Reads the outcome of a call of the `lambda` target: `{"payload": "<text that the handler returned>"}`,
+/// `{"toolError": "what went wrong"}` when the model is to hear of it, or a failure.
 pub(crate) fn read(function: &str, outcome: &Outcome) -> Answer {
     let failed = |detail: String| Answer::Failed { message: FAILED, detail };
     match outcome {
         Outcome::Success(value) => {
             let payload = value.raw().parse();
+            if let Value::String(problem) = &payload["toolError"] {
+                // The configuration wants the model to hear of failures.
+                return Answer::Body {
+                    text: format!("The function failed: {problem}"),
+                    reprompt: true,
+                    session: None,
+                    prompt: None,
+                };
+            }
             match &payload["payload"] {
                 Value::String(text) => envelope(function, text),
                 _ => malformed(function, "it returned nothing"),

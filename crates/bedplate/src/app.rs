@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::functions::Functions;
 
 /// Everything that runs.
 #[derive(Clone)]
@@ -84,11 +85,15 @@ impl App {
             path: std::env::var_os("PATH").unwrap_or_default(),
         });
         host.set_endpoint(endpoint);
+        if let Err(error) = host.isolate(&[folder.to_path_buf()]).await {
+            tracing::debug!(target: "lambda", %error, "functions run without isolation from the state folder");
+        }
         let programs: Arc<Programs> = Arc::default();
+        let functions = Functions::new(LambdaTarget::new(host.clone()), &config.functions);
         let engine = Engine::builder(store.clone(), clock.clone())
             .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
             .target(bedplate_agent::MODEL, Arc::new(models))
-            .target(bedplate_agent::LAMBDA, Arc::new(LambdaTarget::new(host.clone())))
+            .target(bedplate_agent::LAMBDA, Arc::new(functions))
             .build();
         let catalog = Catalog::new(store);
         let lambda = Arc::new(bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone()));
@@ -99,6 +104,8 @@ impl App {
         let agents = bedplate_api_agents::State::new(catalog, engine.clone(), clock.clone(), settings);
         // Functions first: the calls that are performed again need them.
         lambda.restore().await?;
+        let mapped = bedplate_api_lambda::map(&lambda, &config.place, &config.folder(Path::new(".")), &config.functions).await;
+        mapped.map_err(|error| config.locate(error))?;
         engine.recover().await?;
         Ok(Self {
             clock,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bedplate_agent::defaults::STEPS_MAX;
 use bedplate_base::{Error, Place};
 use bedplate_http::{KeyConfig, KeysConfig};
+use bedplate_lambda::FunctionConfig;
 use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
 use serde::Deserialize;
 use toml::Spanned;
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) models: ModelsConfig,
     /// Model calls of one turn at most.
     pub(crate) steps_max: u32,
+    /// Where functions are, and how they are called.
+    pub(crate) functions: BTreeMap<String, FunctionConfig>,
     /// Keys that requests must be signed with; without any, all requests are taken.
     pub(crate) keys: KeysConfig,
     /// The line of each provider (`providers.NAME`) and each route (`route.0`).
@@ -37,6 +40,7 @@ impl Default for Config {
             place: Place::default(),
             models: ModelsConfig::default(),
             steps_max: STEPS_MAX,
+            functions: BTreeMap::new(),
             keys: KeysConfig::default(),
             lines: BTreeMap::new(),
         }
@@ -50,6 +54,8 @@ struct File {
     server: Server,
     /// `[providers.NAME]`
     providers: BTreeMap<String, Spanned<ProviderConfig>>,
+    /// `[functions.NAME]`
+    functions: BTreeMap<String, Spanned<FunctionConfig>>,
     /// `[limits]`
     limits: Limits,
     /// `[keys.NAME]`
@@ -139,6 +145,14 @@ impl Config {
         for (name, key) in &file.keys {
             lines.insert(format!("keys.{name}"), line(key.span().start));
         }
+        for (name, function) in &file.functions {
+            lines.insert(format!("functions.{name}"), line(function.span().start));
+        }
+        let functions = file
+            .functions
+            .into_iter()
+            .map(|(name, function)| (name, function.into_inner()))
+            .collect();
         let keys = KeysConfig(file.keys.into_iter().map(|(name, key)| (name, key.into_inner())).collect());
         let models = ModelsConfig {
             providers: file
@@ -154,6 +168,7 @@ impl Config {
             place,
             models,
             steps_max,
+            functions,
             keys,
             lines,
         })

@@ -80,6 +80,7 @@ fn keys_of_the_configuration() {
         ("[providers.x]", ""),
         ("[keys.x]", ""),
         ("[limits]", "limits."),
+        ("[functions.x]", ""),
     ] {
         let keys = keys(head);
         assert!(!keys.is_empty(), "{head}");

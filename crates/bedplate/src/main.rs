@@ -12,6 +12,7 @@ mod dev;
 #[cfg(test)]
 mod documented;
 mod examples;
+mod functions;
 mod screen;
 mod serve;
 mod watch;
