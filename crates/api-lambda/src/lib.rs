@@ -120,7 +120,7 @@ impl State {
                     }
                 }
             }
-            self.host.packages().sweep(kept, self.host.code_in_use()).await
+            self.host.packages().sweep(kept, self.host.in_use()).await
         };
         match swept.await {
             Ok(0) => {}

@@ -1,9 +1,10 @@
 //! GetFunction, GetFunctionConfiguration and ListFunctions.
 
+use bedplate_lambda::LATEST;
 use bedplate_wire::{Context, Fault};
 use bedplate_wire_lambda::types::{
-    Concurrency, FunctionCodeLocation, FunctionConfiguration, GetFunctionConfigurationRequest, GetFunctionRequest, GetFunctionResponse,
-    ListFunctionsRequest, ListFunctionsResponse,
+    Concurrency, FunctionCodeLocation, FunctionConfiguration, FunctionVersion, GetFunctionConfigurationRequest, GetFunctionRequest,
+    GetFunctionResponse, ListFunctionsRequest, ListFunctionsResponse,
 };
 
 use crate::State;
@@ -17,7 +18,10 @@ const PAGE_MAX: i32 = 50;
 /// A function with its tags. There is no address to fetch its code from.
 pub(crate) async fn get(state: &State, context: &Context, input: GetFunctionRequest) -> Result<GetFunctionResponse, Fault> {
     let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
-    let document = state.find_version(&name).await?;
+    let mut document = state.find_version(&name).await?;
+    if input.qualifier.as_deref() == Some(LATEST) {
+        document.configuration.function_arn = Some(name.arn_of(LATEST)); // as AWS: the ARN as it was asked for
+    }
     let (latest, _) = state.find(&name).await?;
     let tags = state.catalog.tags(name.arn.as_str()).await.map_err(exception)?;
     Ok(GetFunctionResponse {
@@ -41,25 +45,40 @@ pub(crate) async fn get_configuration(
     input: GetFunctionConfigurationRequest,
 ) -> Result<FunctionConfiguration, Fault> {
     let name = Name::read(context, &input.function_name, input.qualifier.as_deref())?;
-    Ok(state.find_version(&name).await?.configuration)
+    let mut configuration = state.find_version(&name).await?.configuration;
+    if input.qualifier.as_deref() == Some(LATEST) {
+        configuration.function_arn = Some(name.arn_of(LATEST));
+    }
+    Ok(configuration)
 }
 
 /// Functions by name, a page at a time.
 pub(crate) async fn list(state: &State, context: &Context, input: ListFunctionsRequest) -> Result<ListFunctionsResponse, Fault> {
     let limit = usize::try_from(input.max_items.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX)).unwrap_or(1);
     let marker = input.marker.as_deref().filter(|marker| !marker.is_empty());
+    // `ALL` is every version of every function, page by page of functions.
+    let all = input.function_version == Some(FunctionVersion::All);
     let page = state
         .catalog
         .list(&prefix_of(&context.place), limit, marker)
         .await
         .map_err(exception)?;
-    let functions = page
-        .documents
-        .iter()
-        .map(|stored| Ok(Document::read(stored)?.configuration))
-        .collect::<bedplate_base::Result<_>>();
+    let mut functions = Vec::new();
+    for stored in &page.documents {
+        let mut latest = Document::read(stored).map_err(exception)?.configuration;
+        if !all {
+            functions.push(latest);
+            continue;
+        }
+        let name = Name::new(&context.place, latest.function_name.as_deref().unwrap_or_default());
+        latest.function_arn = Some(name.arn_of(LATEST));
+        functions.push(latest);
+        for stored in state.catalog.all(&name.versions()).await.map_err(exception)? {
+            functions.push(Document::read(&stored).map_err(exception)?.configuration);
+        }
+    }
     Ok(ListFunctionsResponse {
-        functions: Some(functions.map_err(exception)?),
+        functions: Some(functions),
         next_marker: page.next_token,
     })
 }

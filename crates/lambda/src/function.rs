@@ -49,7 +49,7 @@ pub struct Function {
     /// Told to the handler. Python functions get a limit on address space that grows with it (see `spawn`); it is no
     /// exact limit on memory.
     pub memory_mb: u32,
-    /// Largest file that a Python function may write, in MB: AWS's `EphemeralStorage`.
+    /// Largest file that the function may write, in MB: AWS's `EphemeralStorage`.
     pub storage_mb: u32,
 }
 

@@ -1,6 +1,6 @@
 //! The host: definitions by ARN, and the way of one invoke from request to answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::function::{Function, Runtime};
 use crate::invocation::{FunctionError, Invocation, Kind, Options};
 use crate::isolation::Isolation;
 use crate::limits;
-use crate::package::Packages;
+use crate::package::{InUse, Packages};
 use crate::pool::Slot;
 use crate::process::{Ended, Groups, Loaded, Process};
 use crate::python::Interpreters;
@@ -146,10 +146,13 @@ impl Host {
         self.0.functions().slots().map(|slot| Arc::clone(&slot.function)).collect()
     }
 
-    /// Folders of code that processes run or may yet run.
-    pub fn code_in_use(&self) -> BTreeSet<PathBuf> {
+    /// What processes run or may yet run.
+    pub fn in_use(&self) -> InUse {
         let alive = self.0.functions().alive();
-        alive.iter().map(|slot| slot.function.code.clone()).collect()
+        InUse {
+            code: alive.iter().map(|slot| slot.function.code.clone()).collect(),
+            names: alive.iter().map(|slot| slot.function.name.clone()).collect(),
+        }
     }
 
     /// Invokes a function (name, partial ARN or ARN) with a JSON document; nothing at all counts as `{}`.

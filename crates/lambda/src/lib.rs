@@ -35,7 +35,7 @@ pub use function::{Function, LATEST, Runtime};
 pub use host::{Config, Host};
 pub use invocation::{FunctionError, Invocation, Kind, Options};
 pub use logs::{LogSink, Logs};
-pub use package::{Package, Packages};
+pub use package::{InUse, Package, Packages};
 pub use pool::RESERVED;
 pub use reference::Reference;
 pub use remote::{Remote, Way};
@@ -73,7 +73,7 @@ pub mod limits {
     pub const SPACE_PER_MEMORY: u64 = 4;
     /// See [`SPACE_PER_MEMORY`].
     pub const SPACE_MB_MIN: u64 = 4 * 1024;
-    /// Open files of a Python function: 1,024 (AWS Lambda quotas).
+    /// Open files of a function: 1,024 (AWS Lambda quotas).
     pub const OPEN_FILES_MAX: u64 = 1024;
     /// Largest file of a function that names no `EphemeralStorage`, in MB (Lambda API reference).
     pub const STORAGE_MB: u32 = 512;

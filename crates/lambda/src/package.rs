@@ -21,6 +21,15 @@ pub struct Packages {
     folder: PathBuf,
 }
 
+/// What functions that are defined or at work have on disk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InUse {
+    /// Folders of their code.
+    pub code: BTreeSet<PathBuf>,
+    /// Their names: each has a folder of temporary files.
+    pub names: BTreeSet<String>,
+}
+
 /// An unpacked package.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Package {
@@ -51,9 +60,9 @@ impl Packages {
             .map_err(|error| Error::internal("Unpacking the deployment package was interrupted").with_source(error))?
     }
 
-    /// Deletes the packages that are neither in `kept` nor among the folders `in_use`, and what earlier runs left half
-    /// unpacked or half deleted; how many packages went. No package may be unpacked meanwhile.
-    pub async fn sweep(&self, kept: BTreeSet<Hash>, in_use: BTreeSet<PathBuf>) -> Result<usize> {
+    /// Deletes the packages that are neither in `kept` nor run, temporary files of functions that are no more, and what
+    /// earlier runs left half unpacked or half deleted; how many packages went. No package may be unpacked meanwhile.
+    pub async fn sweep(&self, kept: BTreeSet<Hash>, in_use: InUse) -> Result<usize> {
         let folder = self.folder.clone();
         let swept = tokio::task::spawn_blocking(move || sweep(&folder, &kept, &in_use)).await;
         swept
@@ -94,8 +103,16 @@ fn unpack(folder: &Path, zip: &[u8]) -> Result<Package> {
     }
 }
 
-fn sweep(folder: &Path, kept: &BTreeSet<Hash>, in_use: &BTreeSet<PathBuf>) -> std::io::Result<usize> {
+fn sweep(folder: &Path, kept: &BTreeSet<Hash>, in_use: &InUse) -> std::io::Result<usize> {
     let mut gone = 0;
+    for of_functions in ["tmp", ".compiled"] {
+        for entry in fs::read_dir(folder.join(of_functions)).into_iter().flatten() {
+            let entry = entry?;
+            if !entry.file_name().to_str().is_some_and(|name| in_use.names.contains(name)) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+    }
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0), // no package has come yet
         entries => entries?,
@@ -108,7 +125,7 @@ fn sweep(folder: &Path, kept: &BTreeSet<Hash>, in_use: &BTreeSet<PathBuf>) -> st
             fs::remove_dir_all(&path)?;
         } else if let Some(hash) = Hash::parse(name)
             && !kept.contains(&hash)
-            && !in_use.contains(&path)
+            && !in_use.code.contains(&path)
         {
             // Under another name first: a package is whole or not there, also after a crash.
             let doomed = folder.join(format!(".deleting-{name}"));
@@ -226,7 +243,7 @@ impl Drop for Unfinished {
 
 #[cfg(test)]
 mod tests {
-    use super::{extract, inside, sweep, unpack};
+    use super::{InUse, extract, inside, sweep, unpack};
     use std::io::{Cursor, Write};
     use zip::write::{SimpleFileOptions, ZipWriter};
 
@@ -293,10 +310,21 @@ mod tests {
         assert_eq!(left(), 1, "only the good package is left");
 
         let (none, all) = (Default::default(), [package.sha256].into());
+        let run = InUse {
+            code: [package.folder.clone()].into(),
+            names: ["book".to_owned()].into(),
+        };
         std::fs::create_dir(state.path().join(".unpacking-1")).unwrap();
         assert_eq!(sweep(state.path(), &all, &Default::default()).unwrap(), 0);
-        assert_eq!(sweep(state.path(), &none, &[package.folder.clone()].into()).unwrap(), 0);
+        assert_eq!(sweep(state.path(), &none, &run).unwrap(), 0);
         assert_eq!(left(), 1, "a package that is named or run stays");
+        let scratch = |name: &str| state.path().join("tmp").join(name);
+        for name in ["book", "gone"] {
+            std::fs::create_dir_all(scratch(name).join("more")).unwrap();
+        }
+        sweep(state.path(), &all, &run).unwrap();
+        assert!(scratch("book").exists() && !scratch("gone").exists());
+        std::fs::remove_dir_all(state.path().join("tmp")).unwrap();
         assert_eq!(sweep(state.path(), &none, &Default::default()).unwrap(), 1);
         assert_eq!(left(), 0);
     }

@@ -17,6 +17,10 @@ use crate::limits;
 /// The bootstrap of Python functions.
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
+/// Limits itself to so many open files and so long files, then becomes the bootstrap. Address space stays: V8, the JVM and
+/// others reserve more than any limit that would help. What this system does not limit is not limited.
+const LIMITED: &str = "ulimit -c 0; ulimit -n \"$1\"; ulimit -f \"$2\"; exec \"$0\"";
+
 /// What a process is started with, beside the function's definition.
 pub(crate) struct Surroundings {
     /// Search path of the process.
@@ -55,7 +59,19 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
             (python.clone(), arguments)
         }
         (Runtime::Python { .. }, None) => return Err(Error::internal("A Python function needs an interpreter")),
-        (Runtime::Provided { .. }, _) => (custom_bootstrap(&function.code)?, Vec::new()),
+        (Runtime::Provided { .. }, _) => {
+            let bootstrap = custom_bootstrap(&function.code)?;
+            let blocks = u64::from(function.storage_mb) * 2048; // of 512 bytes
+            let arguments = [
+                bootstrap.into(),
+                limits::OPEN_FILES_MAX.to_string().into(),
+                blocks.to_string().into(),
+            ];
+            (
+                "/bin/sh".into(),
+                ["-c".into(), LIMITED.into()].into_iter().chain(arguments).collect(),
+            )
+        }
     };
     let mut command = match &around.isolation {
         None => {

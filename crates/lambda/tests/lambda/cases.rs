@@ -168,6 +168,7 @@ cases! {
     bad_handler_name
     context
     crash
+    custom_limits
     custom_runtime
     custom_runtime_exits
     custom_runtime_missing
