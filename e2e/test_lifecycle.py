@@ -11,7 +11,7 @@ from support.raw import request
 from support.server import ACCOUNT, REGION, clients
 from support.wait import until
 
-NOT_FOUND = "Failed to retrieve resource because it doesn't exist. Retry the request with a different resource identifier."
+NOT_FOUND = "Failed to retrieve resource because it doesn't exist. Retry the request with a different resource identifier"
 ID = re.compile(r"[0-9A-Z]{10}")
 
 

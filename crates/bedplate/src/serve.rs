@@ -64,6 +64,7 @@ impl House {
                 "--upstream is not implemented yet: requests to other AWS services get an error that names them. Start without it.".into(),
             );
         }
+        raise_open_files();
         let config = Config::read(args.config.as_deref(), Path::new("."))?;
         let credentials = credentials(&config)?;
         if !args.without_keys {
@@ -161,6 +162,18 @@ impl House {
         }
         app.host.shutdown();
         Ok(())
+    }
+}
+
+/// Connections, model sockets and functions' processes each need a file: the usual soft limit of 1,024 is too few for them.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(target: "bedplate", %error, "the limit of open files could not be raised");
+        }
     }
 }
 

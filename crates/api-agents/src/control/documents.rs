@@ -197,7 +197,7 @@ fn damaged(key: &str, error: bedplate_wire::ReadError) -> Error {
 
 /// The service's words for whatever is not there.
 pub(crate) fn not_found() -> Error {
-    Error::not_found("Failed to retrieve resource because it doesn't exist. Retry the request with a different resource identifier.")
+    Error::not_found("Failed to retrieve resource because it doesn't exist. Retry the request with a different resource identifier")
 }
 
 /// Entries of a page.
