@@ -1,12 +1,14 @@
 """Lambda as people use it beyond a function and its invoke: events, versions, aliases, concurrency, runtimes of their own."""
 
 import base64
+import http.server
 import io
 import json
 import pathlib
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 
 import pytest
@@ -14,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from support.agents import ROLE, agent, function, refused, schema, unique
 from support.double import call, say
-from support.ledger import zip_of
+from support.ledger import PRELUDE, zip_of
 from support.wait import until
 
 COUNT = """
@@ -222,3 +224,57 @@ def handler(event, context):
         assert invoke(functions, name, "again")[0] == "fine"
     got, answer = invoke(functions, name, "flood", LogType="Tail")
     assert got == "fine" and len(base64.b64decode(answer["LogResult"])) <= 4096
+
+
+@pytest.fixture
+def elsewhere():
+    """A server that answers every POST as a tool would, and what it was sent."""
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            seen.append((self.path, self.headers, event))
+            function = {"responseBody": {"TEXT": {"body": "from elsewhere"}}}
+            response = {"actionGroup": event.get("actionGroup"), "function": event.get("function"), "functionResponse": function}
+            body = json.dumps({"messageVersion": "1.0", "response": response}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", seen
+    server.shutdown()
+
+
+def test_functions_of_the_configuration(server, new_server, double, model, elsewhere, tmp_path):
+    """The same agent with its function in a folder, behind an address, and at another server of the Lambda API."""
+    address, seen = elsewhere
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/app.py").write_text(PRELUDE + "def lambda_handler(event, context):\n    return answer(event, 'from a folder')\n")
+    there = function(server, "def handler(event, context):\n    return answer(event, 'from another server')").rsplit(":", 1)[1]
+    mapped = f"""
+[functions.near]
+code = "{tmp_path}/src"
+
+[functions."arn:aws:lambda:us-east-1:123456789012:function:web"]
+url = "{address}/hook"
+
+[functions.far]
+endpoint = "{server.url}"
+function = "{there}"
+"""
+    own = new_server(config=double.config() + mapped).start()
+    for name, wanted in {"near": "from a folder", "web": "from elsewhere", "far": "from another server"}.items():
+        made = agent(own, {"g": (f"arn:aws:lambda:us-east-1:123456789012:function:{name}", schema("f"))})
+        model.will(call("g__f"), say("ok"))
+        turn = made.ask("go")
+        assert turn.error is None and turn.observed() == [wanted], (name, turn.error)
+    (path, headers, event), = seen
+    assert path == "/hook" and headers["Idempotency-Key"] and event["function"] == "f"
+    assert own.functions.invoke(FunctionName="far", InvocationType="DryRun")["StatusCode"] == 204
