@@ -142,11 +142,16 @@ impl Work<'_> {
             if self.out.values[p].is_some() || (used[e] && !shared && !money) {
                 continue;
             }
+            let first = if param.ty == Type::List {
+                self.list_start(&entities, e, &used)
+            } else {
+                e
+            };
             if param.ty == Type::List
-                && let Some((list, last)) = self.list(&entities, e, &used, param)
+                && let Some((list, last)) = self.list(&entities, first, &used, param)
             {
-                used[e..=last].fill(true);
-                self.take(entities[e].from, entities[last].to);
+                used[first..=last].fill(true);
+                self.take(entities[first].from, entities[last].to);
                 self.set(p, Value::Array(list), 0.8);
                 continue;
             }
@@ -166,6 +171,13 @@ impl Work<'_> {
                     .find(|option| option.as_str().is_some_and(|option| option.eq_ignore_ascii_case(text)))
             {
                 Some(option.clone())
+            } else if let What::When(When::Time(time)) = entities[e].what
+                && time.hour() >= 12
+                && time.hour() < 23
+                && self.wakes(said)
+            {
+                let early = time.saturating_sub(jiff::ToSpan::hours(12));
+                values::value(&What::When(When::Time(early)), said, param, self.now)
             } else {
                 values::value(&entities[e].what, said, param, self.now)
             };
@@ -245,6 +257,44 @@ impl Work<'_> {
             .checked_sub(1)
             .is_some_and(|at| is_determiner(self.u.word(at)) || is_preposition(self.u.word(at)));
         if led { begin } else { entity.from }
+    }
+
+    /// Where the list begins that mention `e` belongs to.
+    fn list_start(&self, entities: &[Entity], e: usize, used: &[bool]) -> usize {
+        let mut first = e;
+        while let Some(before) = first.checked_sub(1) {
+            let between = entities[before].to..entities[first].from;
+            let joined = !between.is_empty()
+                && between.len() <= 2
+                && self.u.tokens[between]
+                    .iter()
+                    .all(|token| matches!(token.lower.as_str(), "," | "and" | "&" | "or"));
+            let same = std::mem::discriminant(&entities[before].what) == std::mem::discriminant(&entities[e].what);
+            if !joined || !same || used[before] {
+                break;
+            }
+            first = before;
+        }
+        first
+    }
+
+    /// Whether a time without a half of the day is one of the morning: what wakes people up.
+    fn wakes(&self, said: &str) -> bool {
+        let told = self
+            .tool
+            .words
+            .iter()
+            .chain(&self.tool.about)
+            .any(|word| matches!(word.as_str(), "wak" | "wake" | "wakeup" | "alarm" | "breakfast" | "sunris"));
+        told && !said.contains("pm")
+            && !said.contains("p.m")
+            && !self
+                .u
+                .tokens
+                .iter()
+                .any(|token| matches!(token.lower.as_str(), "evening" | "afternoon" | "tonight" | "night" | "pm" | "noon"))
+            && !said.starts_with("1")
+            && !said.starts_with("2")
     }
 
     /// Neighbouring mentions of one kind, as the items of a list.

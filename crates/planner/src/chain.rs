@@ -436,6 +436,12 @@ impl Situation<'_> {
                         if let [id] = ids[..] {
                             return Some(Produced::Value(Value::String(id.clone())));
                         }
+                        let told = told_items(text, &param.name);
+                        if told.len() > 1
+                            && let Pick::One(item) = pick(&told, &goal.said, false)
+                        {
+                            return Some(Produced::Value(item));
+                        }
                         return Some(Produced::State(State::Stop(Note::Ask {
                             wish: goal.tool,
                             tool: goal.tool,
@@ -620,6 +626,24 @@ enum Produced {
 /// A goal of this turn alone: lists of earlier turns do not serve it.
 fn goal_is_fresh(goal: &Goal) -> bool {
     goal.said.len() == 1 && !goal.refers
+}
+
+/// "FLD-1 North (apple), FLD-2 South (cherry)": every part of a prose with one id in it, as an item.
+fn told_items(text: &str, name: &str) -> Vec<Value> {
+    let split = |marks: &[char]| {
+        text.split(marks)
+            .filter_map(|part| {
+                let found = crate::language::tokens::tokens(part);
+                let mut ids = found.iter().filter(|token| token.shape == crate::language::tokens::Shape::Id);
+                let id = ids.next()?;
+                ids.next()
+                    .is_none()
+                    .then(|| serde_json::json!({name: id.text, "told": part.trim()}))
+            })
+            .collect::<Vec<Value>>()
+    };
+    let lines = split(&['\n', ';']);
+    if lines.len() > 1 { lines } else { split(&['\n', ';', ',']) }
 }
 
 /// The value in the type of the parameter.

@@ -328,6 +328,12 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
             .iter()
             .any(|entity| entity.from <= at && at < entity.to && !matches!(entity.what, What::Ordinal(_)));
         if inside && !is_filler(word) {
+            // "Nina Bauer wants to …"
+            let end = u.entities.iter().find(|entity| entity.from == at).map(|entity| entity.to);
+            if let Some(end) = end.filter(|end| matches!(u.word(*end), "wants" | "needs" | "wishes") && u.word(*end + 1) == "to") {
+                out.desire = true;
+                at = end + 1;
+            }
             break;
         }
         // "I don't want to …", "please do not …", "never …"
@@ -445,6 +451,10 @@ fn noun_here(u: &Utterance, at: usize, from: usize, to: usize) -> bool {
     }
     let next = u.tokens.get(at + 1).filter(|_| at + 1 < to);
     let plural = !known.is_imperative(u.word(at));
+    // "Note for room 3: …"
+    if at == from && !plural && u.word(to) != "?" && next.is_some_and(|next| next.lower == "for") && (at..to).any(|i| u.word(i) == ":") {
+        return false;
+    }
     plural
         || next.is_some_and(|next| {
             matches!(

@@ -291,6 +291,18 @@ pub(crate) fn own_name(work: &Work, at: usize) -> Option<(usize, usize, Reach, K
                 .words
                 .last()
                 .is_some_and(|word| *word == token.stem || thesaurus().similarity(word, &token.stem) >= 0.8)
+    });
+    let p = p.or_else(|| {
+        // "with the words …": what the description calls it
+        (0..work.tool.params.len()).find(|p| {
+            let param = &work.tool.params[*p];
+            matches!(before, "the" | "a" | "with")
+                && work.out.values[*p].is_none()
+                && matches!(param.role, Role::Text | Role::Thing)
+                && param.textual()
+                && param.options.is_empty()
+                && param.about.first().is_some_and(|word| *word == token.stem)
+        })
     })?;
     let mut skip = 1;
     while matches!(

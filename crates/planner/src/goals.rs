@@ -124,6 +124,10 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
         {
             continue;
         }
+        if only_tells(u, clause) {
+            context.push((clause.from, clause.to));
+            continue;
+        }
         let pending = !memory.open.is_empty() || !memory.last.is_empty();
         let bare = clause.verb.is_none() && clause.mood == Mood::Statement && !clause.desire;
         let held: Vec<(usize, usize)> = clause.condition.iter().map(|condition| (condition.from, condition.to)).collect();
@@ -143,11 +147,9 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             let whole = best.verb >= 2.6
                 && best.assigned.left == 0
                 && best.score >= 2.4
-                && tools[best.tool]
-                    .params
-                    .iter()
-                    .zip(&best.assigned.values)
-                    .all(|(param, value)| !param.required || value.is_some());
+                && tools[best.tool].params.iter().zip(&best.assigned.values).all(|(param, value)| {
+                    !param.required || value.is_some() || param.role == Role::Id && tools[best.tool].supplier.is_some()
+                });
             let by_id = clause.verb.is_some()
                 && best.verb >= 2.2
                 && best.score >= 2.4
@@ -200,6 +202,16 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             let goals: Vec<Goal> = memory.open.iter().map(|goal| answered(goal, u, memory, tools, now)).collect();
             return Reading::Goals(goals);
         }
+    }
+    // "And a compact?": the same again
+    if wanted.len() == 1
+        && matches!(u.word(0), "and" | "or" | "what" | "how")
+        && (matches!(u.word(0), "and" | "or") || u.word(1) == "about")
+        && wanted[0].0.verb.is_none()
+        && memory.last.last().is_some_and(|last| last.tool == wanted[0].1.tool)
+        && let Some(goals) = follow_up(u, memory, tools, now)
+    {
+        return Reading::Goals(goals);
     }
     if wanted.is_empty() && about_us {
         return Reading::About;
@@ -462,6 +474,37 @@ fn several(u: &Utterance, clause: &Clause, tool: usize, values: &[Option<Value>]
         last = next;
     }
     (found.len() > 1).then_some(found)
+}
+
+/// "My card number is 5", "I am with LN-500": it tells something and wants nothing.
+fn only_tells(u: &Utterance, clause: &Clause) -> bool {
+    if clause.mood != Mood::Statement || clause.verb.is_some() || clause.desire || clause.condition.is_some() {
+        return false;
+    }
+    let begin = (clause.from..clause.to).find(|at| !matches!(u.word(*at), "hi" | "hello" | "hey" | "," | "well" | "so" | "ok"));
+    let Some(begin) = begin else { return false };
+    let led = matches!(
+        u.word(begin),
+        "my" | "our" | "the" | "his" | "her" | "their" | "it" | "it's" | "this" | "i'm" | "i" | "we" | "we're"
+    );
+    let named = |at: usize| {
+        u.entities.iter().any(|entity| {
+            entity.from == at
+                && entity.to >= clause.to
+                && matches!(
+                    entity.what,
+                    What::Id(_) | What::Number(_) | What::Proper(_) | What::Email(_) | What::Phone(_)
+                )
+        })
+    };
+    let link = |at: usize| {
+        matches!(
+            u.word(at),
+            "is" | "are" | "was" | "it's" | "called" | "named" | "with" | "have" | "has" | "number" | ":" | "i'm" | "="
+        )
+    };
+    led && (begin..clause.to)
+        .any(|at| link(at) && (named(at + 1) || matches!(u.word(at + 1), "number" | "called" | "id" | "user") && named(at + 2)))
 }
 
 /// Whether the words point at something said before.

@@ -61,7 +61,10 @@ pub(crate) fn content(u: &Utterance, clause: &Clause) -> Vec<String> {
             at += 1;
             continue;
         }
-        let question = matches!(token.lower.as_str(), "where" | "when" | "cancelled" | "where's");
+        let question = matches!(
+            token.lower.as_str(),
+            "where" | "when" | "cancelled" | "where's" | "who" | "who's" | "whom"
+        );
         if token.shape == Shape::Word
             && !hidden
             && (question || !is_stop(&token.lower))
@@ -70,6 +73,8 @@ pub(crate) fn content(u: &Utterance, clause: &Clause) -> Vec<String> {
         {
             let stem = if token.lower == "where's" {
                 "where".to_owned()
+            } else if matches!(token.lower.as_str(), "who's" | "whom") {
+                "who".to_owned()
             } else {
                 token.stem.clone()
             };
@@ -216,7 +221,7 @@ fn relevance(word: &str, tool: &ToolFacts, asks: bool) -> f64 {
         for option in param.options.iter().filter_map(serde_json::Value::as_str) {
             for part in name_words(option) {
                 let part = stem(&part);
-                if part == word || known.similarity(&part, word) >= 0.8 {
+                if part == word || known.similarity(&part, word) >= 0.8 || crate::options::derived(&part, word) {
                     out = out.max(1.4);
                 }
             }

@@ -32,6 +32,7 @@ mod schema;
 mod score;
 mod supply;
 mod talk;
+mod told;
 mod values;
 
 pub use plan::{MODEL, Moment, plan};

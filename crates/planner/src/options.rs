@@ -148,6 +148,9 @@ impl Work<'_> {
             if near >= 0.6 && words[0].len() > 4 {
                 return (1.6, 1);
             }
+            if derived(&words[0], &token.stem) {
+                return (1.7, 1);
+            }
         } else if words.iter().filter(|word| word.len() > 2).all(|word| {
             (0..3).any(|offset| {
                 self.u
@@ -322,4 +325,11 @@ impl Work<'_> {
             }
         }
     }
+}
+
+/// "moist" and "moisture", "expire" and "expiry": words of one root.
+pub(crate) fn derived(a: &str, b: &str) -> bool {
+    let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let (a, b) = (a.len() - common, b.len() - common);
+    common >= 4 && (a <= 1 && b <= 4 || b <= 1 && a <= 4) || common >= 6 && a <= 4 && b <= 4
 }

@@ -11,6 +11,7 @@ use crate::language::words::{
     is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
 };
 use crate::schema::{End, Param, Role, Type};
+use crate::told::{id_examples, of_kind};
 
 /// Longest value that a phrase without a cue may have, in words.
 const PHRASE_WORDS_MAX: usize = 8;
@@ -59,6 +60,7 @@ fn phrases(work: &Work) -> Vec<Phrase> {
                         | "to"
                         | "i'd"
                         | "not"
+                        | "did"
                         | "what's"
                         | "it's"
                         | "do"
@@ -127,7 +129,24 @@ fn push(work: &Work, prep: &str, from: usize, to: usize, out: &mut Vec<Phrase>) 
                 || is_calendar_word(&token.lower)
                 || matches!(
                     token.lower.as_str(),
-                    "last" | "latest" | "recent" | "top" | "next" | "previous" | "past" | "upcoming"
+                    "somebody"
+                        | "someone"
+                        | "something"
+                        | "anybody"
+                        | "anything"
+                        | "everything"
+                        | "thing"
+                        | "things"
+                        | "stuff"
+                        | "ones"
+                        | "last"
+                        | "latest"
+                        | "recent"
+                        | "top"
+                        | "next"
+                        | "previous"
+                        | "past"
+                        | "upcoming"
                 ))
     };
     while from < to && empty(from) {
@@ -319,7 +338,13 @@ fn by_noun(work: &mut Work) {
                                 .any(|entity| entity.from == next && matches!(entity.what, What::Proper(_)))
                             || next > at + 1 && token.shape == Shape::Word && !is_stop(&token.lower) && !is_preposition(&token.lower)
                     });
-            if behind && !tool_noun {
+            let kind = param.role != Role::Id
+                || id_examples(&param.description).is_empty()
+                || work.u.tokens.get(next).is_some_and(|token| {
+                    token.shape == Shape::Id && of_kind(&token.text, &param.description, &work.tool.prefixes)
+                        || token.shape == Shape::Number
+                });
+            if behind && !tool_noun && kind {
                 let end = work
                     .u
                     .entities
@@ -437,7 +462,7 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
         return 0.0;
     }
     let worded = (from..to).all(|at| work.u.tokens[at].shape == Shape::Word) || proper;
-    if !worded && matches!(param.role, Role::Person | Role::Place) {
+    if !worded && matches!(param.role, Role::Person | Role::Place) && !login(param) {
         return 0.0;
     }
     match param.role {
@@ -450,6 +475,27 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
                 _ => return 0.0,
             };
             side + need * 0.8 - if words > 4 { 2.0 } else { 0.0 }
+        }
+        Role::Person if login(param) && from > 0 && words == 1 && !thesaurus().knows(&work.u.tokens[from].stem) => {
+            let led = matches!(
+                work.u.word(from - 1),
+                "user"
+                    | "for"
+                    | "to"
+                    | "from"
+                    | "by"
+                    | "of"
+                    | "with"
+                    | "did"
+                    | "does"
+                    | "has"
+                    | "is"
+                    | "was"
+                    | "account"
+                    | "login"
+                    | "username"
+            );
+            if led { 3.0 + need } else { 1.4 + need }
         }
         Role::Person => match prep {
             "for" | "with" | "to" | "by" | "under" | "of" if proper || need > 0.0 => {
@@ -565,6 +611,8 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
                 (_, "on" | "at") if has(&["device", "devic", "speaker", "screen", "channel", "machine", "server", "platform"]) => 3.2,
                 (_, "in" | "at") if object => 0.5,
                 (_, "" | "of") if object => 3.0,
+                // what need not be said is not guessed
+                (_, "" | "of") if need == 0.0 && !work.tool.reads && !(from > 1 && work.u.word(from - 2) == ",") => 1.0,
                 (_, "for" | "with") if object => 2.2,
                 (_, "") if location => 1.2,
                 (_, "" | "of") => 2.0,
@@ -582,6 +630,7 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
         {
             2.2
         }
+        Role::Id if !id_examples(&param.description).is_empty() => 0.0,
         Role::Id
             if need > 0.0
                 && work.u.tokens[from].text.len() <= 3
@@ -597,6 +646,13 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
         Role::Currency if prep == "to" || prep == "in" || prep == "into" => 0.0,
         _ => 0.0,
     }
+}
+
+/// Whether a person is named by the name of an account: written small, perhaps with digits.
+fn login(param: &Param) -> bool {
+    let about = param.description.to_lowercase();
+    let told = ["user name", "username", "login", "account name", "handle", "nickname", "user id"];
+    told.iter().any(|word| about.contains(word)) || param.is_any(&["user", "username", "login", "nickname", "handle", "assignee", "owner"])
 }
 
 /// A required description that nothing introduced is the statement itself: "My laptop won't turn on."

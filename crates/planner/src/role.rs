@@ -1,69 +1,9 @@
 //! What a parameter is about, from its name, its type and its description.
 
-use serde_json::Value;
-
 use crate::language::stem::stem;
 use crate::language::thesaurus::thesaurus;
 use crate::schema::{End, Role, Type};
-
-/// "one of low, medium or high", "(economy, business, first)", "open|closed": values told in words. The flag says that they are only examples.
-pub(crate) fn told_options(description: &str) -> (Vec<Value>, bool) {
-    let lower = description.to_lowercase();
-    let markers = [
-        "one of:",
-        "one of",
-        "either ",
-        "possible values:",
-        "allowed values:",
-        "valid values:",
-        "values:",
-        "options:",
-        "must be ",
-        "can be ",
-        "allowed:",
-    ];
-    let examples = ["e.g.", "for example", "such as", "like ", "example:"];
-    let (text, open) = if let Some((at, marker)) = markers
-        .iter()
-        .find_map(|marker| lower.find(marker).map(|at| (at + marker.len(), *marker)))
-    {
-        let _ = marker;
-        (description.get(at..).unwrap_or_default(), false)
-    } else if let Some(at) = examples.iter().find_map(|marker| lower.find(marker).map(|at| at + marker.len())) {
-        (description.get(at..).unwrap_or_default(), true)
-    } else if let Some(open) = description.find('(') {
-        (&description[open + 1..], false)
-    } else if description.contains('|') || description.matches('/').count() >= 1 || description.contains(':') {
-        (description.split_once(':').map_or(description, |(_, rest)| rest), false)
-    } else {
-        return (Vec::new(), false);
-    };
-    let text = text.split([')', '.', ';']).next().unwrap_or_default();
-    let text = text.replace(" or ", ",").replace(" and ", ",").replace(['|', '/'], ",");
-    let values: Vec<&str> = text
-        .split(',')
-        .map(|value| value.trim().trim_matches(['\'', '"', '`', '“', '”', '(', ':']))
-        .filter(|value| !value.is_empty())
-        .collect();
-    let short = |value: &&str| {
-        value.split_whitespace().count() <= if open { 3 } else { 2 }
-            && value.len() <= 30
-            && !value.contains(|c: char| c.is_ascii_digit() || c == ':')
-            && !value.starts_with("e.g")
-    };
-    let patterns = ["yyyy", "hh", "iso", "optional", "required", "the ", "a ", "in ", "if ", "dd", "mm"];
-    let fine = values.len() >= if open { 1 } else { 2 }
-        && values.len() <= 12
-        && values.iter().all(short)
-        && !values
-            .iter()
-            .any(|value| patterns.iter().any(|bad| value.to_lowercase().starts_with(bad)));
-    if fine {
-        (values.into_iter().map(|value| Value::String(value.to_owned())).collect(), open)
-    } else {
-        (Vec::new(), false)
-    }
-}
+use crate::told::id_examples;
 
 pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Role {
     let has = |known: &[&str]| {
@@ -254,6 +194,11 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
     {
         return Role::Id;
     }
+    if (about.starts_with("id of") || about.starts_with("identifier") || about.starts_with("number of the") || shows_id(about))
+        && !has(&["query", "search", "text", "message", "note", "name", "term", "keyword"])
+    {
+        return Role::Id;
+    }
     if ends(&["duration", "length"]) {
         return Role::Length;
     }
@@ -422,6 +367,14 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
         return Role::Person;
     }
     by_synonym(words.last().map_or("", String::as_str), about)
+}
+
+/// Whether the description gives an id as its example: "e.g. rm-17".
+fn shows_id(about: &str) -> bool {
+    ["e.g.", "for example", "such as", "like ", "example"]
+        .iter()
+        .any(|lead| about.contains(lead))
+        && id_examples(about).iter().any(|example| example.len() >= 3)
 }
 
 /// The role of a name that no list has: by its synonyms, then by what the description says.

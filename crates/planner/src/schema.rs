@@ -9,8 +9,9 @@ use crate::language::stem::stem;
 use crate::language::thesaurus::{READ, thesaurus};
 use crate::language::tokens::name_words;
 use crate::language::words::{is_auxiliary, is_determiner, is_question_word, is_stop};
-use crate::role::{end, role, told_options};
+use crate::role::{end, role};
 use crate::supply::producers;
+use crate::told::{id_examples, prefix, told_options};
 
 /// Most tools and parameters that are looked at.
 const TOOLS_MAX: usize = 128;
@@ -103,6 +104,8 @@ pub(crate) struct ToolFacts {
     pub(crate) reads: bool,
     /// Nouns of the ids of all tools on offer: `order` where one takes an `order_id`.
     pub(crate) id_nouns: Arc<[String]>,
+    /// What the examples of ids of all tools on offer begin with, in upper case.
+    pub(crate) prefixes: Arc<[String]>,
     /// The tool that must be called before this one, when an id that it requires is another tool's to give.
     pub(crate) supplier: Option<usize>,
     /// Asks the user.
@@ -121,7 +124,16 @@ pub(crate) fn tools(tools: &[Tool]) -> Vec<ToolFacts> {
                 .flat_map(|param| param.nouns().into_iter().map(str::to_owned))
         })
         .collect();
+    let mut prefixes: Vec<String> = out
+        .iter()
+        .flat_map(|tool| tool.params.iter().filter(|param| param.role == Role::Id))
+        .flat_map(|param| id_examples(&param.description).into_iter().map(prefix))
+        .collect();
+    prefixes.sort();
+    prefixes.dedup();
+    let prefixes: Arc<[String]> = Arc::from(prefixes);
     for tool in &mut out {
+        tool.prefixes = prefixes.clone();
         tool.id_nouns = id_nouns.clone();
     }
     let suppliers: Vec<Option<usize>> = (0..out.len())
@@ -271,6 +283,7 @@ fn tool(tool: &Tool) -> ToolFacts {
     }
     ToolFacts {
         id_nouns: Arc::from([]),
+        prefixes: Arc::from([]),
         supplier: None,
         asks: tool.name.to_lowercase().replace(['_', '-'], "").ends_with("askuser"),
         name: tool.name.clone(),
@@ -336,8 +349,8 @@ fn param(name: &str, schema: &Value, required: bool) -> Param {
         .unwrap_or_default();
     options.truncate(60);
     let mut open = false;
-    if options.is_empty() && matches!(ty, Type::Text) {
-        (options, open) = told_options(&description);
+    if options.is_empty() && (ty == Type::Text || ty == Type::List && type_of(&schema["items"]) == Type::Text) {
+        (options, open) = told_options(&description, &plain);
     }
     let items = if ty == Type::List { type_of(&schema["items"]) } else { ty };
     let format = schema["format"].as_str().unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::language::tokens::Shape;
 use crate::language::when::When;
 use crate::language::words::{is_determiner, is_preposition};
 use crate::schema::{End, Param, Role, ToolFacts, Type};
+use crate::told::{id_examples, of_kind};
 use crate::values;
 
 /// The surroundings of a mention.
@@ -18,6 +19,8 @@ pub(crate) struct Around {
     pub(crate) before: Vec<String>,
     /// Stems behind.
     pub(crate) after: Vec<String>,
+    /// "We are five", "six of us": a number of people.
+    pub(crate) party: bool,
 }
 
 /// The words around a mention.
@@ -26,6 +29,11 @@ pub(crate) fn around(u: &Utterance, entity: &Entity, begin: usize) -> Around {
         prep: String::new(),
         before: Vec::new(),
         after: Vec::new(),
+        party: u.word(entity.to) == "of" && matches!(u.word(entity.to + 1), "us" | "them")
+            || entity.from > 0 && matches!(u.word(entity.from - 1), "we're" | "we’re")
+            || entity.from > 1
+                && matches!(u.word(entity.from - 2), "we" | "be" | "there" | "us")
+                && matches!(u.word(entity.from - 1), "are" | "of" | "be"),
     };
     let mut at = entity.from;
     for _ in 0..6 {
@@ -125,7 +133,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
         What::When(When::Range(..)) => match param.role {
             Role::Date => 8.0 + name,
             Role::DateTime => 6.5 + name,
-            Role::Option | Role::Thing if !option_fits && param.is_any(&["period", "month", "week", "range"]) => 0.0,
+            Role::Count | Role::Length if param.items != Type::Text && param.is_any(&["year", "month"]) => 8.0 + name,
             _ => 0.0,
         },
         What::When(When::Time(_)) => match param.role {
@@ -270,6 +278,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                         + name
                         + compare
                         + if lonely_for { 4.0 } else { 0.0 }
+                        + if around.party && people { 6.0 } else { 0.0 }
                         + if limit && listed {
                             5.0
                         } else if limit {
@@ -337,6 +346,12 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             if param.items != Type::Text && text.parse::<i64>().is_err() {
                 return 0.0;
             }
+            // an id with another prefix is the id of something else
+            if !of_kind(text, &param.description, &tool.prefixes)
+                && matches!(param.role, Role::Id | Role::Thing | Role::Person | Role::Place)
+            {
+                return 0.0;
+            }
             let nouns = param.nouns();
             let by_noun = nouns.iter().any(|noun| {
                 around
@@ -381,7 +396,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             Role::Text => 7.0 + name + if near(&around.before, &param.words) { 3.0 } else { 0.0 },
             Role::Query => 7.0 + name,
             Role::Thing | Role::Person | Role::Place => 5.0 + name + if param.is_any(&["title", "name"]) { 2.5 } else { 0.0 },
-            Role::Id => 4.0 + name,
+            Role::Id if id_examples(&param.description).is_empty() => 4.0 + name,
             _ => 0.0,
         },
         What::Proper(text) => {
@@ -516,6 +531,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                     4.0 + name + if after { 4.0 } else { 0.0 } + if title { 0.5 } else { 0.0 } + side.clamp(-3.0, 2.0)
                         - if matches!(prep, "with") && !title { 0.6 } else { 0.0 }
                 }
+                Role::Id if !id_examples(&param.description).is_empty() => 0.0,
                 Role::Id => {
                     if named && (code || text.len() <= 3) {
                         7.0

@@ -135,6 +135,10 @@ pub(crate) fn value(what: &What, said: &str, param: &Param, now: DateTime) -> Op
         (What::When(When::DateTime(at)), _) => datetime(*at, param),
         (What::When(When::Time(at)), Role::DateTime) => datetime(now.date().to_datetime(*at), param),
         (What::When(When::Time(at)), _) => time(*at, param),
+        (What::When(When::Range(first, _)), Role::Count | Role::Length) => {
+            let month = param.is_any(&["month"]);
+            json!(if month { i16::from(first.month()) } else { first.year() })
+        }
         (What::When(When::Range(first, last)), Role::DateTime) => datetime(
             if param.end == End::To {
                 last.at(23, 59, 59, 0)

@@ -85,6 +85,21 @@ pub(crate) fn read(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Op
     if token.shape == Shape::Number {
         // "4 December 2026", "4 Dec", "3 o'clock", "5 in the afternoon"
         let value: i64 = token.lower.parse().ok()?;
+        if (1..=31).contains(&value)
+            && matches!(word(1), "-" | "–" | "to" | "and" | "until" | "till" | "through")
+            && let Some(last) = word(2).parse::<i64>().ok().filter(|last| *last > value && *last <= 31)
+            && let Some(month) = month(word(3))
+        {
+            // "between 2 and 5 July", "2-5 July 2026"
+            let between = at.checked_sub(1).is_some_and(|index| tokens[index].lower == "between");
+            let (year, extra) = year_after(tokens, at + 4);
+            if (between || word(1) != "and")
+                && let Some(first) = date_of(today, year, month, value as i8, past)
+                && let Ok(last) = Date::new(first.year(), month, last as i8)
+            {
+                return Some((When::Range(first, last), 4 + extra));
+            }
+        }
         if (1..=31).contains(&value) {
             let skip = usize::from(word(1) == "of");
             if let Some(month) = month(word(1 + skip))
@@ -381,6 +396,13 @@ fn day_word(tokens: &[Token], at: usize, today: Date) -> Option<(When, usize)> {
     let week = |weeks: i32| monday.checked_add((weeks * 7).days()).ok();
     let span = |first: Date, days: i32| first.checked_add(days.days()).ok().map(|last| (When::Range(first, last), 2));
     match (word(0), word(1)) {
+        ("this", "morning" | "afternoon" | "evening") => {
+            // with an hour behind it, it only says which half of the day
+            let hour = tokens
+                .get(at + 2)
+                .is_some_and(|next| next.lower == "at" || next.shape == Shape::Clock);
+            return one(0, if hour { 1 } else { 2 });
+        }
         ("next" | "following" | "coming", "week") => {
             // "next week Tuesday" and "Tuesday next week" name a day
             if let Some(day) = weekday(word(2)) {
