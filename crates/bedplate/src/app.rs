@@ -141,6 +141,7 @@ impl App {
             router: Arc::new(router),
             services,
             admin,
+            upstream: None,
             ready,
             place,
             // Signatures are judged by the machine's own time.

@@ -7,6 +7,8 @@ use bedplate_base::{BoxFuture, Clock, Place};
 use bedplate_wire::{Request, Response, Routed, Router};
 use tokio::sync::watch;
 
+use crate::upstream::Upstream;
+
 /// Answers requests. The future is run to its end even when the client goes away; the body's stream is dropped then.
 pub trait Door: Send + Sync {
     /// Answers one request.
@@ -26,6 +28,8 @@ pub struct Doors {
     pub router: Arc<Router>,
     /// Those that are built, by the service's name (`bedrock-agent`). The others answer that they are not.
     pub services: BTreeMap<&'static str, Arc<dyn ServiceDoor>>,
+    /// Where requests go to services that have no door here; none refuses them.
+    pub upstream: Option<Arc<Upstream>>,
     /// `/_bedplate/*`, for this machine only.
     pub admin: Arc<dyn Door>,
     /// Whether `/healthz` may say so.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bedplate_base::{BoxFuture, Place, Timestamp, random_uuid};
-use bedplate_wire::{Body, Context, Fault, Hints, Request, Response, Routed};
+use bedplate_wire::{Body, Context, Fault, Hints, Request, Response, RouteError, Routed, is_form};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -13,12 +13,14 @@ use hyper::body::Incoming;
 use crate::access::Line;
 use crate::body;
 use crate::connection::Busy;
-use crate::limits::{BODY_BYTES_MAX, body_bytes_max};
+use crate::limits::{BODY_BYTES_MAX, FORM_BYTES_MAX, UPSTREAM_BYTES_MAX, body_bytes_max};
 use crate::listener::{Phase, Shared};
+use crate::observe;
 use crate::origin;
 use crate::outgoing::Outgoing;
 use crate::refusal::{Envelope, Refusal};
 use crate::sigv4::{Credentials, Head, Proof, Scope};
+use crate::upstream::{self, Forwarded, Upstream};
 
 const REQUEST_ID: &str = "x-amzn-requestid";
 const TARGET: &str = "x-amz-target";
@@ -38,6 +40,16 @@ enum Goal {
     Welcome,
     Admin,
     Service(Routed),
+    /// An operation that the body names.
+    Form,
+    /// A service that is not served here.
+    Upstream(Arc<Upstream>),
+}
+
+/// What a request is answered with.
+enum Answer {
+    Ours(Response),
+    Theirs(upstream::Answer),
 }
 
 /// Answers one request.
@@ -65,16 +77,30 @@ pub(crate) async fn exchange(
     let answered = match found {
         Ok((goal, proof)) => {
             sign(&mut context, &proof);
-            answer(&shared, goal, proof, parts, incoming, context.clone()).await
+            let asked = Asked {
+                scope: proof.signer.as_ref().map(|signer| signer.scope.clone()).or(scope),
+                proof,
+                parts,
+                incoming,
+            };
+            answer(&shared, goal, asked, context.clone(), &mut line).await
         }
         Err(refusal) => {
             body::forget(incoming, &parts.headers).await;
             Err(refusal)
         }
     };
-    let response = answered.unwrap_or_else(|refusal| refusal.into_response(known, envelope, &context));
+    let refusal = answered.as_ref().err().cloned();
+    let response = match answered {
+        Ok(Answer::Ours(response)) => response,
+        Ok(Answer::Theirs(answer)) => return pass(answer, line, busy),
+        Err(refusal) => refusal.into_response(known, envelope, &context),
+    };
     if let Some(fault) = &response.fault {
         log(&context.request_id, response.status, fault);
+    }
+    if let Some(observer) = &shared.observer {
+        observe::tell(observer, &line, &context, &response, refusal.as_ref());
     }
     send(response, line, busy)
 }
@@ -101,7 +127,8 @@ fn find(shared: &Shared, peer: SocketAddr, parts: &Parts, scope: Option<&Scope>,
         return Ok((Goal::Admin, admin(shared, peer, &head, now)?));
     }
     let plain = scope.is_none() && !parts.headers.contains_key(TARGET);
-    if plain && path == "/" && (parts.method == Method::GET || parts.method == Method::HEAD) {
+    let form = is_form(parts.method.as_str(), path, parts.uri.query().unwrap_or_default(), &parts.headers);
+    if plain && !form && path == "/" && (parts.method == Method::GET || parts.method == Method::HEAD) {
         return Ok((Goal::Welcome, Proof::NONE));
     }
     let proof = shared.credentials.examine(&head, now)?;
@@ -111,8 +138,37 @@ fn find(shared: &Shared, peer: SocketAddr, parts: &Parts, scope: Option<&Scope>,
         target: parts.headers.get(TARGET).and_then(|value| value.to_str().ok()),
     };
     let query = parts.uri.query().unwrap_or_default();
-    let routed = shared.doors.router.route(parts.method.as_str(), path, query, hints)?;
-    Ok((Goal::Service(routed), proof))
+    let goal = match away(shared, hints.signing_name) {
+        Some(upstream) => Goal::Upstream(upstream),
+        None if form => Goal::Form,
+        None => open(
+            shared,
+            hints.signing_name,
+            shared.doors.router.route(parts.method.as_str(), path, query, hints),
+        )?,
+    };
+    Ok((goal, proof))
+}
+
+/// The upstream, for a request that is signed for a service that the router does not know.
+fn away(shared: &Shared, signing_name: Option<&str>) -> Option<Arc<Upstream>> {
+    let upstream = shared.doors.upstream.as_ref()?;
+    let known = signing_name.is_none_or(|name| shared.doors.router.serves(name));
+    (!known).then(|| Arc::clone(upstream))
+}
+
+/// The goal of a routed request: its door, or the upstream where there is no door, or no route for what is not signed.
+fn open(shared: &Shared, signing_name: Option<&str>, routed: Result<Routed, RouteError>) -> Result<Goal, RouteError> {
+    match (&shared.doors.upstream, routed) {
+        (Some(upstream), Ok(routed)) if !shared.doors.services.contains_key(routed.service.name) => {
+            Ok(Goal::Upstream(Arc::clone(upstream)))
+        }
+        (Some(upstream), Err(error)) if signing_name.is_none() && matches!(error.code, "UnknownOperationException" | "InvalidAction") => {
+            Ok(Goal::Upstream(Arc::clone(upstream)))
+        }
+        (_, Ok(routed)) => Ok(Goal::Service(routed)),
+        (_, Err(error)) => Err(error),
+    }
 }
 
 /// The admin door is open to this machine, and to whoever signs with a key that is meant for it.
@@ -160,21 +216,33 @@ fn name(goal: &Goal) -> String {
         Goal::Welcome => "welcome".to_owned(),
         Goal::Admin => "admin".to_owned(),
         Goal::Service(routed) => format!("{}:{}", routed.service.name, routed.operation.name),
+        Goal::Form => "form".to_owned(),
+        Goal::Upstream(_) => "upstream".to_owned(),
     }
 }
 
-async fn answer(
-    shared: &Arc<Shared>,
-    goal: Goal,
+/// A request whose body is still outside.
+struct Asked {
     proof: Proof,
-    mut parts: Parts,
+    parts: Parts,
     incoming: Incoming,
-    context: Context,
-) -> Result<Response, Refusal> {
+    /// What it is signed for: proven where keys are configured.
+    scope: Option<Scope>,
+}
+
+async fn answer(shared: &Arc<Shared>, goal: Goal, asked: Asked, context: Context, line: &mut Line) -> Result<Answer, Refusal> {
+    let Asked {
+        proof,
+        mut parts,
+        incoming,
+        scope,
+    } = asked;
     let bytes_max = match &goal {
-        Goal::Health => return Ok(health(*shared.doors.ready.borrow())),
-        Goal::Welcome => return Ok(text(StatusCode::OK, WELCOME)),
+        Goal::Health => return Ok(Answer::Ours(health(*shared.doors.ready.borrow()))),
+        Goal::Welcome => return Ok(Answer::Ours(text(StatusCode::OK, WELCOME))),
         Goal::Admin => BODY_BYTES_MAX,
+        Goal::Form => FORM_BYTES_MAX,
+        Goal::Upstream(_) => UPSTREAM_BYTES_MAX,
         Goal::Service(routed) => body_bytes_max(routed.operation),
     };
     let Ok(permit) = Arc::clone(&shared.requests).try_acquire_owned() else {
@@ -185,10 +253,31 @@ async fn answer(
         return Err(Refusal::busy(&message));
     };
     let mut held = body::read(incoming, &parts.headers, bytes_max, &shared.limits, &shared.budget).await?;
-    if proof.is_chunked() {
+    let (raw, chunked) = (held.take(), proof.is_chunked());
+    let body = settle(proof, raw.clone()).await?;
+    let goal = match goal {
+        Goal::Form => {
+            let signing_name = scope.as_ref().map(|scope| scope.service.as_str());
+            let query = parts.uri.query().unwrap_or_default();
+            let goal = open(shared, signing_name, shared.doors.router.route_form(query, &body, signing_name))?;
+            line.operation = name(&goal);
+            goal
+        }
+        goal => goal,
+    };
+    if let Goal::Upstream(upstream) = goal {
+        let forwarded = Forwarded {
+            parts,
+            scope,
+            raw,
+            unframed: chunked.then_some(body),
+            now: context.received_at,
+        };
+        return Ok(Answer::Theirs(upstream.forward(forwarded, shared.limits.upstream_time).await?));
+    }
+    if chunked {
         unframe(&mut parts.headers);
     }
-    let body = settle(proof, held.take()).await?;
     let request = Request {
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -202,14 +291,17 @@ async fn answer(
     let work: BoxFuture<'static, Response> = match goal {
         Goal::Service(routed) => match shared.doors.services.get(routed.service.name).map(Arc::clone) {
             Some(door) => Box::pin(async move { door.call(routed, request).await }),
-            None => return Ok(Fault::not_implemented(routed.operation).into_response(routed.service, &request.context)),
+            None => {
+                let refused = Fault::not_implemented(routed.operation).into_response(routed.service, &request.context);
+                return Ok(Answer::Ours(refused));
+            }
         },
         _ => {
             let door = Arc::clone(&shared.doors.admin);
             Box::pin(async move { door.call(request).await })
         }
     };
-    perform(shared, work, &request_id, (permit, held)).await
+    perform(shared, work, &request_id, (permit, held)).await.map(Answer::Ours)
 }
 
 /// Verifies a body.
@@ -227,7 +319,7 @@ async fn settle(proof: Proof, body: Bytes) -> Result<Bytes, Refusal> {
 }
 
 /// Takes the frames out of the headers, as they are taken out of the body.
-fn unframe(headers: &mut HeaderMap) {
+pub(crate) fn unframe(headers: &mut HeaderMap) {
     let encoding = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
     let kept: Vec<&str> = encoding
         .unwrap_or_default()
@@ -306,6 +398,16 @@ fn send(response: Response, mut line: Line, busy: Busy) -> http::Response<Outgoi
     let mut reply = http::Response::new(Outgoing::new(response.body, line, busy));
     *reply.status_mut() = status;
     *reply.headers_mut() = headers;
+    reply
+}
+
+/// Hands an answer of the upstream to the connection, as it came.
+fn pass(answer: upstream::Answer, mut line: Line, busy: Busy) -> http::Response<Outgoing> {
+    let (parts, body) = answer.into_parts();
+    line.status = Some(parts.status);
+    let mut reply = http::Response::new(Outgoing::new(Body::Stream(body), line, busy));
+    *reply.status_mut() = parts.status;
+    *reply.headers_mut() = parts.headers;
     reply
 }
 

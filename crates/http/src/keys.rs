@@ -158,7 +158,7 @@ impl KeyConfig {
 }
 
 /// A secret from one of its two places, with the name of that place; nothing when neither is named.
-fn find(
+pub(crate) fn find(
     (env_field, variable): (&'static str, &Option<String>),
     (file_field, file): (&'static str, &Option<PathBuf>),
     folder: &Path,

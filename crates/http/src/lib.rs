@@ -15,14 +15,18 @@ mod exchange;
 mod keys;
 pub mod limits;
 mod listener;
+mod observe;
 mod origin;
 mod outgoing;
 mod patient;
 mod refusal;
 mod sigv4;
+mod upstream;
 
 pub use door::{Door, Doors, ServiceDoor};
 pub use keys::{KEYS_MAX, Key, KeyConfig, KeysConfig, SECRET_MAX, SECRET_MIN, Secret};
 pub use limits::Limits;
 pub use listener::{Drained, Server, serve};
+pub use observe::{Observer, Refused};
 pub use sigv4::{Credentials, Denied, Head, Proof, Scope, Signer};
+pub use upstream::{Upstream, UpstreamConfig};

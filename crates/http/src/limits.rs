@@ -19,6 +19,8 @@ pub const BODY_BYTES_MAX: usize = (6 << 20) + (1 << 20);
 /// Body of a turn or a model call: `inputText` has up to 25,000,000 characters (service model), up to 10 MB of session files as base64
 /// stand beside it, and every letter may be escaped.
 pub const TURN_BYTES_MAX: usize = 64 << 20;
+/// Body of a form: operations of IAM and STS.
+pub const FORM_BYTES_MAX: usize = wire::limits::FORM_BYTES_MAX;
 /// Body of CreateFunction and UpdateFunctionCode: AWS takes 50 MB zipped, a third more as base64.
 pub const CODE_BYTES_MAX: usize = wire::limits::BODY_BYTES_MAX;
 /// Bytes of all request bodies in memory together; beyond it 503. Ours.
@@ -37,6 +39,15 @@ pub const WRITE_STALL_TIME: Duration = Duration::from_secs(60);
 pub const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// How long running requests may go on after a shutdown was asked for: inside the 30 s of container runtimes.
 pub const GRACE_TIME: Duration = Duration::from_secs(25);
+/// How long the upstream may take for a connection. Ours.
+pub const UPSTREAM_CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long the upstream may take for the head of an answer, and how long its body may stand still. Ours: twice the patience of SDKs, which is
+/// a minute.
+pub const UPSTREAM_TIME: Duration = Duration::from_secs(120);
+/// Connections to the upstream that wait for the next request. Ours.
+pub const UPSTREAM_IDLE_MAX: usize = 64;
+/// Body of a request that is sent on. SDKs cut uploads to S3 into parts of 5 to 16 MB. Ours.
+pub const UPSTREAM_BYTES_MAX: usize = wire::limits::BODY_BYTES_MAX;
 
 /// How large the body of `operation` may be.
 pub(crate) fn body_bytes_max(operation: &wire::Operation) -> usize {
@@ -71,6 +82,8 @@ pub struct Limits {
     pub body_time: Duration,
     /// [`WRITE_STALL_TIME`]
     pub write_stall_time: Duration,
+    /// [`UPSTREAM_TIME`]
+    pub upstream_time: Duration,
     /// [`GRACE_TIME`]
     pub grace_time: Duration,
 }
@@ -88,6 +101,7 @@ impl Default for Limits {
             body_idle_time: BODY_IDLE_TIME,
             body_time: BODY_TIME,
             write_stall_time: WRITE_STALL_TIME,
+            upstream_time: UPSTREAM_TIME,
             grace_time: GRACE_TIME,
         }
     }

@@ -13,6 +13,7 @@ use crate::body::Budget;
 use crate::connection;
 use crate::door::Doors;
 use crate::limits::Limits;
+use crate::observe::Observer;
 use crate::sigv4::Credentials;
 
 /// Pause after a failed accept: out of file descriptors does not get better by trying at once.
@@ -27,6 +28,8 @@ pub struct Server {
     pub limits: Limits,
     /// Whose signatures.
     pub credentials: Credentials,
+    /// Who is told of requests that fail.
+    pub observer: Option<Observer>,
 }
 
 /// How a listener ended.
@@ -51,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) doors: Doors,
     pub(crate) limits: Limits,
     pub(crate) credentials: Credentials,
+    pub(crate) observer: Option<Observer>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) budget: Budget,
@@ -66,6 +70,7 @@ pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<
         doors,
         limits,
         credentials,
+        observer,
     } = server;
     let grace = limits.grace_time;
     let shared = Arc::new(Shared {
@@ -75,6 +80,7 @@ pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<
         doors,
         limits,
         credentials,
+        observer,
         alive,
     });
     tokio::select! {

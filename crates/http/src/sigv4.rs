@@ -12,6 +12,7 @@ mod canonical;
 mod chunked;
 mod claim;
 mod scope;
+pub(crate) mod sign;
 mod time;
 mod verify;
 

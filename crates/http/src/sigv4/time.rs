@@ -112,7 +112,7 @@ fn nanos(duration: Duration) -> i64 {
 }
 
 /// `20261121T150405Z`
-fn basic(at: Timestamp) -> String {
+pub(super) fn basic(at: Timestamp) -> String {
     let whole = Timestamp(at.0 - at.0.rem_euclid(1_000_000_000));
     whole.iso().chars().filter(|letter| !matches!(letter, '-' | ':')).collect()
 }

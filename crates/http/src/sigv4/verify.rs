@@ -179,14 +179,20 @@ impl Whole {
 
 impl Signing {
     fn new(key: &Key, claim: &Claim) -> Self {
-        let secret = format!("AWS4{}", key.secret.expose());
-        let parts = [claim.date.as_str(), &claim.region, &claim.scope.service, "aws4_request"];
+        let scope = [claim.date.as_str(), &claim.region, &claim.scope.service];
+        Self::derive(key.secret.expose(), &claim.signed.text, scope)
+    }
+
+    /// The key for one day, region and service; `time` is in the basic form.
+    pub(super) fn derive(secret: &str, time: &str, [date, region, service]: [&str; 3]) -> Self {
+        let secret = format!("AWS4{secret}");
+        let parts = [date, region, service, "aws4_request"];
         let derived = parts.iter().fold(None, |key: Option<[u8; 32]>, part| {
             Some(hmac(key.as_ref().map_or(secret.as_bytes(), |key| &key[..]), part.as_bytes()))
         });
         Self {
             key: derived.expect("invariant: there are four parts"),
-            time: claim.signed.text.clone(),
+            time: time.to_owned(),
             scope: parts.join("/"),
         }
     }

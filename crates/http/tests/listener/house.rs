@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bedplate_base::{BoxFuture, Clock, Error, Place, Timestamp};
-use bedplate_http::{Credentials, Door, Doors, Drained, Limits, Server, ServiceDoor, serve};
+use bedplate_http::{Credentials, Door, Doors, Drained, Limits, Server, ServiceDoor, Upstream, serve};
 use bedplate_wire::{Body, EMPTY, Operation, Protocol, Request, Response, Routed, Router, Segment, Service};
 use bytes::Bytes;
 use futures_util::stream;
@@ -149,6 +149,16 @@ impl House {
 
     /// One that asks for signatures, at a time that stands still.
     pub(crate) async fn open_with(limits: Limits, credentials: Credentials, now: Timestamp) -> Self {
+        Self::open_beside(limits, credentials, now, |_| None).await
+    }
+
+    /// The same with an upstream, which may depend on the listener's own address.
+    pub(crate) async fn open_beside(
+        limits: Limits,
+        credentials: Credentials,
+        now: Timestamp,
+        upstream: impl FnOnce(SocketAddr) -> Option<Arc<Upstream>>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (ready, is_ready) = watch::channel(true);
@@ -162,16 +172,21 @@ impl House {
             router: Arc::new(Router::new(&[&TEST, &UNBUILT])),
             services: BTreeMap::from([("test", Arc::clone(&room) as Arc<dyn ServiceDoor>)]),
             admin: room,
+            upstream: upstream(address),
             ready: is_ready,
             place: Place::default(),
             clock: Arc::new(Stopped(now)),
             strict: false,
         };
         let (stop, stopped) = oneshot::channel::<()>();
+        let refused: Arc<Mutex<Vec<Refused>>> = Arc::default();
+        let told = Arc::clone(&refused);
+        let observer: Observer = Arc::new(move |request| told.lock().unwrap().push(request));
         let server = Server {
             doors,
             limits,
             credentials,
+            observer: Some(observer),
         };
         let ended = tokio::spawn(serve(listener, server, async move {
             let _ = stopped.await;
@@ -183,6 +198,7 @@ impl House {
             waits,
             stop: Some(stop),
             ended,
+            refused,
         }
     }
 

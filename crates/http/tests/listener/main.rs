@@ -9,4 +9,5 @@ mod oracle;
 mod raw;
 mod signed;
 mod stream;
+mod upstream;
 mod vectors;
