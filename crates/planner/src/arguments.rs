@@ -32,6 +32,18 @@ pub(crate) struct Assigned {
 
 /// Reads the arguments of `tool` from one clause of `u` (and from `context`, clauses without a wish of their own).
 pub(crate) fn assign(u: &Utterance, clause: &Clause, context: &[(usize, usize)], tool: &ToolFacts, now: DateTime) -> Assigned {
+    assign_rest(u, clause, context, tool, now, &[])
+}
+
+/// The same without the tokens `spoken_for`, which are arguments of another tool.
+pub(crate) fn assign_rest(
+    u: &Utterance,
+    clause: &Clause,
+    context: &[(usize, usize)],
+    tool: &ToolFacts,
+    now: DateTime,
+    spoken_for: &[(usize, usize)],
+) -> Assigned {
     let mut work = Work {
         u,
         tool,
@@ -46,7 +58,7 @@ pub(crate) fn assign(u: &Utterance, clause: &Clause, context: &[(usize, usize)],
             left: 0,
         },
     };
-    for (from, to) in &u.dropped {
+    for (from, to) in u.dropped.iter().chain(spoken_for) {
         work.take(*from, *to);
     }
     for (from, to) in &work.spans.clone() {
@@ -137,7 +149,8 @@ impl Work<'_> {
             let param = &self.tool.params[p];
             let range = matches!(entities[e].what, What::When(When::Range(..)));
             let both = matches!(entities[e].what, What::When(When::DateTime(_)));
-            let shared = (range || both) && matches!(param.role, Role::Date | Role::DateTime | Role::Time);
+            let shared = (range || both) && matches!(param.role, Role::Date | Role::DateTime | Role::Time)
+                || matches!(entities[e].what, What::Proper(_)) && values::one_name(param) != 0;
             let money = matches!(entities[e].what, What::Money(..)) && param.role == Role::Currency;
             if self.out.values[p].is_some() || (used[e] && !shared && !money) {
                 continue;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
-use crate::arguments::assign;
+use crate::arguments::assign_rest;
 use crate::clause::{Clause, Condition, analyse};
 use crate::condition::holds;
 use crate::dialogue::Call;
@@ -353,7 +353,7 @@ impl Situation<'_> {
                     verb_at: self.verb_tokens(u, *from, *to),
                     ..analyse(u, *from, *to)
                 };
-                let given = assign(u, &clause, &[], source, self.now);
+                let given = assign_rest(u, &clause, &[], source, self.now, &spoken_for(u, tool, values));
                 for (q, value) in given.values.into_iter().enumerate() {
                     let loose = matches!(source.params[q].role, Role::Text | Role::Query | Role::Thing | Role::Flag)
                         && !u.entities.iter().any(|entity| given.taken[entity.from])
@@ -419,7 +419,14 @@ impl Situation<'_> {
                                 None => continue,
                             }
                         }
-                        return Some(match pick(&list, &goal.said, creates || list.len() == 1) {
+                        let mut picked = pick(&list, &goal.said, creates || list.len() == 1);
+                        if matches!(picked, Pick::Many) {
+                            // the rest of what was said may tell which one
+                            let whole: Vec<(Utterance, usize, usize)> =
+                                goal.said.iter().map(|(u, ..)| (u.clone(), 0, u.tokens.len())).collect();
+                            picked = pick(&list, &whole, false);
+                        }
+                        return Some(match picked {
                             Pick::One(item) => Produced::Value(item),
                             Pick::Many => Produced::State(State::Stop(Note::Choose { items: list })),
                             Pick::None => Produced::State(State::Stop(Note::NoneFits { items: list })),
@@ -626,6 +633,38 @@ enum Produced {
 /// A goal of this turn alone: lists of earlier turns do not serve it.
 fn goal_is_fresh(goal: &Goal) -> bool {
     goal.said.len() == 1 && !goal.refers
+}
+
+/// Tokens that are ids, amounts or options of the tool itself: not what another tool is to look for.
+fn spoken_for(u: &Utterance, tool: &ToolFacts, values: &[Option<Value>]) -> Vec<(usize, usize)> {
+    let mut out = Vec::new();
+    for (param, value) in tool.params.iter().zip(values) {
+        let Some(value) = value else { continue };
+        match param.role {
+            Role::Id | Role::Money | Role::Count | Role::Percent => {
+                out.extend(
+                    u.entities
+                        .iter()
+                        .filter(|entity| match &entity.what {
+                            What::Id(text) => same(&Value::String(text.clone()), value),
+                            What::Number(number) | What::Money(number, _) | What::Percent(number) => value.as_f64() == Some(*number),
+                            _ => false,
+                        })
+                        .map(|entity| (entity.from, entity.to)),
+                );
+            }
+            Role::Option => {
+                let words = value.as_str().map(name_words).unwrap_or_default();
+                out.extend(
+                    (0..u.tokens.len())
+                        .filter(|at| words.contains(&u.tokens[*at].lower))
+                        .map(|at| (at, at + 1)),
+                );
+            }
+            _ => {}
+        }
+    }
+    out
 }
 
 /// "FLD-1 North (apple), FLD-2 South (cherry)": every part of a prose with one id in it, as an item.

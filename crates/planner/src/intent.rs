@@ -173,7 +173,28 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
             continue;
         }
         let tool = &tools[index];
-        let assigned = assign(u, clause, context, tool, now);
+        let mut assigned = assign(u, clause, context, tool, now);
+        let mut supplied = 0.0;
+        if assigned.left > 0 && !tool.suppliers.is_empty() {
+            // what has no place here may be what the tool before it needs
+            let mut taken = assigned.taken.clone();
+            for before in &tool.suppliers {
+                let given = assign(u, clause, context, &tools[*before], now);
+                for (own, other) in taken.iter_mut().zip(&given.taken) {
+                    *own |= other;
+                }
+            }
+            let left = u
+                .entities
+                .iter()
+                .filter(|entity| clause.from <= entity.from && entity.to <= clause.to && !taken[entity.from])
+                .filter(|entity| matches!(entity.what, What::Id(_) | What::Email(_) | What::Proper(_) | What::Phone(_)))
+                .count();
+            if left < assigned.left {
+                supplied = 0.8;
+                assigned.left = left;
+            }
+        }
         let required: Vec<usize> = (0..tool.params.len()).filter(|p| tool.params[*p].required).collect();
         let filled = required.iter().filter(|p| assigned.values[**p].is_some()).count() as f64;
         let open = required
@@ -188,7 +209,7 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
             .filter(|(p, value)| value.is_some() && !tool.params[*p].required)
             .count() as f64;
         let left = if tool.supplier.is_some() { 0.0 } else { assigned.left as f64 };
-        let fit = 0.7 * filled + 0.45 * optional + 0.5 * assigned.fit - open - 0.8 * left;
+        let fit = supplied + 0.7 * filled + 0.45 * optional + 0.5 * assigned.fit - open - 0.8 * left;
         out.push(Match {
             tool: index,
             score: raw + fit,

@@ -11,7 +11,7 @@ use crate::language::words::{
     is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
 };
 use crate::schema::{End, Param, Role, Type};
-use crate::told::{id_examples, of_kind};
+use crate::told::{foreign, id_examples, of_kind};
 
 /// Longest value that a phrase without a cue may have, in words.
 const PHRASE_WORDS_MAX: usize = 8;
@@ -40,7 +40,9 @@ fn phrases(work: &Work) -> Vec<Phrase> {
                 || when
                 || work.out.taken[at]
                 || work.verb_at.contains(&at)
-                || token.is_none_or(|token| token.shape == Shape::Punct)
+                || token.is_none_or(|token| {
+                    token.shape == Shape::Punct || token.shape == Shape::Id && foreign(&token.text, "", &work.tool.prefixes)
+                })
                 || is_preposition(word)
                 || at > 0
                     && work.u.word(at - 1) == "to"
@@ -417,6 +419,7 @@ fn trimmed(work: &Work, phrase: &Phrase, param: &Param) -> Option<(usize, usize)
                 .any(|word| known.similarity(word, stem) >= 0.8 || stem.len() >= 5 && word.starts_with(stem.as_str()))
                 || param.words.iter().any(|word| word == stem)
                 || matches!(stem.as_str(), "number" | "numb" | "id" | "code" | "referenc")
+                || stem == "user" && login(param)
                 || work
                     .tool
                     .params

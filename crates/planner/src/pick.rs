@@ -163,7 +163,7 @@ fn strings(item: &Value) -> Vec<String> {
         Value::Object(map) => map.values().flat_map(strings).collect(),
         Value::Array(list) => list.iter().flat_map(strings).collect(),
         Value::String(text) => vec![text.clone()],
-        Value::Number(number) => vec![number.to_string()],
+        Value::Number(number) => vec![number.as_f64().map_or_else(|| number.to_string(), |value| value.to_string())],
         _ => Vec::new(),
     }
 }
@@ -254,6 +254,13 @@ fn said_words(said: &[(Utterance, usize, usize)]) -> Vec<String> {
                 .iter()
                 .any(|entity| entity.from <= at && at < entity.to && matches!(entity.what, What::When(_) | What::Ordinal(_)));
             let letter = token.text.len() == 1 && token.text.chars().all(|c| c.is_ascii_uppercase()) && token.text != "I" && at > 0;
+            let number = u.entities.iter().find_map(|entity| match entity.what {
+                What::Number(value) | What::Money(value, _) if entity.from == at => Some(value.to_string()),
+                _ => None,
+            });
+            if let Some(number) = number.filter(|number| !out.contains(number)) {
+                out.push(number);
+            }
             if !when
                 && (letter || token.shape != Shape::Punct && !is_stop(&token.lower) && !is_filler(&token.lower))
                 && !out.contains(&token.stem)

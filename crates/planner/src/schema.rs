@@ -16,6 +16,8 @@ use crate::told::{id_examples, prefix, told_options};
 /// Most tools and parameters that are looked at.
 const TOOLS_MAX: usize = 128;
 const PARAMS_MAX: usize = 40;
+/// Most tools that are looked at as sources of the ids of one tool.
+const SUPPLIERS_MAX: usize = 6;
 
 /// The JSON type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +110,8 @@ pub(crate) struct ToolFacts {
     pub(crate) prefixes: Arc<[String]>,
     /// The tool that must be called before this one, when an id that it requires is another tool's to give.
     pub(crate) supplier: Option<usize>,
+    /// All tools that may be called before this one.
+    pub(crate) suppliers: Vec<usize>,
     /// Asks the user.
     pub(crate) asks: bool,
 }
@@ -136,16 +140,19 @@ pub(crate) fn tools(tools: &[Tool]) -> Vec<ToolFacts> {
         tool.prefixes = prefixes.clone();
         tool.id_nouns = id_nouns.clone();
     }
-    let suppliers: Vec<Option<usize>> = (0..out.len())
+    let suppliers: Vec<Vec<usize>> = (0..out.len())
         .map(|index| {
             let params = &out[index].params;
             (0..params.len())
                 .filter(|p| params[*p].required && params[*p].role == Role::Id)
-                .find_map(|p| producers(&out, index, p).first().copied())
+                .flat_map(|p| producers(&out, index, p))
+                .take(SUPPLIERS_MAX)
+                .collect()
         })
         .collect();
-    for (tool, supplier) in out.iter_mut().zip(suppliers) {
-        tool.supplier = supplier;
+    for (tool, suppliers) in out.iter_mut().zip(suppliers) {
+        tool.supplier = suppliers.first().copied();
+        tool.suppliers = suppliers;
     }
     out
 }
@@ -237,6 +244,11 @@ fn tool(tool: &Tool) -> ToolFacts {
             .map(|back| words.len() - 1 - back);
         verbs.push(last.filter(|_| !name_is_noun).map_or_else(|| "get".into(), |at| words[at].clone()));
     }
+    // "Returns the wallets of …" describes what is got, not what is given back
+    let gives = |word: &str| ["return", "give", "giv"].contains(&word);
+    if verbs.len() == 1 && gives(&verbs[0]) && !words.iter().any(|word| gives(word)) {
+        verbs[0] = "get".into();
+    }
     // in the name of a tool, `get` never orders anything
     for verb in verbs.iter_mut().filter(|verb| *verb == "get") {
         *verb = "fetch".into();
@@ -285,6 +297,7 @@ fn tool(tool: &Tool) -> ToolFacts {
         id_nouns: Arc::from([]),
         prefixes: Arc::from([]),
         supplier: None,
+        suppliers: Vec::new(),
         asks: tool.name.to_lowercase().replace(['_', '-'], "").ends_with("askuser"),
         name: tool.name.clone(),
         words,

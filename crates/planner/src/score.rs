@@ -9,7 +9,7 @@ use crate::language::tokens::Shape;
 use crate::language::when::When;
 use crate::language::words::{is_determiner, is_preposition};
 use crate::schema::{End, Param, Role, ToolFacts, Type};
-use crate::told::{id_examples, of_kind};
+use crate::told::{foreign, id_examples, of_kind};
 use crate::values;
 
 /// The surroundings of a mention.
@@ -200,17 +200,21 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             let compare = comparison(around, param);
             match (param.role, param.items) {
                 (Role::Id, _) => {
-                    if !whole || *value < 0.0 {
+                    let label = around
+                        .before
+                        .first()
+                        .is_some_and(|word| matches!(word.as_str(), "number" | "id" | "code" | "no" | "reference" | "ref" | "numb"));
+                    // where ids begin with letters, a number is one only when it is as long as theirs
+                    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
+                    let examples = id_examples(&param.description);
+                    let short = !examples.is_empty() && !examples.iter().any(|example| digits(example) == digits(&format!("{value}")));
+                    if !whole || *value < 0.0 || short && !label || !examples.is_empty() && prep == "of" {
                         return 0.0;
                     }
                     let noun = param.nouns().iter().any(|noun| {
                         around.before.first().is_some_and(|word| known.similarity(word, noun) >= 0.8)
                             || around.before.iter().any(|word| word == noun)
                     });
-                    let label = around
-                        .before
-                        .first()
-                        .is_some_and(|word| matches!(word.as_str(), "number" | "id" | "code" | "no" | "reference" | "ref" | "numb"));
                     let bare = param.nouns().is_empty()
                         && around
                             .before
@@ -350,6 +354,9 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             if !of_kind(text, &param.description, &tool.prefixes)
                 && matches!(param.role, Role::Id | Role::Thing | Role::Person | Role::Place)
             {
+                return 0.0;
+            }
+            if param.role != Role::Id && foreign(text, &param.description, &tool.prefixes) {
                 return 0.0;
             }
             let nouns = param.nouns();

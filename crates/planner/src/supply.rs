@@ -70,6 +70,11 @@ pub(crate) fn producers(tools: &[ToolFacts], tool: usize, p: usize) -> Vec<usize
         {
             score += 0.4;
         }
+        // what changes or ends something is found in a list of the same things
+        let shared = target.nouns().iter().map(|noun| near(&source.words, noun)).fold(0.0, f64::max);
+        if score < 1.3 && !creates && shared >= 0.8 {
+            score = 1.3 + 0.01 * score.max(0.0);
+        }
         if score >= 1.3 {
             out.push((score, index));
         }

@@ -273,6 +273,12 @@ pub(crate) fn prefix(id: &str) -> String {
         .to_uppercase()
 }
 
+/// Whether an id begins like the examples of another parameter, so that it cannot stand for a text or a name.
+pub(crate) fn foreign(id: &str, description: &str, prefixes: &[String]) -> bool {
+    let own = prefix(id);
+    !own.is_empty() && prefixes.contains(&own) && !id_examples(description).iter().any(|example| prefix(example) == own)
+}
+
 /// Whether an id can be of the kind that the description shows: it begins like an example here, or like no example of
 /// all that are known (`prefixes`).
 pub(crate) fn of_kind(id: &str, description: &str, prefixes: &[String]) -> bool {

@@ -154,6 +154,14 @@ pub(crate) fn value(what: &What, said: &str, param: &Param, now: DateTime) -> Op
         (What::Money(value, _), _) => number(*value, param),
         (What::Percent(value), _) => number(*value, param),
         (What::Ordinal(value), _) => number(*value as f64, param),
+        (What::Proper(text), Role::Person | Role::Thing | Role::Text) if param.textual() && one_name(param) != 0 && text.contains(' ') => {
+            let part = if one_name(param) < 0 {
+                text.split(' ').next()
+            } else {
+                text.rsplit(' ').next()
+            };
+            Value::String(part?.to_owned())
+        }
         (What::Email(text) | What::Phone(text) | What::Url(text) | What::Quoted(text) | What::Proper(text), _) if param.textual() => {
             Value::String(text.clone())
         }
@@ -161,6 +169,18 @@ pub(crate) fn value(what: &What, said: &str, param: &Param, now: DateTime) -> Op
         (What::Id(text) | What::Quoted(text), _) => number(text.parse().ok()?, param),
         _ => return None,
     })
+}
+
+/// -1 for a first name, 1 for a last name.
+pub(crate) fn one_name(param: &Param) -> i32 {
+    let name = param.is_any(&["name"]);
+    if name && param.is_any(&["first", "given"]) {
+        -1
+    } else if name && param.is_any(&["last", "family"]) || param.is_any(&["surname", "lastname"]) {
+        1
+    } else {
+        0
+    }
 }
 
 /// Numbers that are ids keep their zeros.
