@@ -203,6 +203,7 @@ pub fn storm(scenario: &Scenario, seeds: impl IntoIterator<Item = u64>) -> Resul
 ///
 /// # Panics
 /// When the variable is no whole number.
+#[allow(clippy::disallowed_methods, reason = "the seed of a run comes from whoever runs the test")]
 pub fn seeds(otherwise: std::ops::Range<u64>) -> std::ops::Range<u64> {
     match std::env::var("BEDPLATE_SIM_SEED") {
         Ok(text) => {
