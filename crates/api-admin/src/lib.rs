@@ -9,13 +9,16 @@
 //! | `/_bedplate/agents` | `agent` (name or id) | `{region, agents: [{agentId, agentName, account, region, status, aliases}]}` |
 //! | `/_bedplate/sessions` | `agent`, `limit`, `after` | `{sessions: […], next}` |
 //! | `/_bedplate/sessions/show` | `id`, or `session` and perhaps `agent`; `turns` | one session, request by request |
-//! | the same | `raw=true`, `after`, `limit` | `{id, events: […], next}`: the journal |//! | `POST /_bedplate/clock` | `advanceMs` | `{now}` |
+//! | the same | `raw=true`, `after`, `limit` | `{id, events: […], next}`: the journal |
+//! | `/_bedplate/requests/show` | `id` | `{requestId, request, turn}`: why a request failed |
+//! | `POST /_bedplate/clock` | `advanceMs` | `{now}` |
 
 mod agents;
 mod answer;
 mod clock;
 mod query;
 mod raw;
+mod requests;
 mod sessions;
 mod show;
 
@@ -27,6 +30,8 @@ use bedplate_wire::{Request, Response};
 use serde_json::{Value, json};
 
 use query::Query;
+
+pub use requests::{FailedRequest, FailedRequests, REQUESTS_MAX};
 
 /// The one path that changes something.
 const CLOCK: &str = "/_bedplate/clock";
@@ -40,6 +45,8 @@ pub struct State {
     pub version: &'static str,
     /// When the server began.
     pub started_at: Timestamp,
+    /// Requests that failed.
+    pub requests: Arc<FailedRequests>,
     /// Sets the server's clock forward and tells its new time; none where time must not be played with.
     pub advance: Option<Advance>,
 }
@@ -66,6 +73,7 @@ async fn route(state: &State, request: &Request) -> Result<Value> {
         "/_bedplate/agents" => agents::list(state, request, query?).await,
         "/_bedplate/sessions" => sessions::list(state, query?).await,
         "/_bedplate/sessions/show" => show::show(state, query?).await,
+        "/_bedplate/requests/show" => requests::show(state, query?).await,
         CLOCK => clock::advance(state, query?),
         other => Err(answer::no_such_path(other)),
     }

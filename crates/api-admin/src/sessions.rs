@@ -12,7 +12,7 @@ use crate::State;
 use crate::query::Query;
 
 /// What ids of agents' executions begin with.
-const PREFIX: &str = "agent/";
+pub(crate) const PREFIX: &str = "agent/";
 /// Sessions of a page.
 const PAGE: usize = 100;
 /// Sessions of a page at most. Ours.

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bedplate_agent::{Programs, SessionDecider};
-use bedplate_api_admin::Advance;
+use bedplate_api_admin::{Advance, FailedRequest, FailedRequests};
 use bedplate_base::{BoxFuture, Clock, Place, Result, Timestamp};
 use bedplate_catalog::Catalog;
 use bedplate_engine::Engine;
-use bedplate_http::{Door, Doors, ServiceDoor};
+use bedplate_http::{Door, Doors, Observer, Refused, ServiceDoor};
 use bedplate_lambda::{Config as LambdaConfig, Host, LambdaTarget};
 use bedplate_planner::Moment;
 use bedplate_providers::{Announce, Mode, Models, Setup};
@@ -36,6 +36,8 @@ pub(crate) struct App {
     pub(crate) agents: bedplate_api_agents::State,
     /// Sets the clock forward; none in `serve`.
     advance: Option<Advance>,
+    /// Requests that failed, for `why`.
+    requests: Arc<FailedRequests>,
 }
 
 /// What an app is made of.
@@ -114,6 +116,25 @@ impl App {
             lambda,
             agents,
             advance,
+            requests: Arc::default(),
+        })
+    }
+
+    /// Keeps the requests that fail.
+    pub(crate) fn observer(&self) -> Observer {
+        let requests = Arc::clone(&self.requests);
+        Arc::new(move |refused: Refused| {
+            requests.push(FailedRequest {
+                request_id: refused.request_id,
+                at: refused.at,
+                method: refused.method,
+                path: refused.path,
+                operation: refused.operation,
+                status: refused.status,
+                code: refused.code,
+                message: refused.message,
+                causes: refused.causes,
+            });
         })
     }
 
@@ -136,6 +157,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION"),
             started_at: self.clock.now(),
             advance: self.advance.clone(),
+            requests: Arc::clone(&self.requests),
         }));
         Doors {
             router: Arc::new(router),

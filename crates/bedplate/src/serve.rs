@@ -133,6 +133,7 @@ impl House {
             doors,
             limits,
             credentials,
+            observer: Some(app.observer()),
         };
         let (stop, stopped) = watch::channel(false);
         let listening = async {

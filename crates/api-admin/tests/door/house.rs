@@ -84,6 +84,7 @@ impl House {
             agents,
             version: "1.2.3",
             started_at,
+            requests: Arc::default(),
             advance: None,
         };
         let router = Router::new(&[&bedplate_wire_bedrock_agent::SERVICE, &bedplate_wire_bedrock_agent_runtime::SERVICE]);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bedplate_base::{BoxFuture, Clock, Error, Place, Timestamp};
-use bedplate_http::{Credentials, Door, Doors, Drained, Limits, Server, ServiceDoor, Upstream, serve};
+use bedplate_http::{Credentials, Door, Doors, Drained, Limits, Observer, Refused, Server, ServiceDoor, Upstream, serve};
 use bedplate_wire::{Body, EMPTY, Operation, Protocol, Request, Response, Routed, Router, Segment, Service};
 use bytes::Bytes;
 use futures_util::stream;
@@ -25,6 +25,8 @@ pub(crate) struct House {
     pub(crate) waits: mpsc::Receiver<oneshot::Sender<()>>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) ended: JoinHandle<Drained>,
+    /// What the observer was told.
+    pub(crate) refused: Arc<Mutex<Vec<Refused>>>,
 }
 
 struct Rooms {

@@ -5,6 +5,7 @@ mod house;
 mod http2;
 mod keys;
 mod life;
+mod observed;
 mod oracle;
 mod raw;
 mod signed;
