@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::compiled;
 use crate::family::{Alias, Families};
 use crate::function::{Function, Runtime};
 use crate::invocation::{FunctionError, Invocation, Kind, Options};
@@ -50,6 +51,7 @@ struct Inner {
     interpreters: Interpreters,
     groups: Arc<Groups>,
     bootstrap_written: AtomicBool,
+    seeded: tokio::sync::OnceCell<()>,
     sweeper: Mutex<JoinSet<()>>,
 }
 
@@ -67,6 +69,7 @@ impl Host {
             interpreters: Interpreters::default(),
             groups: Arc::default(),
             bootstrap_written: AtomicBool::new(false),
+            seeded: tokio::sync::OnceCell::new(),
             sweeper: Mutex::default(),
         }))
     }
@@ -255,13 +258,17 @@ impl Inner {
             }
             Runtime::Provided { .. } => None,
         };
+        let isolation = lock(&self.isolation).clone();
+        if let (Some(_), Some(python)) = (&isolation, &python) {
+            self.plant(python, &function.name).await?;
+        }
         let began = self.config.clock.now();
         let around = Surroundings {
             path: self.config.path.clone(),
             endpoint: lock(&self.endpoint).clone(),
             python,
             folder: self.config.folder.clone(),
-            isolation: lock(&self.isolation).clone(),
+            isolation,
             now: began,
         };
         let mut process = Process::start(function, &around, &self.groups, &request.id, request.options.logs.clone()).await?;
@@ -293,6 +300,24 @@ impl Inner {
         let now = bedplate_base::Timestamp::from_millis(self.config.clock.now().millis()).iso();
         let message = format!("{now} {request_id} Task timed out after {:.2} seconds", limit.as_secs_f64());
         FunctionError::stated(kind, "Sandbox.Timedout", message)
+    }
+
+    /// Sees that an isolated function has a cache of compiled modules.
+    async fn plant(&self, python: &Path, name: &str) -> Result<()> {
+        let folder = self.config.folder.clone();
+        if compiled::cache(&folder, name).is_dir() {
+            return Ok(());
+        }
+        let seeded = self
+            .seeded
+            .get_or_init(|| compiled::fill_seed(&folder, python, &*self.config.clock));
+        seeded.await;
+        let name = name.to_owned();
+        let failed = |error: std::io::Error| Error::internal("A function's cache of compiled modules cannot be made").with_source(error);
+        match tokio::task::spawn_blocking(move || compiled::plant(&folder, &name)).await {
+            Ok(planted) => planted.map_err(failed),
+            Err(error) => Err(failed(std::io::Error::other(error))),
+        }
     }
 
     fn write_bootstrap(&self) -> Result<()> {

@@ -10,6 +10,7 @@
 //! else. It runs processes in real time: [`Config::clock`] is the machine's clock even where the server's is turned by
 //! hand.
 
+mod compiled;
 mod config;
 mod family;
 mod function;

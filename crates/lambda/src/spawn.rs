@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bedplate_base::{Error, Kind, Result, Timestamp};
 use tokio::process::Command;
 
+use crate::compiled;
 use crate::function::{Function, Runtime};
 use crate::isolation::{Isolation, Needs};
 use crate::limits;
@@ -42,7 +43,7 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
     let scratch = scratch(function, around);
     let compiled = match &around.isolation {
         // Shared, one function could change what another one loads.
-        Some(_) => around.folder.join(".compiled").join(&function.name),
+        Some(_) => compiled::cache(&around.folder, &function.name),
         None => around.folder.join(".pycache"),
     };
     for folder in [&scratch, &compiled] {

@@ -1,5 +1,7 @@
 //! What functions cannot see where bubblewrap works. Where it does not these tests only say so.
 
+use std::path::Path;
+
 use bedplate_base::Kind;
 use bedplate_lambda::Options;
 use bytes::Bytes;
@@ -68,6 +70,12 @@ async fn functions_see_nothing_of_the_server() {
         "own": true, "change": "OSError", "here": true});
     assert_eq!(seen, wanted);
 
+    let compiled = house.folder.path().join("functions/.compiled/look");
+    assert!(
+        has(&compiled, "csv."),
+        "it began as a copy of the seed: nothing has imported csv here"
+    );
+
     let error = ask(&json!({"die": true}), 20_000).await.unwrap_err();
     assert!(error.message.ends_with("signal: killed"), "{}", error.message);
 
@@ -82,6 +90,13 @@ async fn functions_see_nothing_of_the_server() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     panic!("what the function left behind lives on");
+}
+
+/// Whether a file below `folder` has a name that begins so.
+fn has(folder: &Path, start: &str) -> bool {
+    std::fs::read_dir(folder).unwrap().flatten().any(|entry| {
+        entry.file_name().to_str().unwrap().starts_with(start) || entry.file_type().unwrap().is_dir() && has(&entry.path(), start)
+    })
 }
 
 fn sleeps(seconds: &str) -> bool {
