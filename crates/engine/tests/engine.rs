@@ -6,9 +6,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bedplate_base::{Clock, Kind};
-use bedplate_engine::{Engine, Feed, Item, Limits, SignalError};
-use bedplate_journal::{Body, CallId, Callee, ExecId, Input, Outcome, Part, Payload, Raw, Target, Value};
+use bedplate_base::{BoxFuture, Clock, Kind};
+use bedplate_engine::{Engine, Feed, Item, Limits, Retention, SignalError};
+use bedplate_journal::{Body, Call, CallId, Callee, ExecId, Input, Outcome, Part, Payload, Progress, Raw, Target, Value};
 use bedplate_store::{Batch, MemoryStore, Owner, Page, Send, Store};
 use bedplate_store_sqlite::SqliteStore;
 use bedplate_testkit::demo::{self, KIND, exec, message, reply_of};
@@ -265,6 +265,105 @@ fn limits_of_calls() {
         );
         assert_eq!(world.clock.now().since(before), Duration::from_millis(1500));
     });
+}
+
+/// Says so many times that it is alive, then answers.
+struct Beating {
+    clock: VirtualClock,
+    times: u32,
+}
+
+impl Target for Beating {
+    fn call<'a>(&'a self, _: &'a Call, _: Payload, progress: Progress) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            for _ in 0..self.times {
+                self.clock.sleep_until(self.clock.now() + Duration::from_millis(80)).await;
+                progress.part(Part::Text("alive".into()));
+            }
+            self.clock.sleep_until(self.clock.now() + Duration::from_millis(150)).await;
+            Outcome::Success(Value::inline(Raw::new("1")))
+        })
+    }
+}
+
+#[test]
+fn a_call_that_is_silent_for_too_long_times_out() {
+    run(async {
+        // Silence of 150 ms at the end; how long until the call is given up, by its limits.
+        for (limits, result, after) in [
+            (json!({"heartbeat_ms": 200}), json!([1]), 390),
+            (json!({"heartbeat_ms": 100}), json!([{"error": "timed out"}]), 340),
+            (json!({"heartbeat_ms": 50}), json!([{"error": "timed out"}]), 50),
+            (json!({"heartbeat_ms": 100, "total_ms": 130}), json!([{"error": "timed out"}]), 130),
+            (json!({"heartbeat_ms": 0}), json!([{"error": "timed out"}]), 0),
+        ] {
+            let clock = VirtualClock::automatic();
+            let target = Beating {
+                clock: clock.clone(),
+                times: 3,
+            };
+            let engine = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(clock.clone()))
+                .kind(KIND, demo::decider)
+                .target("tool", Arc::new(target))
+                .build();
+            let mut step = json!({"call": ["a"]});
+            step.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
+            let before = clock.now();
+            assert_eq!(ask(&engine, &exec("x"), "r1", json!([step])).await, result, "{limits}");
+            assert_eq!(clock.now().since(before), Duration::from_millis(after), "{limits}");
+        }
+    });
+}
+
+#[test]
+fn what_is_over_is_deleted_and_the_rest_stays() {
+    let day = Duration::from_secs(24 * 3600);
+    let folder = tempfile::tempdir().unwrap();
+    let stores: [Arc<dyn Store>; 2] = [Arc::new(MemoryStore::new()), Arc::new(SqliteStore::open(folder.path()).unwrap())];
+    for store in stores {
+        run(async {
+            let mut world = World::new();
+            world.store = store;
+            let retention = Retention {
+                ended: Some(day),
+                idle: Some(7 * day),
+            };
+            let limits = Limits {
+                retention,
+                ..Limits::default()
+            };
+            // Real disks take no virtual time: the clock is turned by hand.
+            world.clock = VirtualClock::new();
+            let engine = world.engine_with(1, limits, |payload| echo(payload).into());
+            let long = json!([{"call": ["x".repeat(20_000)]}, {"end": true}]);
+            ask(&engine, &exec("ended"), "r1", long.clone()).await;
+            ask(&engine, &exec("idle"), "r1", json!([{"say": "x"}])).await;
+            engine
+                .send(&exec("waits"), message("r1", json!([{"wait_ms": 1_000_000_000_000_u64}])))
+                .await
+                .unwrap();
+            let left = || async {
+                let all = Page {
+                    limit: 10,
+                    ..Page::default()
+                };
+                let heads = engine.heads("", all).await.unwrap();
+                heads.iter().map(|head| head.exec.as_str().to_owned()).collect::<Vec<_>>().join(" ")
+            };
+            assert_eq!(left().await, "demo/ended demo/idle demo/waits");
+            assert_eq!(engine.retain().await.unwrap(), 0);
+            // Events of one moment are told apart by nanoseconds.
+            world.clock.advance(day + Duration::from_secs(1));
+            engine.retain().await.unwrap();
+            assert_eq!(left().await, "demo/idle demo/waits");
+            world.clock.advance(6 * day);
+            engine.retain().await.unwrap();
+            assert_eq!(left().await, "demo/waits");
+            // A name that was deleted can begin again, with nothing of the old one.
+            assert_eq!(ask(&engine, &exec("idle"), "r2", json!([{"say": "y"}])).await, json!(["y"]));
+            assert_eq!(engine.head(&exec("idle")).await.unwrap().unwrap().version, 4);
+        });
+    }
 }
 
 #[test]

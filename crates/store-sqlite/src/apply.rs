@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bedplate_base::Hash;
-use bedplate_journal::{ExecId, encode_all, encode_signal};
+use bedplate_journal::{ExecId, encode_signal};
 use bedplate_store::{Batch, CommitError, Expect, Resource, ResourceWrite, Send, Turn};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -23,15 +23,15 @@ type Wrote<T = ()> = Result<T, WriteFailure>;
 /// A resource as a batch left it.
 pub(crate) type Document = (String, Option<Resource>);
 
-/// Writes `batch` and tells which documents it wrote. `heads` is right before and after, as long as the transaction is not rolled back.
-pub(crate) fn apply(connection: &Connection, heads: &mut Heads, batch: &Batch) -> Wrote<Vec<Document>> {
+/// Writes `batch`, whose events have the bytes `events`, and tells which documents it wrote. `heads` is right before and after, as long as the transaction is not rolled back.
+pub(crate) fn apply(connection: &Connection, heads: &mut Heads, batch: &Batch, events: &[u8]) -> Wrote<Vec<Document>> {
     let known = match &batch.turn {
         Some(turn) => check_turn(connection, heads, turn)?,
         None => None,
     };
     let versions = check_resources(connection, &batch.resources)?;
     let number = match &batch.turn {
-        Some(turn) => write_turn(connection, heads, turn, known)?,
+        Some(turn) => write_turn(connection, heads, turn, events, known)?,
         None => None,
     };
     for (hash, raw) in &batch.blobs {
@@ -104,7 +104,7 @@ pub(crate) fn known(connection: &Connection, exec: &ExecId) -> rusqlite::Result<
 }
 
 /// The execution's number, when it exists now.
-fn write_turn(connection: &Connection, heads: &mut Heads, turn: &Turn, known: Option<Known>) -> Wrote<Option<i64>> {
+fn write_turn(connection: &Connection, heads: &mut Heads, turn: &Turn, events: &[u8], known: Option<Known>) -> Wrote<Option<i64>> {
     for letter in &turn.consumed {
         connection
             .prepare_cached("DELETE FROM inbox WHERE id = ?1")?
@@ -141,10 +141,7 @@ fn write_turn(connection: &Connection, heads: &mut Heads, turn: &Turn, known: Op
     if let Some(last) = turn.events.last() {
         connection
             .prepare_cached("INSERT INTO journal (place, events) VALUES (?1, ?2)")?
-            .execute(params![
-                place(number, last.seq),
-                encode_all(turn.events.iter().map(|event| &**event))
-            ])?;
+            .execute(params![place(number, last.seq), events])?;
         known.version = last.seq;
     }
     for timer in &turn.timers_cleared {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use bedplate_journal::ExecId;
+use bedplate_journal::{ExecId, encode_all};
 use bedplate_store::{Batch, CommitError};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -29,9 +29,18 @@ struct Job {
 
 /// What the writer is asked for.
 pub(crate) enum Work {
-    Batch(Batch),
-    Remove { exec: ExecId, version: u64 },
-    Sweep { rows: usize },
+    /// With the bytes of its events: whoever commits encodes them, the writer has enough to do.
+    Batch {
+        batch: Batch,
+        events: Vec<u8>,
+    },
+    Remove {
+        exec: ExecId,
+        version: u64,
+    },
+    Sweep {
+        rows: usize,
+    },
 }
 
 /// What came of it.
@@ -61,7 +70,9 @@ impl Writer {
 
     pub(crate) async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
         batch.check()?;
-        self.write(Work::Batch(batch)).await.map(drop)
+        let turn = batch.turn.as_ref();
+        let events = turn.map_or_else(Vec::new, |turn| encode_all(turn.events.iter().map(|event| &**event)));
+        self.write(Work::Batch { batch, events }).await.map(drop)
     }
 
     /// Tells whether there is more to do of the same.
@@ -156,7 +167,7 @@ fn begin_and_commit(connection: &Connection, heads: &mut Heads, group: &[Job]) -
 fn perform(connection: &Connection, heads: &mut Heads, work: &Work) -> Result<Came, WriteFailure> {
     let mut came = Came::default();
     match work {
-        Work::Batch(batch) => came.documents = apply(connection, heads, batch)?,
+        Work::Batch { batch, events } => came.documents = apply(connection, heads, batch, events)?,
         Work::Remove { exec, version } => remove(connection, heads, exec, *version)?,
         Work::Sweep { rows } => came.more = sweep(connection, *rows)?,
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bedplate_base::Timestamp;
 use bedplate_journal::{Body, Event, ExecId, Raw};
-use bedplate_store::{Batch, CommitError, Owner, Store, Turn};
+use bedplate_store::{Batch, CommitError, Expect, Owner, ResourceWrite, Store, Turn};
 use bedplate_store_sqlite::{OpenError, SqliteStore};
 use bedplate_testkit::store_conformance;
 use tempfile::TempDir;
@@ -193,4 +193,151 @@ fn a_full_disk_is_told_and_nothing_is_half_written() {
     assert_eq!(run(store.head(&ExecId::new("x"))).unwrap().unwrap().version, version);
     assert_eq!(run(store.events(&ExecId::new("x"), 0, 1_000)).unwrap().len() as u64, version);
     run(store.commit(batch("y", 0, "1"))).unwrap();
+}
+
+#[test]
+fn a_file_of_format_1_is_brought_up() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join(SqliteStore::FILE);
+    let old = rusqlite::Connection::open(&file).unwrap();
+    old.execute_batch(include_str!("format-1.sql")).unwrap();
+    old.execute_batch("PRAGMA user_version = 1; PRAGMA application_id = 0x4244504c;")
+        .unwrap();
+    old.execute("INSERT INTO meta VALUES ('server_key', ?1)", [[7_u8; 32].as_slice()])
+        .unwrap();
+    old.execute_batch("INSERT INTO execution VALUES (1, 'x', 'test', 2, 5, 1, 0, 10, 11), (2, 'y', 'test', 1, NULL, 0, 1, 10, 10)")
+        .unwrap();
+    for (number, seq) in [(1, 1), (1, 2), (2, 1)] {
+        let event = Event {
+            seq,
+            at: Timestamp(9 + seq.cast_signed()),
+            body: Body::Noted(Raw::new("1")),
+        };
+        let place = (number << 24) + seq.cast_signed();
+        old.execute(
+            "INSERT INTO journal VALUES (?1, ?2)",
+            rusqlite::params![place, bedplate_journal::encode(&event)],
+        )
+        .unwrap();
+    }
+    drop(old);
+    for _ in 0..2 {
+        let store = SqliteStore::open(folder.path()).unwrap();
+        assert_eq!(store.server_key(), [7; 32]);
+        let head = |name: &str| run(store.head(&ExecId::new(name))).unwrap().unwrap();
+        let (x, y) = (head("x"), head("y"));
+        assert_eq!((x.version, x.owner, x.busy, x.ended), (2, Some(Owner(5)), true, false));
+        assert_eq!((x.started_at, x.updated_at), (Timestamp(10), Timestamp(11)));
+        assert_eq!((y.version, y.owner, y.busy, y.ended), (1, None, false, true));
+        assert_eq!(run(store.events(&ExecId::new("x"), 0, 10)).unwrap().len(), 2);
+        assert_eq!(run(store.work(None, 10)).unwrap(), [ExecId::new("x")]);
+    }
+}
+
+/// The state as a power cut leaves it: the log ends anywhere. What is left is a beginning of what was written, whole commit by whole commit.
+#[test]
+fn a_torn_log_loses_its_end_and_nothing_else() {
+    let (folder, torn) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = SqliteStore::open(folder.path()).unwrap();
+    for version in 0..30 {
+        run(store.commit(batch("x", version, &"x".repeat(700)))).unwrap();
+    }
+    let log = fs::read(folder.path().join("state.db-wal")).unwrap();
+    let mut versions = Vec::new();
+    for cut in (0..=log.len()).step_by(1_000).chain([log.len()]) {
+        let state = torn.path().join(cut.to_string());
+        fs::create_dir(&state).unwrap();
+        fs::copy(folder.path().join(SqliteStore::FILE), state.join(SqliteStore::FILE)).unwrap();
+        let mut log = log[..cut].to_vec();
+        // The last sector may hold anything.
+        let sector = cut.saturating_sub(512);
+        log[sector..].fill(0x5a);
+        if cut == 0 || versions.len() % 2 == 0 {
+            log.truncate(sector);
+        }
+        fs::write(state.join("state.db-wal"), log).unwrap();
+        let store = SqliteStore::open(&state).unwrap();
+        let version = run(store.head(&ExecId::new("x"))).unwrap().map_or(0, |head| head.version);
+        let events = run(store.events(&ExecId::new("x"), 0, 100)).unwrap();
+        assert_eq!(events.len() as u64, version, "cut at {cut}");
+        run(store.commit(batch("x", version, "1"))).unwrap();
+        versions.push(version);
+    }
+    assert!(versions.is_sorted(), "{versions:?}");
+    assert!(versions.iter().any(|version| (1..29).contains(version)), "{versions:?}");
+    assert!(*versions.last().unwrap() >= 28, "{versions:?}");
+}
+
+#[test]
+fn deleting_many_events_lets_others_write() {
+    const COMMITS: u64 = 10_000;
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    run(async {
+        // Handed over in order, written in groups; tokio stops a task that does much more at once.
+        for base in (0..COMMITS).step_by(50) {
+            let commits: Vec<_> = (base..base + 50)
+                .map(|version| store.commit(batch("many", version, "1")))
+                .collect();
+            for result in futures_util::future::join_all(commits).await {
+                result.unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+        store.remove(&ExecId::new("many"), COMMITS).await.unwrap();
+        let (mut steps, mut version) = (0, 0);
+        loop {
+            // Another's commit gets in between any two steps, even into the same transaction.
+            let (more, written) = futures_util::future::join(store.sweep(256), store.commit(batch("other", version, "1"))).await;
+            written.unwrap();
+            version += 1;
+            if !more.unwrap() {
+                break;
+            }
+            steps += 1;
+        }
+        assert!(steps > COMMITS / 256, "{steps} steps were few and large");
+        assert_eq!(store.events(&ExecId::new("many"), 0, 10).await.unwrap(), []);
+        assert_eq!(store.head(&ExecId::new("other")).await.unwrap().unwrap().version, version);
+    });
+}
+
+#[test]
+fn documents_in_memory_are_those_on_disk() {
+    let folder = TempDir::new().unwrap();
+    let write = |key: &str, body: Option<&str>| Batch {
+        resources: vec![ResourceWrite {
+            key: key.into(),
+            expect: Expect::Any,
+            body: body.map(Into::into),
+        }],
+        ..Batch::default()
+    };
+    let store = SqliteStore::open(folder.path()).unwrap();
+    let large = "x".repeat(3_000_000);
+    run(async {
+        assert_eq!(store.resource("a").await.unwrap(), None);
+        store.commit(write("a", Some("1"))).await.unwrap();
+        for (key, body) in [("a", Some("2")), ("b", Some("3")), ("a", None), ("c", Some(large.as_str()))] {
+            store.commit(write(key, body)).await.unwrap();
+            let found = store.resource(key).await.unwrap();
+            assert_eq!(found.as_ref().map(|found| &*found.body), body, "{key}");
+        }
+        // More than is kept: the old ones are read from the file again.
+        for index in 0..8 {
+            store.commit(write(&format!("large{index}"), Some(&large))).await.unwrap();
+        }
+        assert_eq!(store.resource("b").await.unwrap().unwrap().version, 1);
+        assert_eq!(store.resource("large0").await.unwrap().unwrap().body.len(), large.len());
+        assert_eq!(store.resource("a").await.unwrap(), None);
+        // A batch that is refused leaves no trace.
+        let mut refused = write("b", Some("4"));
+        refused.resources.push(ResourceWrite {
+            key: "b".into(),
+            expect: Expect::Absent,
+            body: None,
+        });
+        assert!(store.commit(refused).await.is_err());
+        assert_eq!(&*store.resource("b").await.unwrap().unwrap().body, "3");
+    });
 }

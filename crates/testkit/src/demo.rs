@@ -1,7 +1,7 @@
 //! A small decider for tests of the engine: a message says what to do, step by step.
 //!
 //! `{"do": [{"call": ["a", "b"]}, {"wait_ms": 500}, {"ask": "sure?"}, {"say": "x"}, {"end": true}]}`: calls of one step run in
-//! parallel on the target `tool` (`{"call": ["a"], "total_ms": 5}` limits them); `model` calls the target `model` with a rendered
+//! parallel on the target `tool` (`{"call": ["a"], "total_ms": 5, "heartbeat_ms": 1}` limits them); `model` calls the target `model` with a rendered
 //! payload; `ask` answers the message with the question and the next message answers it; `token` opens a callback. The reply of
 //! the message is the list of all results.
 
@@ -141,7 +141,7 @@ impl Turn {
         let path = |index: usize| Step::new(format!("turn.{turns}/step.{}/{index}", self.at));
         let limits = Limits {
             total_ms: step["total_ms"].as_u64(),
-            heartbeat_ms: None,
+            heartbeat_ms: step["heartbeat_ms"].as_u64(),
         };
         if let Some(names) = step["call"].as_array() {
             for (index, name) in names.iter().enumerate() {
