@@ -184,6 +184,18 @@ impl Work<'_> {
                     .find(|option| option.as_str().is_some_and(|option| option.eq_ignore_ascii_case(text)))
             {
                 Some(option.clone())
+            } else if let What::When(When::Range(first, last)) = entities[e].what
+                && self.tool.reads
+                && first > self.now.date()
+                && values::is_month(param)
+                && !self.u.tokens[entities[e].from..entities[e].to]
+                    .iter()
+                    .any(|token| token.shape == Shape::Number)
+                && self.u.word(entities[e].from) != "next"
+                && let (Ok(first), Ok(last)) = (first.checked_sub(jiff::ToSpan::years(1)), last.checked_sub(jiff::ToSpan::years(1)))
+            {
+                // a month that is looked up has been
+                values::value(&What::When(When::Range(first, last)), said, param, self.now)
             } else if let What::When(When::Time(time)) = entities[e].what
                 && time.hour() >= 12
                 && time.hour() < 23

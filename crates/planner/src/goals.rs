@@ -165,6 +165,15 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
                 || seeks(u, clause, best, &tools[best.tool])
         });
         if let Some(best) = &good
+            && let Some((first, second)) = apart(u, clause, best, tools, now)
+        {
+            for half in [first, second] {
+                conditions.push(clause.condition.clone());
+                wanted.push(half);
+            }
+            continue;
+        }
+        if let Some(best) = &good
             && let Some(other) = both(u, clause, best, &found_all, tools)
         {
             conditions.push(clause.condition.clone());
@@ -579,6 +588,37 @@ fn both(u: &Utterance, clause: &Clause, best: &Match, found: &[Match], tools: &[
                     .all(|(param, value)| !param.required || value.is_some())
         })
         .cloned()
+}
+
+/// "Bring paper to Oak and coffee to Elm", "the bills of LN-1 and the state of LN-2": two wishes that share a verb.
+fn apart(u: &Utterance, clause: &Clause, best: &Match, tools: &[ToolFacts], now: DateTime) -> Option<((Clause, Match), (Clause, Match))> {
+    if best.assigned.left == 0 || several(u, clause, best.tool, &best.assigned.values, tools).is_some() {
+        return None;
+    }
+    let whole = |half: &Clause| -> Option<Match> {
+        let has = u
+            .entities
+            .iter()
+            .any(|entity| half.from <= entity.from && entity.to <= half.to && !matches!(entity.what, What::Number(_) | What::When(_)));
+        let found = matches(u, half, &[], tools, now).into_iter().next()?;
+        let filled = tools[found.tool]
+            .params
+            .iter()
+            .zip(&found.assigned.values)
+            .all(|(param, value)| !param.required || value.is_some());
+        (has && filled && found.assigned.left == 0 && found.score >= 2.0).then_some(found)
+    };
+    (clause.from + 1..clause.to)
+        .filter(|at| u.word(*at) == "and" && !u.entities.iter().any(|entity| entity.from <= *at && *at < entity.to))
+        .find_map(|at| {
+            let first = Clause { to: at, ..clause.clone() };
+            let second = Clause {
+                from: at + 1,
+                ..clause.clone()
+            };
+            let (a, b) = (whole(&first)?, whole(&second)?);
+            (a.tool != b.tool || a.assigned.values != b.assigned.values).then_some(((first, a), (second, b)))
+        })
 }
 
 /// "Do you have …?", "I am looking for …" with a tool that searches for anything.

@@ -51,6 +51,17 @@ pub(crate) fn content(u: &Utterance, clause: &Clause) -> Vec<String> {
                 continue;
             }
         }
+        // "my internet is out"
+        if matches!(token.lower.as_str(), "out" | "down")
+            && at > clause.from
+            && matches!(
+                u.word(at - 1),
+                "is" | "are" | "was" | "went" | "been" | "'s" | "still" | "keeps" | "it's"
+            )
+            && (at + 1 == clause.to || u.tokens[at + 1].shape == Shape::Punct || u.word(at + 1) == "again")
+        {
+            out.push("outag".into());
+        }
         let told = at > clause.from + 2 && crate::clause::begins_free_text(u, at);
         if told {
             break;
@@ -336,8 +347,8 @@ fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
     }
     // "place_order", "make_booking": the second word is the verb; "cancel_order" is not about ordering
     let generic = [
-        "mak", "plac", "set", "do", "creat", "put", "add", "submit", "send", "start", "request", "perform", "new", "issu", "file", "give",
-        "giv",
+        "mak", "plac", "set", "do", "creat", "put", "add", "submit", "send", "start", "request", "perform", "new", "issu", "file", "writ",
+        "leav", "give", "giv",
     ];
     let leads = tool
         .verbs

@@ -678,6 +678,12 @@ fn statement(work: &mut Work) {
         .filter(|(from, to)| to - from >= 3 && (*from..*to).filter(|at| !work.out.taken[*at]).count() >= 2)
         .max_by_key(|(from, to)| to - from);
     let question = work.tool.params[p].role == Role::Query;
+    // a search for words is not one for the ids of other things
+    let foreign_id = (work.spans[0].0..work.spans[0].1)
+        .any(|at| work.u.tokens[at].shape == Shape::Id && !work.out.taken[at] && foreign(&work.u.tokens[at].text, "", &work.tool.prefixes));
+    if question && foreign_id {
+        return;
+    }
     let (from, to) = match context {
         Some(span) => span,
         None => {

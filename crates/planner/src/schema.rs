@@ -221,7 +221,9 @@ fn tool(tool: &Tool) -> ToolFacts {
         verbs.push(verb);
     } else if let Some(first) = words
         .first()
-        .filter(|first| words.len() > 1 && !known.knows(first) && !asking(&first_words))
+        .filter(|first| words.len() > 1 && !known.knows(first) && !asking(&first_words) && !is_stop(first) && !is_determiner(first))
+        // what is described as showing something has a noun for a name
+        .filter(|_| !told.as_ref().is_some_and(|verb| known.has_class(verb, READ)))
     {
         verbs.push(first.clone());
     }

@@ -330,7 +330,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
         What::Email(_) => match param.role {
             Role::Email => 10.0 + side,
             Role::Person if matches!(prep, "to" | "for" | "with") || param.about.iter().any(|word| word == "email") => 5.0,
-            Role::Query if param.about.iter().any(|word| word == "email" || word == "mail") => 6.0,
+            _ if param.textual() && param.options.is_empty() && param.about.iter().any(|word| word == "email" || word == "mail") => 6.0,
             Role::Thing | Role::Id if named => 5.0,
             Role::Id if param.about.iter().any(|word| word == "email") => 5.0,
             _ => 0.0,

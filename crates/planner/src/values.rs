@@ -28,6 +28,12 @@ pub(crate) fn date(date: Date, param: &Param) -> Value {
     Value::String(date.strftime(format).to_string())
 }
 
+/// Whether a parameter is a month: `YYYY-MM`.
+pub(crate) fn is_month(param: &Param) -> bool {
+    let about = param.description.to_lowercase();
+    about.contains("yyyy-mm") && !about.contains("yyyy-mm-dd")
+}
+
 /// A time as `HH:MM`, with seconds or am/pm when the description says so; the hour for an integer.
 pub(crate) fn time(time: Time, param: &Param) -> Value {
     if matches!(param.items, Type::Integer | Type::Number) {
