@@ -9,7 +9,7 @@ use crate::SERVICES;
 const DEPTH: usize = 12;
 
 /// A value of `schema` with every member set, one of each union.
-fn sample(schema: &'static Schema, depth: usize) -> Value {
+pub(crate) fn sample(schema: &'static Schema, depth: usize) -> Value {
     let text = "é \"\\ /";
     match schema.kind {
         Kind::Structure(members) => {
@@ -107,11 +107,29 @@ fn stepfunctions_inputs_go_through() {
     for_each_operation!(each);
 }
 
+#[test]
+fn iam_inputs_go_through() {
+    use bedplate_wire_iam::{for_each_operation, ops};
+    macro_rules! each {
+        ($($operation:ident),*) => { $(through::<ops::$operation>(ops::NAME);)* };
+    }
+    for_each_operation!(each);
+}
+
+#[test]
+fn sts_inputs_go_through() {
+    use bedplate_wire_sts::{for_each_operation, ops};
+    macro_rules! each {
+        ($($operation:ident),*) => { $(through::<ops::$operation>(ops::NAME);)* };
+    }
+    for_each_operation!(each);
+}
+
 /// Deterministic numbers below `bound`.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, bound: u64) -> u64 {
+    pub(crate) fn roll(&mut self, bound: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -2,6 +2,7 @@
 
 mod all;
 mod dispatch;
+mod forms;
 mod frames;
 mod requests;
 mod routes;
@@ -22,6 +23,8 @@ const SERVICES: &[&Service] = &[
     &bedplate_wire_bedrock::SERVICE,
     &bedplate_wire_stepfunctions::SERVICE,
     &bedplate_wire_lambda::SERVICE,
+    &bedplate_wire_iam::SERVICE,
+    &bedplate_wire_sts::SERVICE,
 ];
 
 fn router() -> Router {

@@ -39,7 +39,10 @@ fn every_operation_routes_to_itself() {
             let target = format!("{}.{}", service.target_prefix.unwrap_or_default(), operation.name);
             let target = (service.protocol != Protocol::RestJson1).then_some(target.as_str());
             for signing_name in [Some(service.signing_name), None] {
-                let routed = router.route(operation.method, &path, &query.join("&"), Hints { signing_name, target });
+                let routed = match service.protocol {
+                    Protocol::AwsQuery => router.route_form("", query.join("&").as_bytes(), signing_name),
+                    _ => router.route(operation.method, &path, &query.join("&"), Hints { signing_name, target }),
+                };
                 let found = routed.map_or_else(
                     |error| error.message,
                     |routed| format!("{} {}", routed.service.name, routed.operation.name),
