@@ -134,7 +134,9 @@ impl Envelope {
             Self::S3
         } else if headers.contains_key("x-amz-target") || content_type.starts_with(b"application/x-amz-json") {
             Self::AwsJson
-        } else if content_type.starts_with(b"application/x-www-form-urlencoded") {
+        } else if content_type.starts_with(b"application/x-www-form-urlencoded")
+            || scope.is_some_and(|scope| scope.service == "iam" || scope.service == "sts")
+        {
             Self::Query
         } else {
             Self::RestJson
