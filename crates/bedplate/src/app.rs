@@ -87,8 +87,13 @@ impl App {
             path: std::env::var_os("PATH").unwrap_or_default(),
         });
         host.set_endpoint(endpoint);
-        if let Err(error) = host.isolate(&[folder.to_path_buf()]).await {
-            tracing::debug!(target: "lambda", %error, "functions run without isolation from the state folder");
+        let mut hidden = vec![folder.to_path_buf()];
+        hidden.extend(config.secret_files());
+        match host.isolate(&hidden).await {
+            Ok(()) => tracing::info!(target: "bedplate", "functions do not see the state folder, files with keys and other processes"),
+            Err(error) => {
+                tracing::info!(target: "bedplate", %error, "functions run as this user, without isolation: run only code that you trust")
+            }
         }
         let programs: Arc<Programs> = Arc::default();
         let functions = Functions::new(LambdaTarget::new(host.clone()), &config.functions);

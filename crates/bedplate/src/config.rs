@@ -194,6 +194,23 @@ impl Config {
         }
     }
 
+    /// Files that hold secrets.
+    pub(crate) fn secret_files(&self) -> impl Iterator<Item = PathBuf> {
+        let folder = self.folder(Path::new("."));
+        let of_models = self.models.providers.values().filter_map(|provider| provider.api_key_file.as_ref());
+        let of_keys = self
+            .keys
+            .0
+            .values()
+            .flat_map(|key| [&key.secret_file, &key.session_token_file])
+            .flatten();
+        let files: Vec<PathBuf> = of_models
+            .chain(of_keys)
+            .filter_map(|file| std::path::absolute(folder.join(file)).ok())
+            .collect();
+        files.into_iter().filter(|file| file.exists())
+    }
+
     /// The folder that paths in it are relative to.
     pub(crate) fn folder(&self, otherwise: &Path) -> PathBuf {
         let parent = self.file.as_deref().and_then(Path::parent);

@@ -47,6 +47,10 @@ struct Leftovers {
 /// `bedplate serve`.
 pub(crate) async fn run(args: Serve) -> Result<(), String> {
     log("info", true);
+    // Functions of the same user must not read the variables that hold keys.
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::debug!(target: "bedplate", %error, "the process stays readable for others of its user");
+    }
     let announce: Announce = Arc::new(|_, _| {});
     let house = House::open(&args, Mode::Serve, announce).await?;
     tracing::info!(target: "bedplate", url = house.url, state = %house.folder.display(), "listening");
