@@ -1,6 +1,5 @@
 //! A listener with doors that tests can hold open.
 
-use std::collections::BTreeMap;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -143,6 +142,20 @@ static UNBUILT: Service = service(
     }],
 );
 
+/// A service whose operations are named in forms.
+static FORMS: Service = Service {
+    signing_name: "sts",
+    protocol: Protocol::AwsQuery,
+    ..service(
+        "forms",
+        &[Operation {
+            service: "forms",
+            query: &[("Action", "Ask"), ("Version", "2026-11-21")],
+            ..any("Ask", "POST")
+        }],
+    )
+};
+
 impl House {
     /// A listener on a free port.
     pub(crate) async fn open(limits: Limits) -> Self {
@@ -171,8 +184,10 @@ impl House {
             waits: waits_in,
         })));
         let doors = Doors {
-            router: Arc::new(Router::new(&[&TEST, &UNBUILT])),
-            services: BTreeMap::from([("test", Arc::clone(&room) as Arc<dyn ServiceDoor>)]),
+            router: Arc::new(Router::new(&[&TEST, &UNBUILT, &FORMS])),
+            services: ["test", "forms"]
+                .map(|name| (name, Arc::clone(&room) as Arc<dyn ServiceDoor>))
+                .into(),
             admin: room,
             upstream: upstream(address),
             ready: is_ready,

@@ -12,7 +12,7 @@ use crate::oracle::{self, framed, signed};
 use crate::vectors::{Sent, Vectors, key};
 
 /// The keys of the vectors and the oracle, the first with an account of its own, the second for the admin door.
-async fn open() -> House {
+pub(crate) async fn open() -> House {
     let vectors = Vectors::read();
     let mut first = key(&vectors.access_key, &vectors.secret, None);
     first.account = Some("123456789012".to_owned());
@@ -24,7 +24,7 @@ async fn open() -> House {
 }
 
 /// The request as HTTP/1.1 writes it.
-fn bytes(sent: &Sent) -> Vec<u8> {
+pub(crate) fn bytes(sent: &Sent) -> Vec<u8> {
     let mut out = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", sent.method, sent.uri).into_bytes();
     for (name, value) in &sent.headers {
         out.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
@@ -37,7 +37,7 @@ fn bytes(sent: &Sent) -> Vec<u8> {
     out
 }
 
-async fn check(house: &House, name: &str, bytes: &[u8], expect: &[&str]) {
+pub(crate) async fn check(house: &House, name: &str, bytes: &[u8], expect: &[&str]) {
     let answer = house.talk(bytes).await;
     let mut rest = answer.as_str();
     for piece in expect {
