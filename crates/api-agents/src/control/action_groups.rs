@@ -10,7 +10,8 @@ use bedplate_wire_bedrock_agent::types::{
 };
 
 use super::agents::{token, touched};
-use super::documents::{DRAFT, Stored, action_group, action_group_key, action_groups_prefix, name_key, not_found, page, retry};
+use super::documents::{DRAFT, Stored, action_group, action_group_key, action_groups_prefix, name_key, not_found, of_agent, page, retry};
+use super::quotas;
 use crate::State;
 
 /// CreateAgentActionGroup.
@@ -38,7 +39,7 @@ pub async fn create(state: &State, context: &Context, input: CreateAgentActionGr
         function_schema: input.function_schema.clone(),
         action_group_state: input.action_group_state.unwrap_or(ActionGroupState::Enabled),
     };
-    check(&group)?;
+    check(&group, state.settings.strict)?;
     let group = retry(|| async {
         let name = name_key("action-group-name", place, &input.agent_id, &group.action_group_name);
         // Before the token: both are written at once, so a name that our own token took is never taken for somebody else's.
@@ -53,6 +54,10 @@ pub async fn create(state: &State, context: &Context, input: CreateAgentActionGr
         if taken {
             return Err(name_taken(&group.action_group_name).into());
         }
+        let names = of_agent("action-group-name", place, &input.agent_id);
+        let count = state.catalog.all(&names).await?.len() + 1;
+        let agent = format!("Agent {}", input.agent_id);
+        quotas::ACTION_GROUPS.check(count, state.settings.strict, &agent, "Delete an action group first.")?;
         let key = action_group_key(place, &input.agent_id, DRAFT, &group.action_group_id);
         touched(state, &mut stored);
         let mut change = stored
@@ -103,7 +108,7 @@ pub async fn update(state: &State, context: &Context, input: UpdateAgentActionGr
             client_token: before.client_token.clone(),
             created_at: before.created_at,
         };
-        check(&group)?;
+        check(&group, state.settings.strict)?;
         touched(state, &mut stored);
         let mut change = stored.saved().replace(&found, &group.to_json());
         if group.action_group_name != before.action_group_name {
@@ -156,7 +161,7 @@ pub async fn list(state: &State, context: &Context, input: ListAgentActionGroups
     let prefix = action_groups_prefix(place, &input.agent_id, &input.agent_version);
     let listing = state
         .catalog
-        .list(&prefix, page(input.max_results), input.next_token.as_deref())
+        .list(&prefix, page(input.max_results, state.settings.strict), input.next_token.as_deref())
         .await?;
     let groups = listing.documents.iter().map(action_group).collect::<Result<Vec<_>>>()?;
     let summary = |group: AgentActionGroup| ActionGroupSummary {
@@ -172,8 +177,8 @@ pub async fn list(state: &State, context: &Context, input: ListAgentActionGroups
     })
 }
 
-/// What no version of an action group may be: a signature stands alone, and there is one schema.
-fn check(group: &AgentActionGroup) -> Result<()> {
+/// What no version of an action group may be: a signature stands alone, and there is one schema; its functions have quotas.
+fn check(group: &AgentActionGroup, strict: bool) -> Result<()> {
     if let Some(signature) = group.parent_action_signature {
         let mut extra = Vec::new();
         extra.extend(group.description.is_some().then_some("description"));
@@ -202,6 +207,13 @@ fn check(group: &AgentActionGroup) -> Result<()> {
                 pair[0]
             ))
             .with_field("functionSchema.functions", "function names are unique"));
+        }
+        let this = format!("Action group {}", group.action_group_name);
+        quotas::FUNCTIONS.check(functions.len(), strict, &this, "Make another action group for the rest.")?;
+        for function in functions {
+            let count = function.parameters.as_ref().map_or(0, |parameters| parameters.len());
+            let this = format!("Function {} of action group {}", function.name, group.action_group_name);
+            quotas::PARAMETERS.check(count, strict, &this, "Leave some out, or put several into one.")?;
         }
     }
     Ok(())

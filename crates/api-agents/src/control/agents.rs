@@ -13,8 +13,10 @@ use bedplate_wire_bedrock_agent::types::{
     UpdateAgentRequest, UpdateAgentResponse,
 };
 
-use super::documents::{DRAFT, Stored, action_group, action_groups_prefix, agent_name_key, agents_prefix, of_agent, page, retry};
-use super::{compile, prompts};
+use super::documents::{
+    DRAFT, Stored, action_group, action_groups_prefix, agent_name_key, agent_names_prefix, agents_prefix, of_agent, page, retry,
+};
+use super::{compile, prompts, quotas};
 use crate::State;
 
 /// What an agent has as role when the request names none: the field is there in every answer.
@@ -51,6 +53,9 @@ pub async fn create_as(state: &State, context: &Context, input: CreateAgentReque
         if taken {
             return Err(name_taken().into());
         }
+        let count = state.catalog.all(&agent_names_prefix(place)).await?.len() + 1;
+        let region = format!("Account {} in {}", place.account, place.region);
+        quotas::AGENTS.check(count, state.settings.strict, &region, "Delete an agent first.")?;
         let id = id.map_or_else(|| random_id(10), str::to_owned);
         let stored = Stored::new(new_agent(state, context, &input, &id), place);
         let mut change = stored.created().create(name_key, &id.clone().into());
@@ -190,7 +195,11 @@ pub async fn delete(state: &State, context: &Context, input: DeleteAgentRequest)
 pub async fn list(state: &State, context: &Context, input: ListAgentsRequest) -> Result<ListAgentsResponse> {
     let listing = state
         .catalog
-        .list(&agents_prefix(&context.place), page(input.max_results), input.next_token.as_deref())
+        .list(
+            &agents_prefix(&context.place),
+            page(input.max_results, state.settings.strict),
+            input.next_token.as_deref(),
+        )
         .await?;
     let mut agent_summaries = Vec::with_capacity(listing.documents.len());
     for document in listing.documents {

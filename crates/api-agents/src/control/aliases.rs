@@ -13,7 +13,7 @@ use super::agents::token;
 use super::documents::{
     DRAFT, Stored, TEST_ALIAS_ID, TEST_ALIAS_NAME, alias, alias_key, name_key, not_found, of_agent, page, retry, version, version_key,
 };
-use super::versions;
+use super::{quotas, versions};
 use crate::State;
 
 /// Past routings that an alias remembers (the API model's maximum).
@@ -52,6 +52,8 @@ pub async fn create_as(
         if taken || input.agent_alias_name == TEST_ALIAS_NAME {
             return Err(name_taken(&input.agent_alias_name).into());
         }
+        let count = state.catalog.all(&of_agent("alias-name", place, agent_id)).await?.len() + 1;
+        quotas::ALIASES.check(count, state.settings.strict, &format!("Agent {agent_id}"), "Delete an alias first.")?;
         let (routing, change) = route(state, place, &mut stored, input.routing_configuration.clone()).await?;
         let now = state.clock.now();
         let id = id.map_or_else(|| random_id(10), str::to_owned);
@@ -186,7 +188,7 @@ pub async fn list(state: &State, context: &Context, input: ListAgentAliasesReque
     let prefix = of_agent("agent-alias", place, &input.agent_id);
     let listing = state
         .catalog
-        .list(&prefix, page(input.max_results), input.next_token.as_deref())
+        .list(&prefix, page(input.max_results, state.settings.strict), input.next_token.as_deref())
         .await?;
     let mut aliases = listing.documents.iter().map(alias).collect::<Result<Vec<_>>>()?;
     if listing.next_token.is_none() {

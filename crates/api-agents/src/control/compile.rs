@@ -7,8 +7,10 @@ use bedplate_agent::{Action, Executor, Parameter, ParameterType, Program, defaul
 use bedplate_base::{Error, Result};
 use bedplate_wire_bedrock_agent::types::{
     ActionGroupExecutor, ActionGroupSignature, ActionGroupState, Agent, AgentActionGroup, AgentCollaboration, CreationMode, Function,
-    FunctionSchema, OrchestrationType, PromptConfiguration, PromptState, RequireConfirmation,
+    FunctionSchema, OrchestrationType, PromptConfiguration, PromptState, PromptType, RequireConfirmation,
 };
+
+use super::prompts;
 
 /// Longest tool name that models take.
 const TOOL_NAME_MAX: usize = 64;
@@ -97,10 +99,26 @@ fn matters(configuration: &PromptConfiguration) -> bool {
     let state = configuration.prompt_state;
     match configuration.prompt_type {
         Some(PreProcessing | PostProcessing) => state == Some(PromptState::Enabled) || (overridden && state != Some(PromptState::Disabled)),
-        Some(Orchestration) => overridden || state == Some(PromptState::Disabled),
+        Some(Orchestration) => overridden || state == Some(PromptState::Disabled) || tuned(configuration, Orchestration),
         Some(MemorySummarization) => false,
         _ => overridden && state != Some(PromptState::Disabled),
     }
+}
+
+/// Whether a step asks for another model or other parameters than it has by default. Those that `GetAgent` shows may come back as they are.
+fn tuned(configuration: &PromptConfiguration, step: PromptType) -> bool {
+    let default = prompts::default(step).inference_configuration.unwrap_or_default();
+    let other = configuration.inference_configuration.as_ref().is_some_and(|given| {
+        given.temperature.is_some_and(|value| Some(value) != default.temperature)
+            || given.top_p.is_some_and(|value| Some(value) != default.top_p)
+            || given.top_k.is_some_and(|value| Some(value) != default.top_k)
+            || given.maximum_length.is_some_and(|value| Some(value) != default.maximum_length)
+            || given
+                .stop_sequences
+                .as_ref()
+                .is_some_and(|value| Some(value) != default.stop_sequences.as_ref())
+    });
+    other || configuration.foundation_model.is_some() || configuration.additional_model_request_fields.is_some()
 }
 
 fn action_group(group: &AgentActionGroup, actions: &mut Vec<Action>, problems: &mut Problems) {

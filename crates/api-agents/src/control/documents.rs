@@ -16,6 +16,8 @@ pub(crate) const DRAFT: &str = "DRAFT";
 /// Entries of a page when the request names no number. The service's own default is not known; a large page serves clients
 /// that do not turn pages.
 const PAGE: usize = 100;
+/// The same with `--strict`: assumed.
+const PAGE_STRICT: usize = 10;
 /// How often a change that lost a race is tried.
 const TRIES: usize = 32;
 
@@ -146,8 +148,13 @@ pub(crate) fn agent_key(place: &Place, id: &str) -> String {
     format!("{}{}", agents_prefix(place), key(&[id]))
 }
 
+/// Prefix of the names of all agents of a place: one small row an agent.
+pub(crate) fn agent_names_prefix(place: &Place) -> String {
+    place_key("agent-name", place)
+}
+
 pub(crate) fn agent_name_key(place: &Place, name: &str) -> String {
-    format!("{}{}", place_key("agent-name", place), key(&[name]))
+    format!("{}{}", agent_names_prefix(place), key(&[name]))
 }
 
 /// Prefix of an agent's things of one kind: `agent-alias`, `agent-version`, `action-group`, and their names.
@@ -201,6 +208,7 @@ pub(crate) fn not_found() -> Error {
 }
 
 /// Entries of a page.
-pub(crate) fn page(max_results: Option<i32>) -> usize {
-    max_results.and_then(|number| usize::try_from(number).ok()).unwrap_or(PAGE)
+pub(crate) fn page(max_results: Option<i32>, strict: bool) -> usize {
+    let asked = max_results.and_then(|number| usize::try_from(number).ok());
+    asked.unwrap_or(if strict { PAGE_STRICT } else { PAGE })
 }

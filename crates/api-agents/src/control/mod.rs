@@ -6,6 +6,7 @@ pub mod aliases;
 mod compile;
 pub(crate) mod documents;
 mod prompts;
+pub mod quotas;
 pub mod tags;
 pub mod versions;
 

@@ -57,7 +57,8 @@ fn overridden(given: &PromptConfiguration, step: PromptType) -> PromptConfigurat
     }
 }
 
-fn default(step: PromptType) -> PromptConfiguration {
+/// The configuration of a step that nobody overrode.
+pub(super) fn default(step: PromptType) -> PromptConfiguration {
     let (enabled, template, maximum_length, stop) = match step {
         PromptType::PreProcessing => (false, messages(defaults::PRE_PROCESSING), 2048, ["\n\nHuman:"].as_slice()),
         PromptType::PostProcessing => (false, messages(defaults::POST_PROCESSING), 2048, ["\n\nHuman:"].as_slice()),

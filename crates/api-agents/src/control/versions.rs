@@ -66,7 +66,7 @@ pub async fn list(state: &State, context: &Context, input: ListAgentVersionsRequ
     let prefix = of_agent("agent-version", place, &input.agent_id);
     let listing = state
         .catalog
-        .list(&prefix, page(input.max_results), input.next_token.as_deref())
+        .list(&prefix, page(input.max_results, state.settings.strict), input.next_token.as_deref())
         .await?;
     let mut summaries = Vec::new();
     if input.next_token.is_none() {

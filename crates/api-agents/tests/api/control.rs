@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::house::House;
+use crate::house::{House, Without};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,9 +80,15 @@ pub(crate) fn holds(at: &str, wanted: &Value, got: &Value) {
 }
 
 async fn check(name: &str) {
+    play(name, None).await;
+}
+
+/// Plays a file; `without` is taken out of its requests.
+pub(crate) async fn play(name: &str, without: Option<Without>) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/control/{name}.yaml"));
     let case: Case = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let house = House::new(case.strict);
+    let mut house = House::new(case.strict);
+    house.without = without;
     let mut kept = BTreeMap::new();
     for (index, step) in case.steps.iter().enumerate() {
         let action = text_filled(&step.r#do, &kept);
@@ -122,4 +128,4 @@ macro_rules! cases {
     };
 }
 
-cases! { action_groups agents aliases aliases_strict not_built prepare refusals tags turns versions }
+cases! { action_groups agents aliases aliases_strict not_built pages prepare refusals tags turns versions }

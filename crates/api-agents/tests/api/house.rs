@@ -11,7 +11,7 @@ use bedplate_engine::Engine;
 use bedplate_journal::Target;
 use bedplate_store::{MemoryStore, Owner, Store};
 use bedplate_testkit::VirtualClock;
-use bedplate_wire::{Body, Context, Request, Response, Router};
+use bedplate_wire::{Body, Context, Place, Request, Response, Router, Segment};
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -20,6 +20,16 @@ pub(crate) struct House {
     pub clock: VirtualClock,
     router: Router,
     requests: AtomicU64,
+    /// What is taken out of requests before they arrive.
+    pub without: Option<Without>,
+}
+
+/// A field that an operation is not told.
+#[derive(Clone, Debug)]
+pub(crate) struct Without {
+    pub operation: String,
+    /// `routingConfiguration[].agentVersion`.
+    pub field: String,
 }
 
 /// An answer that is not a stream.
@@ -63,6 +73,7 @@ impl House {
             clock: virtual_clock,
             router: Router::new(&[&bedplate_wire_bedrock_agent::SERVICE, &bedplate_wire_bedrock_agent_runtime::SERVICE]),
             requests: AtomicU64::new(0),
+            without: None,
         }
     }
 
@@ -77,7 +88,7 @@ impl House {
 
     pub(crate) async fn send(&self, method: &str, target: &str, body: Bytes) -> Response {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let request = Request {
+        let mut request = Request {
             method: method.parse().unwrap(),
             path: path.into(),
             query: query.into(),
@@ -85,6 +96,9 @@ impl House {
             body,
             context: self.context(),
         };
+        if let Some(without) = &self.without {
+            self.forget(&mut request, without);
+        }
         match self.router.route_request(&request, Some("bedrock")) {
             Ok(routed) if routed.service.name == "bedrock-agent" => control::dispatch(&self.state, routed, request).await,
             Ok(routed) => runtime::dispatch(&self.state, routed, request).await,
@@ -92,8 +106,61 @@ impl House {
         }
     }
 
+    /// Takes a field out of the body or the query; a part of the path becomes another.
+    fn forget(&self, request: &mut Request, without: &Without) {
+        let Ok(routed) = self.router.route_request(request, Some("bedrock")) else {
+            return;
+        };
+        if routed.operation.name != without.operation {
+            return;
+        }
+        let first = without.field.split(['.', '[', '{']).next().unwrap();
+        let member = routed.operation.input.members().iter().find(|member| member.name == first).unwrap();
+        match member.place {
+            Place::Body => {
+                let mut body = serde_json::from_slice(&request.body).unwrap_or_default();
+                forget(&mut body, &without.field);
+                request.body = body.to_string().into();
+            }
+            Place::Query(key) => {
+                let kept = request.query.split('&').filter(|pair| !pair.starts_with(&format!("{key}=")));
+                request.query = kept.collect::<Vec<_>>().join("&");
+            }
+            Place::Label(label) => {
+                let at = routed
+                    .operation
+                    .path
+                    .iter()
+                    .position(|part| *part == Segment::Label(label))
+                    .unwrap();
+                let mut parts: Vec<&str> = request.path.split('/').collect();
+                parts[at + 1] = "ZZZZZZZZZZ";
+                request.path = parts.join("/");
+            }
+            other => panic!("{without:?} travels as {other:?}"),
+        }
+    }
+
     pub(crate) async fn told(&self, method: &str, target: &str, body: Bytes) -> Told {
         told(self.send(method, target, body).await)
+    }
+}
+
+/// Takes the member out that a path names: `a.b`, `a[].b` of every item, `a{}.b` of every value.
+pub(crate) fn forget(value: &mut Value, path: &str) {
+    let end = path.find(['.', '[', '{']).unwrap_or(path.len());
+    let (name, rest) = path.split_at(end);
+    let Some(members) = value.as_object_mut() else { return };
+    let rest = rest.trim_start_matches(['[', ']', '{', '}', '.']);
+    if rest.is_empty() {
+        members.remove(name);
+        return;
+    }
+    match members.get_mut(name) {
+        Some(Value::Array(items)) => items.iter_mut().for_each(|item| forget(item, rest)),
+        Some(Value::Object(map)) if path[end..].starts_with('{') => map.values_mut().for_each(|item| forget(item, rest)),
+        Some(inner) => forget(inner, rest),
+        None => {}
     }
 }
 

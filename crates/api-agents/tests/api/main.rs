@@ -5,7 +5,9 @@
 mod control;
 mod failures;
 mod fields;
+mod fields_table;
 mod house;
+mod quotas;
 mod races;
 mod tries;
 mod turns;
