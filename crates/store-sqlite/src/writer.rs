@@ -28,6 +28,7 @@ struct Job {
 }
 
 /// What the writer is asked for.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are batches")]
 pub(crate) enum Work {
     /// With the bytes of its events: whoever commits encodes them, the writer has enough to do.
     Batch {

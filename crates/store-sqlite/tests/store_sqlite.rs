@@ -276,9 +276,7 @@ fn deleting_many_events_lets_others_write() {
     run(async {
         // Handed over in order, written in groups; tokio stops a task that does much more at once.
         for base in (0..COMMITS).step_by(50) {
-            let commits: Vec<_> = (base..base + 50)
-                .map(|version| store.commit(batch("many", version, "1")))
-                .collect();
+            let commits: Vec<_> = (base..base + 50).map(|version| store.commit(batch("many", version, "1"))).collect();
             for result in futures_util::future::join_all(commits).await {
                 result.unwrap();
             }

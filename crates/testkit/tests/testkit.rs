@@ -101,7 +101,7 @@ fn simulated_bugs_are_found() {
     for (bug, text) in [
         (Sabotage::LostSignal, "took the message of"),
         (Sabotage::DoubleEffect, "performed by this engine: 2"),
-        (Sabotage::NoVersionCheck, ""),
+        (Sabotage::NoVersionCheck, "closes"),
         (Sabotage::DroppedTimer, "does not come to rest"),
         (Sabotage::AppliedBeforeCommit, "begun: false"),
     ] {
