@@ -3,6 +3,7 @@
 mod codegen;
 mod coverage;
 mod deny;
+mod fields;
 mod layers;
 mod models;
 mod steps;
@@ -32,6 +33,11 @@ const VERBS: &[Verb] = &[
         "coverage",
         "write the docs' table of operations from the dispatch tables; --check only compares",
         coverage::run,
+    ),
+    (
+        "fields",
+        "write the docs' tables of fields and of what --strict changes; --check only compares",
+        fields::run,
     ),
     ("check", "types of the workspace, or of the packages named", steps::check_types),
     (

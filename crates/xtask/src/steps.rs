@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
         cargo_run(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
     }),
     ("coverage table", || myself(&["coverage", "--check"])),
+    ("tables of fields", || myself(&["fields", "--check"])),
     ("tests in Rust", rust_tests),
     ("release build", release),
     ("tests in Python", || pytest(&[])),
