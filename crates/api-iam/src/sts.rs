@@ -64,7 +64,7 @@ async fn get_caller_identity(state: &State, context: &Context, _: GetCallerIdent
     }
     let (arn, user_id, account) = match session {
         Some(session) => {
-            let account = session.arn.splitn(6, ':').nth(4).unwrap_or(&account).to_owned();
+            let account = session.arn.split(':').nth(4).unwrap_or(&account).to_owned();
             (session.arn, session.user_id, account)
         }
         None => (format!("arn:aws:iam::{account}:root"), account.clone(), account),

@@ -275,6 +275,7 @@ async fn answer(shared: &Arc<Shared>, goal: Goal, asked: Asked, context: Context
         };
         return Ok(Answer::Theirs(upstream.forward(forwarded, shared.limits.upstream_time).await?));
     }
+    drop(raw); // with its frames it may be a second copy
     if chunked {
         unframe(&mut parts.headers);
     }

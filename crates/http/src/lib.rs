@@ -1,7 +1,8 @@
 //! The one port: HTTP/1.1 and HTTP/2, told apart by the preface, limits on everything, graceful shutdown.
 //!
 //! This crate turns bytes of strangers into a [`bedplate_wire::Request`] with a request id, a region and an access key, finds the door it belongs to,
-//! and sends back what the door answers, chunk by chunk. It knows addresses, time-outs and sizes; it refuses to know what any
+//! and sends back what the door answers, chunk by chunk. What no door is for goes on to the [`Upstream`], where there is one. It knows
+//! addresses, time-outs and sizes; it refuses to know what any
 //! operation means, and it never sees the state. On the main path it is the first and the last station.
 
 // This crate is an edge: it measures request times, owns the tasks of its connections, and nothing durable depends on either.

@@ -77,7 +77,7 @@ async fn a_form_needs_its_own_services_signature() {
     let wrong = ["HTTP/1.1 404 ", "does not serve form requests to the AWS service bedrock"];
     check(&house, "for another service", &bytes(&sent("bedrock", "Action=Ask")), &wrong).await;
     let mut changed = sent("sts", "Action=Ask");
-    changed.body = b"Action=Axe".to_vec().into();
+    changed.body = b"Action=Axe".to_vec();
     check(
         &house,
         "changed",
