@@ -54,6 +54,11 @@ fn turn(turn: &StoredTurn) -> Value {
         out.insert("answer".into(), json!(answer));
     }
     out.insert("outcome".into(), json!(turn.outcome.as_str()));
+    let logs = turn
+        .logs
+        .iter()
+        .map(|log| json!({"function": log.function, "initMs": log.init_ms, "text": log.text}));
+    out.insert("logs".into(), logs.collect());
     out.insert("events".into(), turn.events.iter().map(Outgoing::to_json).collect());
     out.into()
 }

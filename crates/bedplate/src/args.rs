@@ -23,6 +23,8 @@ pub(crate) enum Verb {
     Serve(Serve),
     #[command(flatten)]
     Client(bedplate_cli::Verb),
+    /// Looks at what a run depends on: server, Python, disk, variables, configuration, providers
+    Doctor(bedplate_cli::Doctor),
     /// Checks the configuration without starting anything
     Config {
         /// What to do with it.

@@ -9,6 +9,7 @@ mod args;
 mod clock;
 mod config;
 mod dev;
+mod doctor;
 #[cfg(test)]
 mod documented;
 mod examples;
@@ -48,6 +49,7 @@ async fn run(args: args::Args) -> ExitCode {
             clap_complete::generate(shell, &mut args::Args::command(), "bedplate", &mut std::io::stdout());
             Ok(())
         }
+        args::Verb::Doctor(args) => return doctor::run(args).await.into(),
         args::Verb::Client(verb) => return bedplate_cli::run(verb, &mut bedplate_cli::Terminal::system()).await.into(),
     };
     match result {

@@ -1,5 +1,7 @@
 //! What is typed: the verbs and their flags.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 /// The verbs that talk to a running server.
@@ -15,6 +17,8 @@ pub enum Verb {
     Session(Session),
     /// Set the clock of `bedplate dev` forward: `clock advance 3d`
     Clock(ClockArgs),
+    /// Say why a request failed, by the id that its error tells
+    Why(Why),
     /// Print the version of this program and of the server
     Version(Version),
 }
@@ -209,6 +213,42 @@ pub enum SessionVerb {
         #[allow(missing_docs, reason = "its own type says it")]
         server: Server,
     },
+}
+
+/// `why REQUEST_ID`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Why {
+    /// The request's id, as errors tell it; SDKs call it RequestId
+    pub request_id: String,
+    /// What results look like
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    /// Whether to use colours
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub server: Server,
+}
+
+/// `doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct Doctor {
+    /// The state folder that a server here would use
+    #[arg(long, env = "BEDPLATE_STATE", default_value = ".bedplate", value_name = "DIR")]
+    pub state: PathBuf,
+    /// The configuration; without it bedplate.toml of this folder, when there is one
+    #[arg(long, env = "BEDPLATE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What results look like
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    /// Whether to use colours
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub server: Server,
 }
 
 /// `version`.

@@ -78,7 +78,7 @@ impl fmt::Display for Failure {
             write!(f, "\n  {hint}")?;
         }
         if let Some(id) = &self.request_id {
-            write!(f, "\n  request id {id}")?;
+            write!(f, "\n  request id {id}: `bedplate why {id}` tells more")?;
         }
         Ok(())
     }

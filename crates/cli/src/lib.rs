@@ -1,4 +1,4 @@
-//! The verbs that talk to a running Bedplate: `chat`, `invoke`, `env`, `session`, `clock`, `version`.
+//! The verbs that talk to a running Bedplate: `chat`, `invoke`, `env`, `session`, `clock`, `why`, `doctor`, `version`.
 //!
 //! It exists so that people see what scripts get: every verb speaks HTTP, to the public API or the admin door, and none ever opens
 //! the state. It refuses to know the engine, the journal and the store; what it shows, it was sent. Terminal and environment are
@@ -12,6 +12,7 @@ mod chat;
 mod client;
 mod clock;
 mod directory;
+mod doctor;
 mod environment;
 mod event;
 mod failure;
@@ -27,8 +28,10 @@ mod style;
 mod terminal;
 mod turn;
 mod version;
+mod why;
 
-pub use args::{Chat, ClockArgs, ClockVerb, Color, Env, Format, Invoke, Server, Session, SessionVerb, Verb, Version};
+pub use args::{Chat, ClockArgs, ClockVerb, Color, Doctor, Env, Format, Invoke, Server, Session, SessionVerb, Verb, Version, Why};
+pub use doctor::{Check, Verdict, doctor};
 pub use event::Event;
 pub use failure::{Exit, Failure};
 pub use frames::{Frame, Frames};
@@ -45,6 +48,7 @@ pub async fn run(verb: Verb, terminal: &mut Terminal) -> Exit {
         Verb::Env(args) => environment::run(args, terminal).await,
         Verb::Session(args) => session::run(args, terminal).await,
         Verb::Clock(args) => clock::run(args, terminal).await,
+        Verb::Why(args) => why::run(args, terminal).await,
         Verb::Version(args) => version::run(args, terminal).await,
     };
     match done {

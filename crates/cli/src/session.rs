@@ -189,6 +189,30 @@ struct Turn {
     text: Option<String>,
     outcome: String,
     events: Vec<Value>,
+    #[serde(default)]
+    logs: Vec<Log>,
+}
+
+/// What a function printed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Log {
+    function: String,
+    #[serde(default)]
+    init_ms: Option<u64>,
+    text: String,
+}
+
+/// Lines of functions' logs, below the steps.
+fn logs(turn: &Turn, colors: bool, terminal: &mut Terminal) -> Result<(), Failure> {
+    for log in &turn.logs {
+        let started = log.init_ms.map(|ms| format!("(its process started in {ms} ms)"));
+        for line in started.iter().map(String::as_str).chain(log.text.lines()) {
+            let line = format!("   log     {}: {}", log.function, one_line(line));
+            terminal.line(&paint(colors, DIM, &shorten(&clean(&line), terminal.width)))?;
+        }
+    }
+    Ok(())
 }
 
 fn show(text: &str, colors: bool, terminal: &mut Terminal) -> Result<(), Failure> {
@@ -223,6 +247,7 @@ fn show(text: &str, colors: bool, terminal: &mut Terminal) -> Result<(), Failure
         }
         let rest = printer.end();
         terminal.print(&rest)?;
+        logs(turn, colors, terminal)?;
         match turn.outcome.as_str() {
             "running" => terminal.line("   (still running)")?,
             // The client's answer goes on with the same turn: its sum comes at the end.

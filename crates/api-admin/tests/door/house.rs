@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bedplate_agent::{KIND, LAMBDA, MODEL, Programs, SessionDecider};
-use bedplate_api_admin::{State, dispatch};
+use bedplate_api_admin::{FailedRequest, State, dispatch};
 use bedplate_api_agents::{Settings, control, runtime};
 use bedplate_base::Clock;
 use bedplate_catalog::Catalog;
@@ -137,6 +137,21 @@ impl House {
 
     pub(crate) async fn ask(&self, method: Method, path: &str, query: &str) -> (u16, String) {
         text(dispatch(&self.state, self.request(method, path, query, String::new())).await)
+    }
+
+    /// Keeps a request that failed, as the listener does.
+    pub(crate) fn keep(&self, id: &str) {
+        self.state.requests.push(FailedRequest {
+            request_id: id.into(),
+            at: self.clock.now(),
+            method: "POST".into(),
+            path: "/agents/A/".into(),
+            operation: "bedrock-agent:PrepareAgent".into(),
+            status: 500,
+            code: "InternalServerException".into(),
+            message: "It did not work.".into(),
+            causes: vec!["the disk is full".into()],
+        });
     }
 
     async fn control(&self, method: &str, path: &str, body: Value) -> Value {

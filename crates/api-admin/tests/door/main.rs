@@ -10,6 +10,7 @@ use house::House;
 const AGENTS: &str = "/_bedplate/agents";
 const SESSIONS: &str = "/_bedplate/sessions";
 const SHOW: &str = "/_bedplate/sessions/show";
+const WHY: &str = "/_bedplate/requests/show";
 
 /// Runs a test's future on one thread.
 fn run(future: impl Future<Output = ()>) {
@@ -188,5 +189,36 @@ fn what_makes_no_sense_is_told() {
             of(&version, &["version", "region", "strict"]),
             json!({"version": "1.2.3", "region": "us-east-1", "strict": false})
         );
+    });
+}
+
+#[test]
+fn a_request_that_failed_says_why() {
+    run(async {
+        let house = House::new().await;
+        house.turn("s-1", json!({"inputText": "Book a court"})).await;
+        house.turn("s-1", json!({"inputText": "break"})).await;
+        let turns = house.json(SHOW, "session=s-1").await["turns"].clone();
+        let id = |index: usize| turns[index]["requestId"].as_str().unwrap().to_owned();
+        let house = house.restarted();
+        let failed = house.json(WHY, &format!("id={}", id(1))).await;
+        assert_eq!(failed["request"], Value::Null);
+        assert_eq!(
+            of(&failed["turn"], &["sessionId", "agentName", "aliasName", "outcome"]),
+            json!({"sessionId": "s-1", "agentName": "tennis", "aliasName": "live", "outcome": "failed"})
+        );
+        assert_eq!(failed["turn"]["failure"]["code"], "Turn.DependencyFailed", "{failed}");
+        assert!(!failed["turn"]["failure"]["detail"].as_str().unwrap().is_empty(), "{failed}");
+        let fine = house.json(WHY, &format!("id={}", id(0))).await;
+        assert_eq!(fine["turn"]["outcome"], "answered", "{fine}");
+        let (status, text) = house.get(WHY, "id=nobody").await;
+        assert_eq!(status, 404, "{text}");
+        assert!(text.contains("Nothing is known of the request nobody"), "{text}");
+        let (status, text) = house.get(WHY, "").await;
+        assert_eq!(status, 400, "{text}");
+        house.keep("r-9");
+        let kept = house.json(WHY, "id=r-9").await;
+        assert_eq!(kept["turn"], Value::Null);
+        assert_eq!(kept["request"]["causes"], json!(["the disk is full"]));
     });
 }

@@ -1,0 +1,60 @@
+//! `doctor`: the part that knows the configuration; everything else is looked at in `cli`.
+
+use std::path::Path;
+
+use bedplate_cli::{Check, Doctor, Exit, Terminal, doctor};
+
+use crate::config::Config;
+use crate::{app, clock, serve};
+
+/// The addresses of providers that need no `base_url`.
+const KNOWN: [(&str, &str); 2] = [("ollama", "http://127.0.0.1:11434/v1"), ("openai", "https://api.openai.com/v1")];
+
+/// Runs the verb.
+pub(crate) async fn run(args: Doctor) -> Exit {
+    let (checks, providers) = match Config::read(args.config.as_deref(), Path::new(".")) {
+        Ok(config) => (vec![check(&config)], providers(&config)),
+        Err(error) => (vec![wrong(error)], Vec::new()),
+    };
+    doctor(&args, checks, &providers, &mut Terminal::system()).await
+}
+
+fn check(config: &Config) -> Check {
+    let models = app::models(
+        config,
+        bedplate_providers::Mode::Serve,
+        &clock::SystemClock::default(),
+        std::sync::Arc::new(|_, _| {}),
+    );
+    match (models, &config.file) {
+        (Err(error), _) => wrong(serve::chain(&error)),
+        (Ok(_), None) => Check::ok("config", "there is no bedplate.toml here; the defaults hold"),
+        (Ok(_), Some(file)) => Check::ok("config", format!("{}: {} routes", file.display(), config.models.routes.len())),
+    }
+}
+
+fn wrong(error: String) -> Check {
+    Check::fail("config", error, "mend it; `bedplate config check` tells when it is right")
+}
+
+/// Names and addresses of the providers that routes lead to.
+fn providers(config: &Config) -> Vec<(String, String)> {
+    let models = &config.models;
+    let mut names: Vec<&str> = models
+        .routes
+        .iter()
+        .flat_map(|route| &route.to)
+        .filter_map(|to| Some(to.split_once('/')?.0))
+        .filter(|name| *name != bedplate_providers::BUILTIN)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let address = |name: &str| {
+        let given = models.providers.get(name).and_then(|provider| provider.base_url.clone());
+        given.or_else(|| KNOWN.iter().find(|(known, _)| *known == name).map(|(_, url)| (*url).to_owned()))
+    };
+    names
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), address(name)?)))
+        .collect()
+}
