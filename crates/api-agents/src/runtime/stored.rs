@@ -24,6 +24,19 @@ pub struct StoredTurn {
     /// What its stream carried with trace on: traces byte for byte; the answer in as few chunks as possible, because the pieces in
     /// which it came are not kept.
     pub events: Vec<Outgoing>,
+    /// What functions printed, in the order of their calls.
+    pub logs: Vec<FunctionLog>,
+}
+
+/// What a function printed during one call, and how long its process took to start when it did.
+#[derive(Clone, Debug)]
+pub struct FunctionLog {
+    /// The function of the action group.
+    pub function: String,
+    /// Milliseconds of the start, of a cold one.
+    pub init_ms: Option<u64>,
+    /// The end of its log.
+    pub text: String,
 }
 
 /// How a request ended.
@@ -119,6 +132,7 @@ impl Folding {
                 request: serde_json::from_str(payload.raw().as_str()).unwrap_or_default(),
                 outcome: TurnOutcome::Running,
                 events: Vec::new(),
+                logs: Vec::new(),
             });
             if self.session.len() > self.turns_max {
                 self.session.pop_front();
@@ -138,6 +152,16 @@ impl Folding {
                     Kind::Failed { .. } => TurnOutcome::Failed,
                     _ => turn.outcome,
                 };
+                if let Kind::Action { invoked, host, .. } = &step.kind {
+                    let (init_ms, text) = (host["initMs"].as_u64(), host["log"].as_str().unwrap_or_default());
+                    if init_ms.is_some() || !text.is_empty() {
+                        turn.logs.push(FunctionLog {
+                            function: invoked.function.clone(),
+                            init_ms,
+                            text: text.to_owned(),
+                        });
+                    }
+                }
                 turn.events.extend(open.encoder.step(&step, &turn.request));
             }
         }
