@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use crate::chain::{Note, Plan, Situation};
 use crate::dialogue::Call;
 use crate::goals::Reading;
-use crate::language::tokens::name_words;
+use crate::language::stem::stem;
+use crate::language::thesaurus::thesaurus;
+use crate::language::tokens::{Shape, name_words, tokens};
 use crate::results::{Outcome, plain};
 use crate::schema::{Param, Role, ToolFacts, lower_first};
 
@@ -206,7 +208,7 @@ fn data(value: &Value, reads: bool, tool: Option<&ToolFacts>, name: &str) -> Str
                 })
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect();
-            let told = facts(&rest);
+            let told = if reads { facts(&rest) } else { facts(&confirmed(&rest, tool)) };
             if reads {
                 if told.is_empty() {
                     "Done.".into()
@@ -262,6 +264,14 @@ fn lead(tool: Option<&ToolFacts>, name: &str) -> String {
         "drop" => "dropped".into(),
         "ship" => "shipped".into(),
         "stop" => "stopped".into(),
+        "hold" => "held".into(),
+        "plan" => "planned".into(),
+        "sell" => "sold".into(),
+        "lend" => "lent".into(),
+        "leave" => "left".into(),
+        "withdraw" => "withdrawn".into(),
+        "enrol" => "enrolled".into(),
+        "swap" => "swapped".into(),
         "log" => "logged".into(),
         "shut" => "shut".into(),
         verb if verb.ends_with('e') => format!("{verb}d"),
@@ -271,11 +281,73 @@ fn lead(tool: Option<&ToolFacts>, name: &str) -> String {
     capital(&past)
 }
 
-/// The members of an object: "court A, time 15:00, confirmation C-1042".
+/// What a confirmation tells beyond its verb: without "status booked" behind "Booked".
+fn confirmed(map: &Map<String, Value>, tool: Option<&ToolFacts>) -> Map<String, Value> {
+    let verbs: Vec<&str> = tool.iter().flat_map(|tool| &tool.verbs).flat_map(|verb| verb.split('_')).collect();
+    let repeats = |text: &str| {
+        let word = stem(&text.to_lowercase());
+        verbs
+            .iter()
+            .any(|verb| *verb == word || thesaurus().verb_similarity(verb, &word) >= 0.8)
+            || matches!(
+                text.to_lowercase().as_str(),
+                "ok" | "success" | "successful" | "done" | "confirmed" | "completed" | "complete" | "created" | "updated" | "accepted"
+            )
+    };
+    map.iter()
+        .filter(|(key, value)| match value {
+            Value::String(text) => !(matches!(key.as_str(), "status" | "state" | "result" | "outcome") && repeats(text)),
+            Value::Bool(true) => !repeats(key),
+            _ => true,
+        })
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// Whether a member names the thing by a code: told last.
+fn is_code(key: &str) -> bool {
+    name_words(key).last().is_some_and(|last| {
+        matches!(
+            last.as_str(),
+            "id" | "number" | "no" | "code" | "reference" | "ref" | "confirmation" | "uuid" | "key" | "tracking" | "pnr"
+        )
+    })
+}
+
+/// Whether the value says by itself what it is: "2026-11-22", "15:00", "anna@example.com".
+fn speaks(key: &str, value: &Value) -> bool {
+    let Some(text) = value.as_str() else { return false };
+    let found = tokens(text);
+    let alone = matches!(&found[..], [one] if matches!(one.shape, Shape::Date | Shape::DateTime | Shape::Clock | Shape::Email));
+    alone
+        && matches!(
+            name_words(key).join(" ").as_str(),
+            "date" | "day" | "time" | "at" | "when" | "email" | "datetime"
+        )
+}
+
+/// "customer id" reads better as "customer".
+fn spoken(key: &str) -> String {
+    let mut words = name_words(key);
+    if words.len() > 1 && words.last().is_some_and(|last| last == "id") {
+        words.pop();
+    }
+    words.join(" ")
+}
+
+/// The members of an object: "court A, 15:00, confirmation C-1042"; codes last.
 fn facts(map: &Map<String, Value>) -> String {
     let mut out: Vec<String> = Vec::new();
-    for (key, value) in map.iter().filter(|(_, value)| !value.is_null()).take(MEMBERS_TOLD) {
-        let label = name_words(key).join(" ");
+    let known = || map.iter().filter(|(_, value)| !value.is_null());
+    let ordered = known()
+        .filter(|(key, _)| !is_code(key))
+        .chain(known().filter(|(key, _)| is_code(key)));
+    for (key, value) in ordered.take(MEMBERS_TOLD) {
+        if speaks(key, value) {
+            out.push(plain(value));
+            continue;
+        }
+        let label = spoken(key);
         let text = match value {
             Value::Object(inner) => format!("{label} ({})", facts(inner)),
             Value::Array(list) if list.is_empty() => continue,

@@ -189,7 +189,9 @@ fn starts(u: &Utterance, at: usize) -> bool {
     {
         return led && word == "know";
     }
-    let next = u.tokens.get(at + 1);
+    let phrase = thesaurus().phrase(|index| u.tokens.get(at + index).map(|token| token.stem.as_str()));
+    let used = phrase.filter(|(phrase, _)| thesaurus().is_verb(phrase)).map_or(1, |(_, used)| used);
+    let next = u.tokens.get(at + used);
     match next {
         None => false,
         Some(next) if next.shape == Shape::Punct => false,
@@ -201,7 +203,7 @@ fn starts(u: &Utterance, at: usize) -> bool {
                     "me" | "us" | "you" | "for" | "if" | "what" | "whether" | "how" | "up" | "down" | "to"
                 )
                 || matches!(next.shape, Shape::Id | Shape::Number | Shape::Quoted | Shape::Email | Shape::Money)
-                || u.entities.iter().any(|entity| entity.from == at + 1)
+                || u.entities.iter().any(|entity| entity.from == at + used)
                 || (next.shape == Shape::Word && !is_preposition(&next.lower) && !matches!(next.lower.as_str(), "and" | "or"))
         }
     }

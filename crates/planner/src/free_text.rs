@@ -320,7 +320,7 @@ pub(crate) fn stops(work: &Work, start: usize, at: usize) -> bool {
         .tool
         .params
         .iter()
-        .any(|param| matches!(param.role, Role::Date | Role::Time | Role::DateTime | Role::Length));
+        .any(|param| matches!(param.role, Role::Date | Role::Time | Role::DateTime | Role::Length) || param.is_any(&["year", "month"]));
     let entity_at = |index: usize| work.u.entities.iter().find(|entity| entity.from == index);
     let ends_it = |index: usize| {
         entity_at(index).is_some_and(|entity| match &entity.what {

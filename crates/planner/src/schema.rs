@@ -223,7 +223,11 @@ fn tool(tool: &Tool) -> ToolFacts {
         .first()
         .filter(|first| words.len() > 1 && !known.knows(first) && !asking(&first_words) && !is_stop(first) && !is_determiner(first))
         // what is described as showing something has a noun for a name
-        .filter(|_| !told.as_ref().is_some_and(|verb| known.has_class(verb, READ)))
+        .filter(|first| {
+            !told
+                .as_ref()
+                .is_some_and(|verb| known.has_class(verb, READ) || about_words.contains(first))
+        })
     {
         verbs.push(first.clone());
     }

@@ -37,7 +37,7 @@ const CLOSED: [&str; 20] = [
 const OPEN: [&str; 7] = ["e.g.", "for example", "for instance", "such as", "like ", "example:", "eg "];
 
 /// Words that describe a value instead of being one.
-const DESCRIBING: [&str; 62] = [
+const DESCRIBING: [&str; 61] = [
     "name",
     "names",
     "number",
@@ -47,7 +47,6 @@ const DESCRIBING: [&str; 62] = [
     "email",
     "code",
     "date",
-    "day",
     "time",
     "address",
     "text",

@@ -274,6 +274,17 @@ fn bare_hour(tokens: &[Token], at: usize, value: i64, used: usize) -> Option<(Wh
     });
     let at_hour =
         matches!(before, "at" | "around" | "till" | "until" | "by") && alone && (before != "by" && before != "around" || hint.is_some());
+    // "from 9 to 10:30", "from 3 to 4 pm"
+    let until = tokens.get(at + used + 1).filter(|next| {
+        matches!(before, "from" | "between")
+            && matches!(word(used), "to" | "until" | "till" | "and" | "-" | "–")
+            && next.shape == Shape::Clock
+    });
+    if let Some((last, _)) = until.and_then(|next| clock(&next.lower, part_hint(tokens, at + used + 2))) {
+        let value = value as i8;
+        let hour = if value + 12 <= last.hour() { value + 12 } else { value };
+        return Time::new(hour.min(23), 0, 0, 0).ok().map(|time| (When::Time(time), used));
+    }
     if !(oclock || at_hour || (hint.is_some() && matches!(word(used), "in" | "at") && alone)) {
         return None;
     }
