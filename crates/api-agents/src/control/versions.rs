@@ -15,6 +15,9 @@ use super::documents::{
 use super::prompts;
 use crate::State;
 
+/// Token of a page that held DRAFT only.
+const AFTER_DRAFT: &str = "DRAFT";
+
 /// GetAgentVersion.
 pub async fn get(state: &State, context: &Context, input: GetAgentVersionRequest) -> Result<GetAgentVersionResponse> {
     let key = version_key(&context.place, &input.agent_id, &input.agent_version);
@@ -64,12 +67,19 @@ pub async fn list(state: &State, context: &Context, input: ListAgentVersionsRequ
     let place = &context.place;
     let stored = Stored::load(&state.catalog, place, &input.agent_id).await?;
     let prefix = of_agent("agent-version", place, &input.agent_id);
-    let listing = state
-        .catalog
-        .list(&prefix, page(input.max_results, state.settings.strict), input.next_token.as_deref())
-        .await?;
+    let limit = page(input.max_results, state.settings.strict);
+    let (first, rest) = match input.next_token.as_deref() {
+        None => (true, limit.saturating_sub(1)),
+        Some(_) => (false, limit),
+    };
+    let token = input.next_token.as_deref().filter(|token| *token != AFTER_DRAFT);
+    let mut listing = state.catalog.list(&prefix, rest.max(1), token).await?;
+    if rest == 0 {
+        listing.next_token = (!listing.documents.is_empty()).then(|| AFTER_DRAFT.to_owned());
+        listing.documents.clear();
+    }
     let mut summaries = Vec::new();
-    if input.next_token.is_none() {
+    if first {
         let agent = stored.agent;
         summaries.push(AgentVersionSummary {
             agent_name: agent.agent_name,
