@@ -9,7 +9,7 @@ use bedplate_api_admin::{Advance, FailedRequest, FailedRequests};
 use bedplate_base::{BoxFuture, Clock, Place, Result, Timestamp};
 use bedplate_catalog::Catalog;
 use bedplate_engine::Engine;
-use bedplate_http::{Door, Doors, Observer, Refused, ServiceDoor};
+use bedplate_http::{Door, Doors, Observer, Refused, ServiceDoor, Upstream};
 use bedplate_lambda::{Config as LambdaConfig, Host, LambdaTarget};
 use bedplate_planner::Moment;
 use bedplate_providers::{Announce, Mode, Models, Setup};
@@ -32,6 +32,8 @@ pub(crate) struct App {
     pub(crate) host: Host,
     /// Lambda's operations.
     pub(crate) lambda: Arc<bedplate_api_lambda::State>,
+    /// Roles, policies and the caller: stored documents.
+    iam: Arc<bedplate_api_iam::State>,
     /// The agents' operations.
     pub(crate) agents: bedplate_api_agents::State,
     /// Sets the clock forward; none in `serve`.
@@ -104,6 +106,7 @@ impl App {
             .build();
         let catalog = Catalog::new(store);
         let lambda = Arc::new(bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone()));
+        let iam = Arc::new(bedplate_api_iam::State::new(catalog.clone(), clock.clone()));
         let settings = bedplate_api_agents::Settings {
             strict,
             steps_max: config.steps_max,
@@ -119,6 +122,7 @@ impl App {
             engine,
             host,
             lambda,
+            iam,
             agents,
             advance,
             requests: Arc::default(),
@@ -144,7 +148,7 @@ impl App {
     }
 
     /// The doors of the one port.
-    pub(crate) fn doors(&self, place: Place, strict: bool, ready: watch::Receiver<bool>) -> Doors {
+    pub(crate) fn doors(&self, place: Place, strict: bool, upstream: Option<Arc<Upstream>>, ready: watch::Receiver<bool>) -> Doors {
         let router = Router::new(&[
             &bedplate_wire_bedrock_agent::SERVICE,
             &bedplate_wire_bedrock_agent_runtime::SERVICE,
@@ -152,11 +156,15 @@ impl App {
             &bedplate_wire_bedrock::SERVICE,
             &bedplate_wire_stepfunctions::SERVICE,
             &bedplate_wire_lambda::SERVICE,
+            &bedplate_wire_iam::SERVICE,
+            &bedplate_wire_sts::SERVICE,
         ]);
         let mut services: BTreeMap<&'static str, Arc<dyn ServiceDoor>> = BTreeMap::new();
         services.insert("bedrock-agent", Arc::new(Control(self.agents.clone())));
         services.insert("bedrock-agent-runtime", Arc::new(Runtime(self.agents.clone())));
         services.insert("lambda", Arc::new(Lambda(self.lambda.clone())));
+        services.insert("iam", Arc::new(Iam(self.iam.clone())));
+        services.insert("sts", Arc::new(Sts(self.iam.clone())));
         let admin = Arc::new(Admin(bedplate_api_admin::State {
             agents: self.agents.clone(),
             version: env!("CARGO_PKG_VERSION"),
@@ -168,7 +176,7 @@ impl App {
             router: Arc::new(router),
             services,
             admin,
-            upstream: None,
+            upstream,
             ready,
             place,
             // Signatures are judged by the machine's own time.
@@ -207,6 +215,8 @@ fn moment(now: Timestamp) -> Moment {
 
 struct Control(bedplate_api_agents::State);
 struct Runtime(bedplate_api_agents::State);
+struct Iam(Arc<bedplate_api_iam::State>);
+struct Sts(Arc<bedplate_api_iam::State>);
 struct Lambda(Arc<bedplate_api_lambda::State>);
 struct Admin(bedplate_api_admin::State);
 
@@ -228,6 +238,20 @@ impl ServiceDoor for Lambda {
     fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
         let state = self.0.clone();
         Box::pin(async move { bedplate_api_lambda::dispatch(&state, routed, request).await })
+    }
+}
+
+impl ServiceDoor for Iam {
+    fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
+        let state = self.0.clone();
+        Box::pin(async move { bedplate_api_iam::iam::dispatch(&state, routed, request).await })
+    }
+}
+
+impl ServiceDoor for Sts {
+    fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
+        let state = self.0.clone();
+        Box::pin(async move { bedplate_api_iam::sts::dispatch(&state, routed, request).await })
     }
 }
 

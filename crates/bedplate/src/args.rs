@@ -81,7 +81,7 @@ pub(crate) struct Serve {
     /// The configuration; without it bedplate.toml of this folder, when there is one
     #[arg(long, env = "BEDPLATE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where requests to other AWS services go (not implemented yet)
+    /// Where requests to AWS services that are not served here go
     #[arg(long, env = "BEDPLATE_UPSTREAM", value_name = "URL")]
     pub(crate) upstream: Option<String>,
     /// Keeps nothing: all state is gone when the server ends

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bedplate_agent::defaults::STEPS_MAX;
 use bedplate_base::{Error, Place};
-use bedplate_http::{KeyConfig, KeysConfig};
+use bedplate_http::{KeyConfig, KeysConfig, UpstreamConfig};
 use bedplate_lambda::FunctionConfig;
 use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
 use serde::Deserialize;
@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) steps_max: u32,
     /// Where functions are, and how they are called.
     pub(crate) functions: BTreeMap<String, FunctionConfig>,
+    /// Where requests to other AWS services go.
+    pub(crate) upstream: UpstreamConfig,
     /// Keys that requests must be signed with; without any, all requests are taken.
     pub(crate) keys: KeysConfig,
     /// The line of each provider (`providers.NAME`) and each route (`route.0`).
@@ -41,6 +43,7 @@ impl Default for Config {
             models: ModelsConfig::default(),
             steps_max: STEPS_MAX,
             functions: BTreeMap::new(),
+            upstream: UpstreamConfig::default(),
             keys: KeysConfig::default(),
             lines: BTreeMap::new(),
         }
@@ -56,6 +59,8 @@ struct File {
     providers: BTreeMap<String, Spanned<ProviderConfig>>,
     /// `[functions.NAME]`
     functions: BTreeMap<String, Spanned<FunctionConfig>>,
+    /// `[upstream]`
+    upstream: UpstreamConfig,
     /// `[limits]`
     limits: Limits,
     /// `[keys.NAME]`
@@ -169,6 +174,7 @@ impl Config {
             models,
             steps_max,
             functions,
+            upstream: file.upstream,
             keys,
             lines,
         })

@@ -52,6 +52,19 @@ fn flags_and_variables() {
     assert_eq!(words(&page(), "BEDPLATE_"), variables, "left: the page, right: the code");
 }
 
+#[test]
+fn twelve_verbs_at_most() {
+    let page = page();
+    let verbs: Vec<String> = Args::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    assert!(verbs.len() <= 12, "{verbs:?}");
+    for verb in verbs {
+        assert!(
+            page.contains(&format!("`{verb}")) || page.contains(&format!("bedplate {verb}")),
+            "{verb} is not in the page"
+        );
+    }
+}
+
 /// The keys that a table takes: the reader's own list, in its words about a key that does not exist.
 fn keys(head: &str) -> Vec<String> {
     let message = read(&format!("{head}\nnobody = 1\n")).expect_err("there is no such key");
@@ -80,6 +93,7 @@ fn keys_of_the_configuration() {
         ("[providers.x]", ""),
         ("[keys.x]", ""),
         ("[limits]", "limits."),
+        ("[upstream]", "upstream."),
         ("[functions.x]", ""),
     ] {
         let keys = keys(head);

@@ -51,7 +51,10 @@ pub(crate) fn opening(house: &House, ephemeral: bool, stack: Option<(&Path, &Sta
             short(&house.folder)
         );
     }
-    out.push_str("other AWS services          not configured\n\n");
+    match &house.upstream {
+        Some(_) => out.push_str("other AWS services          are forwarded\n\n"),
+        None => out.push_str("other AWS services          not configured (--upstream http://localhost:4566)\n\n"),
+    }
     for agent in applied.iter().filter(|one| one.kind == "agent") {
         let alias = stack.and_then(|(_, stack)| stack.aliases.iter().find(|alias| alias.agent_id == agent.id));
         let shown = alias.and_then(|alias| applied.iter().find(|one| one.kind == "alias" && one.id == alias.id));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bedplate_http::{Credentials, Drained, Limits, Server};
+use bedplate_http::{Credentials, Drained, Limits, Server, Upstream};
 use bedplate_providers::{Announce, Mode};
 use bedplate_store::{MemoryStore, Store};
 use bedplate_store_sqlite::SqliteStore;
@@ -34,6 +34,8 @@ pub(crate) struct House {
     ready: watch::Sender<bool>,
     strict: bool,
     credentials: Credentials,
+    /// Where requests to other AWS services go.
+    pub(crate) upstream: Option<Arc<Upstream>>,
     /// Removed at the end: the state of `--ephemeral`, and the note by which clients find the server.
     leftovers: Leftovers,
 }
@@ -63,14 +65,15 @@ impl House {
     /// # Errors
     /// One text for people.
     pub(crate) async fn open(args: &Serve, mode: Mode, announce: Announce) -> Result<Self, String> {
-        if args.upstream.is_some() {
-            return Err(
-                "--upstream is not implemented yet: requests to other AWS services get an error that names them. Start without it.".into(),
-            );
-        }
         raise_open_files();
         let config = Config::read(args.config.as_deref(), Path::new("."))?;
         let credentials = credentials(&config)?;
+        let upstream = config
+            .upstream
+            .resolve(args.upstream.as_deref(), &config.folder(Path::new(".")), &|name| {
+                std::env::var(name).ok()
+            });
+        let upstream = upstream.map_err(|problem| config.at(&problem))?.map(Arc::new);
         if !args.without_keys {
             credentials
                 .suit(args.host)
@@ -111,6 +114,7 @@ impl House {
             ready,
             strict: args.strict,
             credentials,
+            upstream,
             leftovers,
         })
     }
@@ -126,11 +130,12 @@ impl House {
             strict,
             leftovers,
             credentials,
+            upstream,
             ..
         } = self;
         let _leftovers = leftovers;
         ready.send_replace(true);
-        let doors = app.doors(config.place.clone(), strict, ready.subscribe());
+        let doors = app.doors(config.place.clone(), strict, upstream, ready.subscribe());
         let limits = Limits::default();
         let grace = limits.grace_time;
         let server = Server {
