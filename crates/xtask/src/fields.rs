@@ -118,7 +118,7 @@ fn fields() -> Result<String, String> {
 /// Where the test stands that fails when a field is ignored.
 fn proof(by: &str) -> String {
     match by.split_once("::") {
-        _ if by == "program" => ": what is prepared".to_owned(),
+        _ if by == "program" => ": [what is prepared](../../crates/api-agents/tests/api/fields_table.rs)".to_owned(),
         None => format!(": [{by}](../../crates/api-agents/tests/cases/{by})"),
         Some((file, test)) => format!(": [{test}](../../{file})"),
     }

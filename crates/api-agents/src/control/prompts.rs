@@ -32,9 +32,12 @@ pub(crate) fn present(overrides: Option<&PromptOverrideConfiguration>, memory: b
         let given = given.iter().find(|one| one.prompt_type == Some(step));
         match given {
             Some(given) if given.prompt_creation_mode == Some(CreationMode::Overridden) => overridden(given, step),
+            // The template is the default one; what else was said comes back, even when PrepareAgent refuses it.
             Some(given) => PromptConfiguration {
                 prompt_state: given.prompt_state.or(default(step).prompt_state),
-                ..default(step)
+                prompt_creation_mode: Some(CreationMode::Default),
+                base_prompt_template: default(step).base_prompt_template,
+                ..overridden(given, step)
             },
             None => default(step),
         }

@@ -268,6 +268,32 @@ async fn what_is_refused_is_named() {
     }
 }
 
+#[tokio::test]
+async fn what_is_refused_comes_back() {
+    let house = House::new(false);
+    let refused = fields().into_iter().filter(|field| field.class == Class::Refused);
+    for (number, field) in refused.enumerate() {
+        let value: Value = serde_json::from_str(field.value.as_deref().unwrap()).unwrap();
+        let (agent, group) = if field.r#in[0] == "CreateAgent" {
+            (value, json!({}))
+        } else {
+            (json!({}), value)
+        };
+        let agent = merged(&json!({"agentName": format!("agent{number}")}), &agent);
+        let told = house.told("PUT", "/agents/", agent.to_string().into()).await;
+        let target = format!("/agents/{}/", told.body["agent"]["agentId"].as_str().unwrap());
+        let got = house.told(GET, &target, bytes::Bytes::new()).await;
+        crate::fields::check_agent(&agent, &got.body["agent"]);
+        let groups = format!("{target}agentversions/DRAFT/actiongroups/");
+        let group = merged(&json!({"actionGroupName": "group"}), &group);
+        let told = house.told("PUT", &groups, group.to_string().into()).await;
+        let id = told.body["agentActionGroup"]["actionGroupId"].as_str().unwrap();
+        let got = house.told(GET, &format!("{groups}{id}/"), bytes::Bytes::new()).await;
+        let sent = merged(&group, &json!({"functionSchema": null}));
+        crate::control::holds("the action group", &sent, &got.body["agentActionGroup"]);
+    }
+}
+
 /// Aliases give back what they were told.
 #[tokio::test]
 async fn aliases() {
