@@ -212,14 +212,21 @@ impl Work<'_> {
             } else {
                 entities[e].from
             };
-            let value = if begin < entities[e].from {
-                Some(json!(self.u.slice(begin, entities[e].to)))
+            // "Roman history": what is searched for keeps all its words
+            let end = if param.role == Role::Query && matches!(entities[e].what, What::Proper(_)) {
+                self.query_end(entities[e].to)
+            } else {
+                entities[e].to
+            };
+            let value = if begin < entities[e].from || end > entities[e].to {
+                Some(json!(self.u.slice(begin, end)))
             } else {
                 value
             };
             if let Some(value) = value {
                 used[e] = true;
                 self.take(begin, entities[e].from);
+                self.take(entities[e].to, end);
                 if !shared {
                     let counted = matches!(entities[e].what, What::Number(_))
                         && param.role != Role::Id
@@ -244,6 +251,32 @@ impl Work<'_> {
         }
         self.join_date_and_time(&entities);
         self.span_by_length(&entities);
+    }
+
+    /// Where the words end that belong to a search that begins with a name.
+    fn query_end(&self, from: usize) -> usize {
+        let mut end = from;
+        while let Some(token) = self.u.tokens.get(end) {
+            let plain = token.shape == Shape::Word
+                && self.within(end)
+                && !self.out.taken[end]
+                && !is_stop(&token.lower)
+                && !is_filler(&token.lower)
+                && !is_preposition(&token.lower)
+                && !is_determiner(&token.lower)
+                && !self.u.entities.iter().any(|other| other.from <= end && end < other.to)
+                && !self.tool.words.iter().any(|word| thesaurus().similarity(word, &token.stem) >= 0.8)
+                && !self
+                    .tool
+                    .params
+                    .iter()
+                    .any(|other| other.role != Role::Query && other.words.contains(&token.stem));
+            if !plain || end - from >= 3 {
+                break;
+            }
+            end += 1;
+        }
+        end
     }
 
     /// Where the lower-case words begin that belong to a name.

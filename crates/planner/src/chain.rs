@@ -189,7 +189,11 @@ impl Situation<'_> {
             if !param.required {
                 continue;
             }
-            if goal.refers || self.definite(goal, param, tool) || param.role != Role::Id && self.listed(goal) {
+            if goal.refers
+                || self.definite(goal, param, tool)
+                || param.role == Role::Id && self.possessive(goal)
+                || param.role != Role::Id && self.listed(goal)
+            {
                 let picked = self.referred(goal, p);
                 if let Some(value) = picked {
                     values[p] = Some(value);
@@ -301,6 +305,17 @@ impl Situation<'_> {
         })
     }
 
+    /// "Her pass": of the person that was spoken of before, when nobody is named now.
+    fn possessive(&self, goal: &Goal) -> bool {
+        !self.memory.calls.is_empty()
+            && goal.said.iter().any(|(u, from, to)| {
+                (*from..*to).any(|at| matches!(u.word(at), "her" | "his" | "their" | "him" | "she" | "he"))
+                    && !u.entities.iter().any(|entity| {
+                        *from <= entity.from && entity.to <= *to && matches!(entity.what, What::Proper(_) | What::Id(_) | What::Email(_))
+                    })
+            })
+    }
+
     /// "It", "the blue one": from earlier arguments, or one item of an earlier list.
     fn referred(&self, goal: &Goal, p: usize) -> Option<Value> {
         let tool = &self.tools[goal.tool];
@@ -358,6 +373,9 @@ impl Situation<'_> {
                     let loose = matches!(source.params[q].role, Role::Text | Role::Query | Role::Thing | Role::Flag)
                         && !u.entities.iter().any(|entity| given.taken[entity.from])
                         && !source.params[q].required;
+                    if source.params[q].role != Role::Option && value.as_ref().is_some_and(|value| names_only(value, tool)) {
+                        continue;
+                    }
                     if value.is_some() && !loose && (source.params[q].required || self.worth(&source.params[q])) {
                         sub.values[q] = value;
                     }
@@ -633,6 +651,18 @@ enum Produced {
 /// A goal of this turn alone: lists of earlier turns do not serve it.
 fn goal_is_fresh(goal: &Goal) -> bool {
     goal.said.len() == 1 && !goal.refers
+}
+
+/// Whether a text only names what the tool itself is about: "pass" for `extend_pass` is nobody's name.
+fn names_only(value: &Value, tool: &ToolFacts) -> bool {
+    let Some(text) = value.as_str() else { return false };
+    let words = name_words(text);
+    !words.is_empty()
+        && text.chars().all(|c| c.is_lowercase() || c == ' ')
+        && words.iter().all(|word| {
+            let stem = crate::language::stem::stem(word);
+            tool.nouns().iter().any(|noun| thesaurus().similarity(noun, &stem) >= 0.8)
+        })
 }
 
 /// Tokens that are ids, amounts or options of the tool itself: not what another tool is to look for.

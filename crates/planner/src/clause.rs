@@ -166,6 +166,15 @@ fn starts(u: &Utterance, at: usize) -> bool {
             .iter()
             .any(|token| is_modal(&token.lower) || matches!(token.lower.as_str(), "i" | "i'd" | "please" | "let"));
     let word = u.word(at);
+    let wishes = u.tokens[begin..at]
+        .iter()
+        .any(|token| matches!(token.lower.as_str(), "want" | "need" | "like" | "i'd" | "wish"))
+        && u.tokens[begin..at]
+            .iter()
+            .any(|token| matches!(token.lower.as_str(), "i" | "we" | "i'd" | "we'd"));
+    if wishes && u.tokens.get(at).is_some_and(|token| token.shape == Shape::Word) {
+        return true;
+    }
     if word == "if"
         || matches!(u.word(begin), "if")
         || (is_question_word(word) && !matches!(word, "which" | "who" | "whose" | "when" | "where"))

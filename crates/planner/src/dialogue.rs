@@ -37,7 +37,10 @@ pub(crate) struct Turn {
 
 /// Turns of a conversation, the current one last.
 pub(crate) fn turns(messages: &[impl AsRef<Message>], tools: &[ToolFacts], now: DateTime) -> Vec<Turn> {
-    let verbs: Arc<[String]> = tools.iter().filter_map(|tool| tool.words.first().cloned()).collect();
+    let verbs: Arc<[String]> = tools
+        .iter()
+        .filter_map(|tool| tool.words.first().filter(|first| tool.verbs.contains(first)).cloned())
+        .collect();
     let mut out: Vec<Turn> = Vec::new();
     let mut texts: Vec<String> = Vec::new();
     let mut ids: Vec<Vec<(String, usize)>> = Vec::new();

@@ -670,6 +670,22 @@ fn statement(work: &mut Work) {
     });
     let Some(p) = missing else { return };
     // a context sentence tells the story best
+    // "The lockers are jammed": the whole clause tells what is wrong
+    if !work.tool.reads && work.verb_at.is_empty() && work.spans.len() == 1 && work.tool.params[p].role == Role::Text {
+        let (from, to) = work.spans[0];
+        let state = (from..to).any(|at| {
+            matches!(
+                work.u.word(at),
+                "is" | "are" | "isn't" | "aren't" | "won't" | "doesn't" | "don't" | "has" | "keeps"
+            )
+        });
+        if state && to - from >= 3 {
+            let value = json!(work.u.slice(from, to).trim());
+            work.set(p, value, 0.3);
+            work.take(from, to);
+            return;
+        }
+    }
     let context = work
         .spans
         .iter()

@@ -6,6 +6,10 @@ pub(crate) fn stem(word: &str) -> String {
     if s.len() <= 3 || !s.is_ascii() {
         return s;
     }
+    // not the same as "state"
+    if s.starts_with("statement") {
+        return "statement".into();
+    }
     if let Some(root) = s.strip_suffix("ies") {
         s = if root.len() >= 2 { format!("{root}y") } else { s };
     } else if s.ends_with("sses") || s.ends_with("xes") || s.ends_with("ches") || s.ends_with("shes") || s.ends_with("zzes") {
