@@ -14,6 +14,8 @@ mod doctor;
 mod documented;
 mod examples;
 mod functions;
+#[cfg(test)]
+mod fuzz;
 mod screen;
 mod serve;
 mod watch;
