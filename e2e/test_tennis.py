@@ -16,7 +16,7 @@ from support.wait import until
 BOOK_PY = ROOT / "examples" / "tennis" / "book.py"
 CONFIRMATION = re.compile(r"C-1\d{3}")
 # The last step of a conversation that was played, and the line below it.
-PLAYED = re.compile(r"^\d+  answer .*C-1001(?:.*\n)+? +session ", re.M)
+PLAYED = re.compile(r"^\d+  answer [^\0]*?C-1001[^\0]*?\n +session ", re.M)
 
 
 @pytest.fixture

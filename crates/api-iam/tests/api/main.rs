@@ -86,7 +86,11 @@ fn check(name: &str) {
             panic!("{at}: streams")
         };
         let text = String::from_utf8_lossy(bytes);
-        assert_eq!(Some(u64::from(response.status)), step["status"].as_u64().or(Some(200)), "{at}: {text}");
+        assert_eq!(
+            Some(u64::from(response.status)),
+            step["status"].as_u64().or(Some(200)),
+            "{at}: {text}"
+        );
         assert_eq!(element(&text, "Code").as_deref(), step["error"].as_str(), "{at}: {text}");
         assert_eq!(element(&text, "RequestId").as_deref(), Some("request-1"), "{at}: {text}");
         for part in step["has"].as_array().into_iter().flatten() {
