@@ -14,4 +14,4 @@ pub use error::{Error, Field, Kind, Result};
 pub use hash::{Hash, sha256};
 pub use id::{id_from, random_id, random_uuid, uuid_from};
 pub use place::{Arn, Place};
-pub use time::Timestamp;
+pub use time::{Timestamp, parse_duration};

@@ -59,6 +59,24 @@ impl Timestamp {
     }
 }
 
+/// Reads a duration as people write it in flags and configurations: a whole number from 1 and one of `units` out of `ms`, `s`, `m`,
+/// `h`, `d`, without a space. None for anything else.
+pub fn parse_duration(text: &str, units: &[&str]) -> Option<Duration> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
+    let millis = match unit {
+        _ if !units.contains(&unit) => return None,
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(u64::from(number) * millis))
+}
+
 impl std::ops::Add<Duration> for Timestamp {
     type Output = Self;
 

@@ -119,8 +119,7 @@ impl House {
         })
     }
 
-    /// Serves until SIGTERM or SIGINT, or until `work` is over when that ends with an order to stop; then finishes running
-    /// steps for 25 s and stores the rest.
+    /// Serves until SIGTERM or SIGINT, doing `work` beside it; then finishes running steps for 25 s and stores the rest.
     pub(crate) async fn serve(self, work: impl Future<Output = ()>) -> Result<(), String> {
         let Self {
             app,

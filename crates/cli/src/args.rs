@@ -152,17 +152,7 @@ pub enum ClockVerb {
 /// Reads `90s`, `3d`.
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || format!("{text:?} is not a duration: write a whole number from 1 and a unit of ms, s, m, h, d, such as 61s");
-    let digits = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?;
-    let number: u32 = text[..digits].parse().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
-    let millis: u64 = match &text[digits..] {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    Ok(std::time::Duration::from_millis(u64::from(number) * millis))
+    bedplate_base::parse_duration(text, &["ms", "s", "m", "h", "d"]).ok_or_else(wrong)
 }
 
 /// `session list` and `session show`.

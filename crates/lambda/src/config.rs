@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bedplate_base::{Error, Result};
+use bedplate_base::{Error, Result, parse_duration};
 use serde::{Deserialize, Deserializer};
 
 use crate::limits;
@@ -160,16 +160,11 @@ impl FunctionConfig {
 
 fn optional_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(from)?;
-    let units = [("ms", 1), ("s", 1000), ("m", 60_000)];
-    let found = units
-        .iter()
-        .find_map(|(unit, ms)| text.strip_suffix(unit)?.parse::<u32>().ok()?.checked_mul(*ms));
-    match found {
-        Some(ms) if ms > 0 => Ok(Some(Duration::from_millis(ms.into()))),
-        _ => Err(serde::de::Error::custom(format!(
+    parse_duration(&text, &["ms", "s", "m"]).map(Some).ok_or_else(|| {
+        serde::de::Error::custom(format!(
             "{text:?} is not a duration: write a whole number from 1 and a unit of ms, s, m, such as \"30s\""
-        ))),
-    }
+        ))
+    })
 }
 
 fn optional_megabytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {

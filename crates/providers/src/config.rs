@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bedplate_base::parse_duration;
 use serde::{Deserialize, Deserializer};
 
 /// Name of the built-in models' provider: `builtin/planner`, `builtin/script`, `builtin/echo`.
@@ -124,24 +125,11 @@ pub enum Omit {
 /// Reads `"500ms"`, `"60s"`, `"5m"`, `"1h"`.
 fn optional_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(from)?;
-    parse_duration(&text).map(Some).ok_or_else(|| {
+    parse_duration(&text, &["ms", "s", "m", "h"]).map(Some).ok_or_else(|| {
         serde::de::Error::custom(format!(
             "{text:?} is not a duration: write a whole number from 1 and a unit of ms, s, m, h, such as \"60s\""
         ))
     })
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
-    let number: u32 = text[..digits].parse().ok().filter(|number| *number > 0)?;
-    let millis = match &text[digits..] {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    Some(Duration::from_millis(u64::from(number) * millis))
 }
 
 /// Reads `"1000B"`, `"512KiB"`, `"10MiB"`.
