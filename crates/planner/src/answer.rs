@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 use crate::chain::{Note, Plan, Situation};
 use crate::dialogue::Call;
 use crate::goals::Reading;
-use crate::language::stem::stem;
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::{Shape, name_words, tokens};
 use crate::results::{Outcome, plain};
 use crate::schema::{Param, Role, ToolFacts, lower_first};
+use bedplate_language::stem::stem;
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::{Shape, name_words, tokens};
 
 /// Most items of a list and members of an item that are told.
 const ITEMS_TOLD: usize = 12;

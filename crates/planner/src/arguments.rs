@@ -7,15 +7,15 @@ use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
 use crate::clause::Clause;
-use crate::language::entities::{Entity, Utterance, What, currency};
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::Shape;
-use crate::language::when::When;
-use crate::language::words::{is_determiner, is_filler, is_preposition, is_stop};
 use crate::phrases;
 use crate::schema::{End, Param, Role, ToolFacts, Type};
 use crate::score::{Around, around, score};
 use crate::values;
+use bedplate_language::entities::{Entity, Utterance, What, currency};
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::Shape;
+use bedplate_language::when::When;
+use bedplate_language::words::{is_determiner, is_filler, is_preposition, is_stop};
 
 /// The parameters of a tool as far as an utterance gives them.
 #[derive(Clone, Debug)]

@@ -11,14 +11,14 @@ use crate::condition::holds;
 use crate::dialogue::Call;
 use crate::goals::{Goal, Memory};
 use crate::intent::matches;
-use crate::language::entities::{Utterance, What};
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::name_words;
 use crate::pick::{Pick, pick};
 use crate::recall::{alike, claim, field, recall, same};
 use crate::results::{Outcome, items, plain};
 use crate::schema::{Param, Role, ToolFacts, Type};
 use crate::supply::producers;
+use bedplate_language::entities::{Utterance, What};
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::name_words;
 
 /// Most calls of one turn.
 pub(crate) const CALLS_MAX: usize = 10;
@@ -660,7 +660,7 @@ fn names_only(value: &Value, tool: &ToolFacts) -> bool {
     !words.is_empty()
         && text.chars().all(|c| c.is_lowercase() || c == ' ')
         && words.iter().all(|word| {
-            let stem = crate::language::stem::stem(word);
+            let stem = bedplate_language::stem::stem(word);
             tool.nouns().iter().any(|noun| thesaurus().similarity(noun, &stem) >= 0.8)
         })
 }
@@ -702,8 +702,8 @@ fn told_items(text: &str, name: &str) -> Vec<Value> {
     let split = |marks: &[char]| {
         text.split(marks)
             .filter_map(|part| {
-                let found = crate::language::tokens::tokens(part);
-                let mut ids = found.iter().filter(|token| token.shape == crate::language::tokens::Shape::Id);
+                let found = bedplate_language::tokens::tokens(part);
+                let mut ids = found.iter().filter(|token| token.shape == bedplate_language::tokens::Shape::Id);
                 let id = ids.next()?;
                 ids.next()
                     .is_none()

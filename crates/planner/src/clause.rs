@@ -1,9 +1,9 @@
 //! One utterance into clauses: several wishes in a row, conditions, things that are not wanted.
 
-use crate::language::entities::{Utterance, What};
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::Shape;
-use crate::language::words::{
+use bedplate_language::entities::{Utterance, What};
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::Shape;
+use bedplate_language::words::{
     is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
 };
 

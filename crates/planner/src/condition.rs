@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use crate::clause::Condition;
-use crate::language::entities::{Utterance, What};
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::{Shape, name_words};
-use crate::language::words::{is_negation, is_stop};
 use crate::results::{Outcome, items};
 use crate::schema::ToolFacts;
+use bedplate_language::entities::{Utterance, What};
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::{Shape, name_words};
+use bedplate_language::words::{is_negation, is_stop};
 
 /// Whether a result says what the condition says; `None` when it is silent.
 pub(crate) fn holds(u: &Utterance, condition: &Condition, tool: &ToolFacts, outcome: &Outcome) -> Option<bool> {
@@ -70,7 +70,7 @@ pub(crate) fn holds(u: &Utterance, condition: &Condition, tool: &ToolFacts, outc
                 name_words(key).iter().any(|part| {
                     words
                         .iter()
-                        .any(|word| known.similarity(&crate::language::stem::stem(part), word) >= 0.8)
+                        .any(|word| known.similarity(&bedplate_language::stem::stem(part), word) >= 0.8)
                 })
             })
             .or(if numbers.len() == 1 { numbers.first() } else { None })?;
@@ -104,7 +104,7 @@ pub(crate) fn holds(u: &Utterance, condition: &Condition, tool: &ToolFacts, outc
         _ => {}
     }
     let says = |text: &str| -> Option<bool> {
-        let said = crate::language::tokens::tokens(&text.chars().take(2_000).collect::<String>());
+        let said = bedplate_language::tokens::tokens(&text.chars().take(2_000).collect::<String>());
         let at = said.iter().position(|token| {
             words
                 .iter()
@@ -124,7 +124,7 @@ pub(crate) fn holds(u: &Utterance, condition: &Condition, tool: &ToolFacts, outc
             Value::Object(map) => {
                 let mut state = false;
                 for (key, value) in map {
-                    let parts: Vec<String> = name_words(key).iter().map(|word| crate::language::stem::stem(word)).collect();
+                    let parts: Vec<String> = name_words(key).iter().map(|word| bedplate_language::stem::stem(word)).collect();
                     let about = parts
                         .iter()
                         .any(|part| words.iter().any(|word| known.similarity(part, word) >= 0.8));

@@ -6,9 +6,9 @@ use bedplate_converse::{Block, Message, Role, ToolStatus};
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
-use crate::language::entities::Utterance;
 use crate::results::{self, Outcome};
 use crate::schema::ToolFacts;
+use bedplate_language::entities::Utterance;
 
 /// Most turns that are looked back at.
 const TURNS_MAX: usize = 16;

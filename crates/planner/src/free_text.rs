@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use crate::arguments::Work;
-use crate::language::entities::What;
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::Shape;
-use crate::language::when::When;
-use crate::language::words::{is_determiner, is_preposition, is_pronoun};
 use crate::schema::{Param, Role, Type};
+use bedplate_language::entities::What;
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::Shape;
+use bedplate_language::when::When;
+use bedplate_language::words::{is_determiner, is_preposition, is_pronoun};
 
 /// How a cue reaches: to the end, or to the next date, address or cue.
 #[derive(Clone, Copy, PartialEq)]
@@ -100,7 +100,7 @@ pub(crate) fn suits(param: &Param, kind: Kind) -> f64 {
                 param
                     .words
                     .iter()
-                    .any(|own| thesaurus().groups_shared(own, &crate::language::stem::stem(word)))
+                    .any(|own| thesaurus().groups_shared(own, &bedplate_language::stem::stem(word)))
             })
     };
     let why = about.starts_with("why") || about.contains("reason");

@@ -7,14 +7,14 @@ use crate::arguments::assign;
 use crate::clause::{Clause, Condition, Mood, analyse, clauses};
 use crate::dialogue::{Call, Turn};
 use crate::intent::{Match, SCORE_MIN, content, matches};
-use crate::language::entities::{Utterance, What};
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::Shape;
-use crate::language::words::{is_pronoun, is_stop};
 use crate::recall::{alike, claim, shared_noun};
 use crate::results::Outcome;
 use crate::schema::{Role, ToolFacts};
 use crate::talk::{about_us, answered, declines, follow_up, small_talk, smalltalk_only};
+use bedplate_language::entities::{Utterance, What};
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::Shape;
+use bedplate_language::words::{is_pronoun, is_stop};
 
 /// Most goals of a turn.
 const GOALS_MAX: usize = 8;

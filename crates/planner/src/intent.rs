@@ -7,12 +7,12 @@ use jiff::civil::DateTime;
 
 use crate::arguments::{Assigned, assign};
 use crate::clause::{Clause, Mood};
-use crate::language::entities::{Utterance, What};
-use crate::language::stem::stem;
-use crate::language::thesaurus::{READ, thesaurus};
-use crate::language::tokens::{Shape, name_words};
-use crate::language::words::{is_filler, is_stop};
 use crate::schema::{Role, ToolFacts};
+use bedplate_language::entities::{Utterance, What};
+use bedplate_language::stem::stem;
+use bedplate_language::thesaurus::{READ, thesaurus};
+use bedplate_language::tokens::{Shape, name_words};
+use bedplate_language::words::{is_filler, is_stop};
 
 /// Tools whose arguments are tried after the comparison of words.
 const CANDIDATES_MAX: usize = 8;
@@ -98,7 +98,7 @@ pub(crate) fn content(u: &Utterance, clause: &Clause) -> Vec<String> {
                 What::Email(_) => out.push("email".into()),
                 What::Money(_, Some(code)) => {
                     let other = (clause.from..clause.to)
-                        .any(|at| crate::language::entities::currency(u.word(at)).is_some_and(|found| found != *code));
+                        .any(|at| bedplate_language::entities::currency(u.word(at)).is_some_and(|found| found != *code));
                     if other {
                         out.push("currency".into());
                     }

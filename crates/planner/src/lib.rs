@@ -2,7 +2,7 @@
 //!
 //! It gets what any model gets (system prompt, messages, tools with their schemas) and answers as any model answers:
 //! with tool calls or with text. It is a pure function, and it is always labelled rule-based. Nothing in it knows an
-//! example: the language is in `language/` and `data/`, what a tool is about is read from the tool.
+//! example: English is in the crate `language`, what a tool is about is read from the tool.
 //!
 //! The main path: `schema` and `role` (what the tools are) → `dialogue` (turns) → `goals` (what is wanted, with `clause`,
 //! `intent`, `talk`; its arguments with `arguments`, `score`, `options`, `free_text`, `phrases`) → `chain` (which calls
@@ -20,7 +20,7 @@ mod dialogue;
 mod free_text;
 mod goals;
 mod intent;
-mod language;
+
 mod options;
 mod phrases;
 mod pick;

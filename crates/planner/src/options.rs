@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::arguments::{Work, option_or};
-use crate::language::entities::currency;
-use crate::language::stem::stem;
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::{Shape, name_words};
-use crate::language::words::{is_determiner, is_negation, is_preposition};
 use crate::schema::{End, Role, Type};
+use bedplate_language::entities::currency;
+use bedplate_language::stem::stem;
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::{Shape, name_words};
+use bedplate_language::words::{is_determiner, is_negation, is_preposition};
 
 impl Work<'_> {
     /// Currencies that are named apart from an amount: "into euros".

@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::arguments::Work;
-use crate::language::entities::What;
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::Shape;
-use crate::language::when::is_calendar_word;
-use crate::language::words::{
-    is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
-};
 use crate::schema::{End, Param, Role, Type};
 use crate::told::{foreign, id_examples, of_kind};
+use bedplate_language::entities::What;
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::Shape;
+use bedplate_language::when::is_calendar_word;
+use bedplate_language::words::{
+    is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
+};
 
 /// Longest value that a phrase without a cue may have, in words.
 const PHRASE_WORDS_MAX: usize = 8;

@@ -3,13 +3,13 @@
 use jiff::civil::{Date, Time};
 use serde_json::Value;
 
-use crate::language::entities::{Utterance, What};
-use crate::language::stem::stem;
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::{Shape, name_words, tokens};
-use crate::language::when::{self, When};
-use crate::language::words::{is_filler, is_stop};
 use crate::results::plain;
+use bedplate_language::entities::{Utterance, What};
+use bedplate_language::stem::stem;
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::{Shape, name_words, tokens};
+use bedplate_language::when::{self, When};
+use bedplate_language::words::{is_filler, is_stop};
 
 /// What choosing came to.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,9 +11,9 @@ use crate::answer;
 use crate::chain::{Note, Situation, advance};
 use crate::dialogue::turns;
 use crate::goals::{Reading, understand};
-use crate::language::tokens::{Shape, name_words, tokens};
-use crate::language::when::{self, When};
 use crate::schema;
+use bedplate_language::tokens::{Shape, name_words, tokens};
+use bedplate_language::when::{self, When};
 
 /// The name of the model in replies.
 pub const MODEL: &str = "builtin/planner";

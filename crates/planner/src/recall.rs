@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::dialogue::Call;
 use crate::goals::Goal;
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::name_words;
 use crate::results::Outcome;
 use crate::schema::{Role, ToolFacts};
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::name_words;
 
 /// The call of this turn that serves the goal: the same tool, nothing that contradicts.
 pub(crate) fn claim(goal: &Goal, calls: &[Call], claimed: &mut [bool], tools: &[ToolFacts]) -> Option<usize> {
@@ -101,7 +101,7 @@ pub(crate) fn field(map: &Map<String, Value>, param: &crate::schema::Param, tool
     }
     if param.role != Role::Id {
         let found = map.iter().find(|(key, _)| {
-            let words: Vec<String> = name_words(key).iter().map(|word| crate::language::stem::stem(word)).collect();
+            let words: Vec<String> = name_words(key).iter().map(|word| bedplate_language::stem::stem(word)).collect();
             words.iter().any(|word| param.words.last() == Some(word)) && words.len() == 1 && param.words.len() <= 2
         });
         return found.and_then(|(_, value)| scalar(value));
@@ -131,7 +131,7 @@ pub(crate) fn field(map: &Map<String, Value>, param: &crate::schema::Param, tool
         name_words(key).iter().any(|word| {
             nouns
                 .iter()
-                .any(|noun| thesaurus().similarity(&crate::language::stem::stem(word), noun) >= 0.8)
+                .any(|noun| thesaurus().similarity(&bedplate_language::stem::stem(word), noun) >= 0.8)
         })
     }) {
         return scalar(value);
@@ -140,6 +140,6 @@ pub(crate) fn field(map: &Map<String, Value>, param: &crate::schema::Param, tool
         return scalar(value);
     }
     map.iter()
-        .find(|(key, _)| nouns.iter().any(|noun| crate::language::stem::stem(&key.to_lowercase()) == *noun))
+        .find(|(key, _)| nouns.iter().any(|noun| bedplate_language::stem::stem(&key.to_lowercase()) == *noun))
         .and_then(|(_, value)| scalar(value))
 }

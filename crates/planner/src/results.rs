@@ -3,7 +3,7 @@
 use bedplate_converse::ToolStatus;
 use serde_json::{Map, Value};
 
-use crate::language::tokens::name_words;
+use bedplate_language::tokens::name_words;
 
 /// Longest result that is parsed, deepest nesting.
 const RESULT_BYTES_MAX: usize = 256 * 1024;

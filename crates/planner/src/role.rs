@@ -1,9 +1,9 @@
 //! What a parameter is about, from its name, its type and its description.
 
-use crate::language::stem::stem;
-use crate::language::thesaurus::thesaurus;
 use crate::schema::{End, Role, Type};
 use crate::told::id_examples;
+use bedplate_language::stem::stem;
+use bedplate_language::thesaurus::thesaurus;
 
 pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Role {
     let has = |known: &[&str]| {

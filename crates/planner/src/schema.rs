@@ -5,13 +5,13 @@ use std::sync::Arc;
 use bedplate_converse::Tool;
 use serde_json::Value;
 
-use crate::language::stem::stem;
-use crate::language::thesaurus::{READ, thesaurus};
-use crate::language::tokens::name_words;
-use crate::language::words::{is_auxiliary, is_determiner, is_question_word, is_stop};
 use crate::role::{end, role};
 use crate::supply::producers;
 use crate::told::{id_examples, prefix, told_options};
+use bedplate_language::stem::stem;
+use bedplate_language::thesaurus::{READ, thesaurus};
+use bedplate_language::tokens::name_words;
+use bedplate_language::words::{is_auxiliary, is_determiner, is_question_word, is_stop};
 
 /// Most tools and parameters that are looked at.
 const TOOLS_MAX: usize = 128;

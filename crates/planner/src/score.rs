@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use crate::language::entities::{Entity, Utterance, What};
-use crate::language::stem::stem;
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::Shape;
-use crate::language::when::When;
-use crate::language::words::{is_determiner, is_preposition};
 use crate::schema::{End, Param, Role, ToolFacts, Type};
 use crate::told::{foreign, id_examples, of_kind};
 use crate::values;
+use bedplate_language::entities::{Entity, Utterance, What};
+use bedplate_language::stem::stem;
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::Shape;
+use bedplate_language::when::When;
+use bedplate_language::words::{is_determiner, is_preposition};
 
 /// The surroundings of a mention.
 pub(crate) struct Around {

@@ -1,8 +1,8 @@
 //! Which tool yields what another one needs: a slot's id from the check of availability, a customer's id from the search.
 
-use crate::language::thesaurus::thesaurus;
 use crate::recall::alike;
 use crate::schema::{Role, ToolFacts, Type};
+use bedplate_language::thesaurus::thesaurus;
 
 /// Tools that may yield parameter `p` of `tool`, the likeliest first.
 pub(crate) fn producers(tools: &[ToolFacts], tool: usize, p: usize) -> Vec<usize> {

@@ -6,11 +6,11 @@ use serde_json::json;
 use crate::arguments::assign;
 use crate::clause::analyse;
 use crate::goals::{Goal, Memory, Reading, refers};
-use crate::language::entities::{Utterance, What};
-use crate::language::thesaurus::thesaurus;
-use crate::language::tokens::Shape;
 use crate::results::Outcome;
 use crate::schema::{Role, ToolFacts};
+use bedplate_language::entities::{Utterance, What};
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::Shape;
 
 /// The open goal with what the user has added.
 pub(crate) fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Goal {

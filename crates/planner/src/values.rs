@@ -3,9 +3,9 @@
 use jiff::civil::{Date, DateTime, Time};
 use serde_json::{Number, Value, json};
 
-use crate::language::entities::What;
-use crate::language::when::When;
 use crate::schema::{End, Param, Role, Type};
+use bedplate_language::entities::What;
+use bedplate_language::when::When;
 
 /// A date in the format that the description names; `YYYY-MM-DD` otherwise.
 pub(crate) fn date(date: Date, param: &Param) -> Value {

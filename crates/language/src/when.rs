@@ -3,14 +3,17 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 
-use super::numbers::{in_words, ordinal};
-use super::tokens::{Shape, Token};
+use crate::numbers::{in_words, ordinal};
+use crate::tokens::{Shape, Token};
 
 /// Something about time.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum When {
+pub enum When {
+    /// A day.
     Date(Date),
+    /// A time of day.
     Time(Time),
+    /// Both.
     DateTime(DateTime),
     /// From the first to the last day, both included.
     Range(Date, Date),
@@ -21,7 +24,7 @@ pub(crate) enum When {
 }
 
 /// Reads what begins at token `at`: the value and the number of tokens. `past` prefers days gone by where the year is open.
-pub(crate) fn read(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(When, usize)> {
+pub fn read(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(When, usize)> {
     let today = now.date();
     let token = tokens.get(at)?;
     let word = |offset: usize| tokens.get(at + offset).map_or("", |token| token.lower.as_str());
@@ -506,7 +509,7 @@ fn read_after_weekday(tokens: &[Token], at: usize, today: Date) -> Option<(When,
 }
 
 /// The weekday of a name.
-pub(crate) fn weekday(word: &str) -> Option<Weekday> {
+pub fn weekday(word: &str) -> Option<Weekday> {
     Some(match word.trim_end_matches("'s") {
         "monday" | "mon" => Weekday::Monday,
         "tuesday" | "tue" | "tues" => Weekday::Tuesday,
@@ -520,7 +523,7 @@ pub(crate) fn weekday(word: &str) -> Option<Weekday> {
 }
 
 /// The number of a month's name.
-pub(crate) fn month(word: &str) -> Option<i8> {
+pub fn month(word: &str) -> Option<i8> {
     Some(match word.trim_end_matches("'s") {
         "january" | "jan" => 1,
         "february" | "feb" => 2,
@@ -539,7 +542,7 @@ pub(crate) fn month(word: &str) -> Option<i8> {
 }
 
 /// Whether the word names a day or a month: never a person or a place.
-pub(crate) fn is_calendar_word(word: &str) -> bool {
+pub fn is_calendar_word(word: &str) -> bool {
     weekday(word).is_some() || month(word).is_some() || matches!(word, "today" | "tomorrow" | "tonight" | "yesterday" | "noon" | "midnight")
 }
 
@@ -578,7 +581,7 @@ fn day_of_month(today: Date, day: i8, past: bool) -> Option<Date> {
 
 fn noun_follows(tokens: &[Token], at: usize) -> bool {
     tokens.get(at).is_some_and(|token| {
-        token.shape == Shape::Word && !super::words::is_stop(&token.lower) && !is_calendar_word(&token.lower) && token.lower != "floor"
+        token.shape == Shape::Word && !crate::words::is_stop(&token.lower) && !is_calendar_word(&token.lower) && token.lower != "floor"
     })
 }
 
@@ -599,7 +602,7 @@ fn length(tokens: &[Token], at: usize) -> Option<((f64, &'static str), usize)> {
     } else if matches!(word(0), "a") && word(1) == "couple" && word(2) == "of" {
         (2.0, 3)
     } else if tokens[at].shape == Shape::Number {
-        (super::numbers::in_digits(&tokens[at].text)?, 1)
+        (crate::numbers::in_digits(&tokens[at].text)?, 1)
     } else if tokens[at].shape == Shape::Word {
         let words: Vec<&str> = tokens.iter().skip(at).take(5).map(|token| token.lower.as_str()).collect();
         in_words(&words)?

@@ -1,27 +1,27 @@
 //! Closed word classes of English.
 
 /// Words that carry no content of their own.
-pub(crate) fn is_stop(word: &str) -> bool {
+pub fn is_stop(word: &str) -> bool {
     STOP.contains(&word)
 }
 
 /// Prepositions that mark the role of what follows.
-pub(crate) fn is_preposition(word: &str) -> bool {
+pub fn is_preposition(word: &str) -> bool {
     PREPOSITIONS.contains(&word)
 }
 
 /// Articles, possessives, demonstratives: skipped before a noun.
-pub(crate) fn is_determiner(word: &str) -> bool {
+pub fn is_determiner(word: &str) -> bool {
     DETERMINERS.contains(&word)
 }
 
 /// Words before the verb of a polite request.
-pub(crate) fn is_filler(word: &str) -> bool {
+pub fn is_filler(word: &str) -> bool {
     FILLERS.contains(&word)
 }
 
 /// Words that turn a statement around.
-pub(crate) fn is_negation(word: &str) -> bool {
+pub fn is_negation(word: &str) -> bool {
     matches!(
         word,
         "not" | "no" | "never" | "without" | "none" | "neither" | "nor" | "except" | "excluding"
@@ -30,7 +30,7 @@ pub(crate) fn is_negation(word: &str) -> bool {
 }
 
 /// Words that stand for something said before.
-pub(crate) fn is_pronoun(word: &str) -> bool {
+pub fn is_pronoun(word: &str) -> bool {
     matches!(
         word,
         "it" | "that"
@@ -53,7 +53,7 @@ pub(crate) fn is_pronoun(word: &str) -> bool {
 }
 
 /// Words that begin a question.
-pub(crate) fn is_question_word(word: &str) -> bool {
+pub fn is_question_word(word: &str) -> bool {
     matches!(
         word,
         "what"
@@ -79,7 +79,7 @@ pub(crate) fn is_question_word(word: &str) -> bool {
 }
 
 /// Auxiliary verbs that begin a yes/no question.
-pub(crate) fn is_auxiliary(word: &str) -> bool {
+pub fn is_auxiliary(word: &str) -> bool {
     matches!(
         word,
         "is" | "are"
@@ -103,7 +103,7 @@ pub(crate) fn is_auxiliary(word: &str) -> bool {
 }
 
 /// Auxiliaries that begin a request.
-pub(crate) fn is_modal(word: &str) -> bool {
+pub fn is_modal(word: &str) -> bool {
     matches!(
         word,
         "can" | "could" | "would" | "will" | "may" | "might" | "should" | "shall" | "must"

@@ -3,18 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use super::stem::stem;
+use crate::stem::stem;
 
 /// Broad kinds of verbs; two verbs of one class are related, of different classes at odds.
-pub(crate) type Class = u8;
+pub type Class = u8;
 /// A group of synonyms.
-pub(crate) type Group = u16;
+pub type Group = u16;
 
 /// What shows or finds something and changes nothing.
-pub(crate) const READ: &str = "read";
+pub const READ: &str = "read";
 
 /// The thesaurus.
-pub(crate) struct Thesaurus {
+pub struct Thesaurus {
     groups: HashMap<String, Vec<Group>>,
     verbs: HashMap<String, Vec<(Class, Group)>>,
     classes: Vec<String>,
@@ -22,10 +22,10 @@ pub(crate) struct Thesaurus {
     imperatives: HashSet<String>,
 }
 
-static THESAURUS: LazyLock<Thesaurus> = LazyLock::new(|| Thesaurus::read(include_str!("../data/thesaurus.txt")));
+static THESAURUS: LazyLock<Thesaurus> = LazyLock::new(|| Thesaurus::read(include_str!("thesaurus.txt")));
 
 /// The one thesaurus.
-pub(crate) fn thesaurus() -> &'static Thesaurus {
+pub fn thesaurus() -> &'static Thesaurus {
     &THESAURUS
 }
 
@@ -82,7 +82,7 @@ impl Thesaurus {
     }
 
     /// Number of stems (at least 2) that form a known phrase at the beginning of `stems`; the longest.
-    pub(crate) fn phrase<'a>(&self, stems: impl Fn(usize) -> Option<&'a str>) -> Option<(String, usize)> {
+    pub fn phrase<'a>(&self, stems: impl Fn(usize) -> Option<&'a str>) -> Option<(String, usize)> {
         let first = stems(0)?;
         let known = self.phrases.get(first)?;
         known
@@ -93,34 +93,34 @@ impl Thesaurus {
     }
 
     /// Whether the stem is a verb that we know.
-    pub(crate) fn is_verb(&self, stem: &str) -> bool {
+    pub fn is_verb(&self, stem: &str) -> bool {
         self.verbs.contains_key(stem)
     }
 
     /// Whether the word, as written, is the plain form of a verb.
-    pub(crate) fn is_imperative(&self, word: &str) -> bool {
+    pub fn is_imperative(&self, word: &str) -> bool {
         self.imperatives.contains(word)
     }
 
     /// Whether the stem can be a noun that we know.
-    pub(crate) fn is_noun(&self, stem: &str) -> bool {
+    pub fn is_noun(&self, stem: &str) -> bool {
         self.groups.contains_key(stem)
     }
 
     /// Whether the stem is known at all.
-    pub(crate) fn knows(&self, stem: &str) -> bool {
+    pub fn knows(&self, stem: &str) -> bool {
         self.is_noun(stem) || self.is_verb(stem)
     }
 
     /// Whether one of the verb's classes is `class`.
-    pub(crate) fn has_class(&self, stem: &str, class: &str) -> bool {
+    pub fn has_class(&self, stem: &str, class: &str) -> bool {
         self.verbs
             .get(stem)
             .is_some_and(|known| known.iter().any(|(index, _)| self.classes[*index as usize] == class))
     }
 
     /// The classes of a verb.
-    pub(crate) fn classes(&self, stem: &str) -> Vec<&str> {
+    pub fn classes(&self, stem: &str) -> Vec<&str> {
         let mut out: Vec<&str> = Vec::new();
         for (class, _) in self.verbs.get(stem).map(Vec::as_slice).unwrap_or_default() {
             let name = self.classes[*class as usize].as_str();
@@ -132,7 +132,7 @@ impl Thesaurus {
     }
 
     /// How near two verbs are: 1 the same, 0.85 synonyms, 0.4 of one class, 0 otherwise.
-    pub(crate) fn verb_similarity(&self, a: &str, b: &str) -> f64 {
+    pub fn verb_similarity(&self, a: &str, b: &str) -> f64 {
         if a == b {
             return 1.0;
         }
@@ -149,7 +149,7 @@ impl Thesaurus {
     }
 
     /// Whether two words are one or share a group of nouns.
-    pub(crate) fn groups_shared(&self, a: &str, b: &str) -> bool {
+    pub fn groups_shared(&self, a: &str, b: &str) -> bool {
         a == b
             || self.groups.get(a).is_some_and(|known| {
                 self.groups
@@ -159,7 +159,7 @@ impl Thesaurus {
     }
 
     /// How near two words are: 1 the same, 0.8 synonyms, 0.6 one begins with the other, 0 otherwise.
-    pub(crate) fn similarity(&self, a: &str, b: &str) -> f64 {
+    pub fn similarity(&self, a: &str, b: &str) -> f64 {
         if a == b {
             return 1.0;
         }

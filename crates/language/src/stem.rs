@@ -1,7 +1,7 @@
 //! A light suffix stemmer: enough to bring `cancelled`, `cancelling` and `cancellation` together, never meant to be shown.
 
 /// The stem of a lower-case word. Words of up to three letters are their own stems.
-pub(crate) fn stem(word: &str) -> String {
+pub fn stem(word: &str) -> String {
     let mut s = word.trim_end_matches("'s").trim_end_matches("’s").to_owned();
     if s.len() <= 3 || !s.is_ascii() {
         return s;

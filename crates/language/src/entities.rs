@@ -4,54 +4,71 @@ use std::sync::Arc;
 
 use jiff::civil::DateTime;
 
-use super::numbers::{in_digits, in_words, ordinal};
-use super::thesaurus::thesaurus;
-use super::tokens::{Shape, Token, tokens};
-use super::when::{self, When};
-use super::words::{is_auxiliary, is_filler, is_modal, is_question_word, is_stop};
+use crate::numbers::{in_digits, in_words, ordinal};
+use crate::thesaurus::thesaurus;
+use crate::tokens::{Shape, Token, tokens};
+use crate::when::{self, When};
+use crate::words::{is_auxiliary, is_filler, is_modal, is_question_word, is_stop};
 
 /// What is mentioned.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum What {
+pub enum What {
+    /// A date, a time, a part of the day, a length.
     When(When),
+    /// A number without a unit.
     Number(f64),
+    /// An amount, with the ISO code of its currency when that was said.
     Money(f64, Option<&'static str>),
+    /// A percentage.
     Percent(f64),
+    /// A position; negative ones count from the end.
     Ordinal(i64),
+    /// An address of mail.
     Email(String),
+    /// A telephone number, as written.
     Phone(String),
+    /// An address of the web.
     Url(String),
+    /// A code with digits, without a leading `#`.
     Id(String),
+    /// What stood in quotation marks.
     Quoted(String),
+    /// A name with capitals.
     Proper(String),
 }
 
 /// One mention: tokens `from..to`.
 #[derive(Clone, Debug)]
-pub(crate) struct Entity {
-    pub(crate) what: What,
-    pub(crate) from: usize,
-    pub(crate) to: usize,
+pub struct Entity {
+    /// What it is.
+    pub what: What,
+    /// First token.
+    pub from: usize,
+    /// Token behind the last.
+    pub to: usize,
 }
 
 /// A text with its tokens and mentions.
 #[derive(Clone, Debug)]
-pub(crate) struct Utterance {
-    pub(crate) text: String,
-    pub(crate) tokens: Vec<Token>,
-    pub(crate) entities: Vec<Entity>,
+pub struct Utterance {
+    /// As it was written, cut at the limit.
+    pub text: String,
+    /// Its tokens.
+    pub tokens: Vec<Token>,
+    /// Its mentions, in order.
+    pub entities: Vec<Entity>,
     /// Stems that are verbs in the names of tools.
-    pub(crate) verbs: Arc<[String]>,
+    pub verbs: Arc<[String]>,
     /// Tokens of mentions that were taken back.
-    pub(crate) dropped: Vec<(usize, usize)>,
+    pub dropped: Vec<(usize, usize)>,
 }
 
 /// Most bytes of a text that are read.
-pub(crate) const TEXT_BYTES_MAX: usize = 4_000;
+pub const TEXT_BYTES_MAX: usize = 4_000;
 
 impl Utterance {
     /// Reads `text` as said at `now`, to somebody whose tools are called by `verbs` (stems).
-    pub(crate) fn read(text: &str, now: DateTime, verbs: &Arc<[String]>) -> Self {
+    pub fn read(text: &str, now: DateTime, verbs: &Arc<[String]>) -> Self {
         let mut cut = text.len().min(TEXT_BYTES_MAX);
         while !text.is_char_boundary(cut) {
             cut -= 1;
@@ -94,7 +111,7 @@ impl Utterance {
     }
 
     /// The text of tokens `from..to`, as it was written.
-    pub(crate) fn slice(&self, from: usize, to: usize) -> &str {
+    pub fn slice(&self, from: usize, to: usize) -> &str {
         if from >= to || to > self.tokens.len() {
             return "";
         }
@@ -102,7 +119,7 @@ impl Utterance {
     }
 
     /// Lower-case word of a token, empty beyond the ends.
-    pub(crate) fn word(&self, at: usize) -> &str {
+    pub fn word(&self, at: usize) -> &str {
         self.tokens.get(at).map_or("", |token| token.lower.as_str())
     }
 }
@@ -297,7 +314,7 @@ fn money(text: &str) -> Option<What> {
 }
 
 /// The ISO code of a currency's word.
-pub(crate) fn currency(word: &str) -> Option<&'static str> {
+pub fn currency(word: &str) -> Option<&'static str> {
     Some(match word {
         "dollar" | "dollars" | "usd" | "bucks" | "$" => "USD",
         "euro" | "euros" | "eur" | "€" => "EUR",
@@ -344,7 +361,7 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
             || is_question_word(&token.lower)
             || is_auxiliary(&token.lower)
             || is_modal(&token.lower);
-        if verb_first || known(token) && !next.is_some_and(&capital) || crate::language::words::is_preposition(&token.lower) {
+        if verb_first || known(token) && !next.is_some_and(&capital) || crate::words::is_preposition(&token.lower) {
             return None;
         }
     }

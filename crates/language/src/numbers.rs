@@ -45,7 +45,7 @@ fn scale(word: &str) -> Option<f64> {
 }
 
 /// Reads a number in words from the beginning of `words` (lower case): its value and how many words it took.
-pub(crate) fn in_words(words: &[&str]) -> Option<(f64, usize)> {
+pub fn in_words(words: &[&str]) -> Option<(f64, usize)> {
     let mut total = 0.0;
     let mut current: Option<f64> = None;
     let mut used = 0;
@@ -95,12 +95,12 @@ pub(crate) fn in_words(words: &[&str]) -> Option<(f64, usize)> {
 }
 
 /// Reads `1,250.50` or `12`.
-pub(crate) fn in_digits(text: &str) -> Option<f64> {
+pub fn in_digits(text: &str) -> Option<f64> {
     text.replace(',', "").parse().ok()
 }
 
 /// `first`, `2nd`, `third`, `last` (−1) as a position.
-pub(crate) fn ordinal(word: &str) -> Option<i64> {
+pub fn ordinal(word: &str) -> Option<i64> {
     let words = [
         "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
     ];

@@ -4,41 +4,62 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::stem::stem;
+use crate::stem::stem;
 
 /// What a token looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub enum Shape {
+    /// Letters, with an apostrophe perhaps.
     Word,
+    /// Digits.
     Number,
+    /// What stands in quotation marks.
     Quoted,
+    /// An address of the web.
     Url,
+    /// An address of mail.
     Email,
+    /// A UUID.
     Uuid,
+    /// `2026-12-04T10:00`.
     DateTime,
+    /// `2026-12-04`, `4.12.2026`.
     Date,
+    /// `10:30`, `4pm`.
     Clock,
+    /// An amount with the sign of its currency.
     Money,
+    /// A telephone number.
     Phone,
+    /// `5 %`.
     Percent,
+    /// `5th`.
     Ordinal,
+    /// Letters and digits mixed.
     Id,
+    /// Everything else.
     Punct,
 }
 
 /// One token with its place in the text (bytes).
 #[derive(Clone, Debug)]
-pub(crate) struct Token {
-    pub(crate) shape: Shape,
-    pub(crate) text: String,
-    pub(crate) lower: String,
-    pub(crate) stem: String,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+pub struct Token {
+    /// What it looks like.
+    pub shape: Shape,
+    /// As written; what is quoted without its marks.
+    pub text: String,
+    /// In lower case.
+    pub lower: String,
+    /// The stem of that.
+    pub stem: String,
+    /// First byte in the text.
+    pub start: usize,
+    /// Byte behind the last.
+    pub end: usize,
 }
 
 /// Most tokens that are looked at; what comes later is cut off.
-pub(crate) const TOKENS_MAX: usize = 400;
+pub const TOKENS_MAX: usize = 400;
 
 static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
@@ -64,7 +85,7 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Splits `text`; never more than [`TOKENS_MAX`] tokens.
-pub(crate) fn tokens(text: &str) -> Vec<Token> {
+pub fn tokens(text: &str) -> Vec<Token> {
     let mut out: Vec<Token> = Vec::new();
     let mut at = 0;
     while out.len() < TOKENS_MAX
@@ -180,7 +201,7 @@ fn token(shape: Shape, text: &str, start: usize, end: usize) -> Token {
 }
 
 /// Splits a name such as `getOrderStatus`, `check-in_date`, `SKUList` into lower-case words.
-pub(crate) fn name_words(name: &str) -> Vec<String> {
+pub fn name_words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut current = String::new();
     let chars: Vec<char> = name.chars().take(200).collect();
