@@ -12,7 +12,6 @@ mod canonical;
 mod chunked;
 mod claim;
 mod scope;
-pub(crate) mod sign;
 mod time;
 mod verify;
 

@@ -3,12 +3,11 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html>
 
+use bedplate_sigv4::{Signing, hex, read_hex, sha256};
 use bytes::{Bytes, BytesMut};
 use subtle::ConstantTimeEq;
 
 use super::Denied;
-use super::claim::{hex, read_hex};
-use super::verify::{Signing, sha256};
 
 /// Bytes of a frame's first line. A size has at most 16 digits and a signature 64; extensions of other algorithms are longer.
 const LINE_MAX: usize = 512;

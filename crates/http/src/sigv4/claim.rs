@@ -1,16 +1,16 @@
 //! What a request claims: the parts of its signature, from `Authorization` or from the query of a presigned URL. Nothing is verified here.
 
 use bedplate_base::Timestamp;
+use bedplate_sigv4::canonical::pairs;
+use bedplate_sigv4::{ALGORITHM, read_hex};
 use http::{HeaderMap, header};
 
-use super::canonical::pairs;
 use super::scope::{ACCESS_KEY_MAX, Scope, is_date, is_name};
 use super::time::Signed;
 use super::{Denied, Head};
 use crate::limits::HEADERS_MAX;
 
-/// The one algorithm. SigV4A would need public keys, which the configuration does not have.
-pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// How a scope ends.
 const TERMINATOR: &str = "aws4_request";
 /// Characters of a session token. AWS names no limit; STS's are below 2,000.
 const TOKEN_MAX: usize = 8 << 10;
@@ -181,6 +181,7 @@ struct Parts<'a> {
     payload: Option<String>,
 }
 
+/// SigV4A would need public keys, which the configuration does not have.
 fn check_algorithm(algorithm: &str) -> Result<(), Denied> {
     if algorithm == ALGORITHM {
         return Ok(());
@@ -239,34 +240,4 @@ fn one(headers: &HeaderMap, name: &str) -> Result<Option<String>, Denied> {
             Err(_) => Err(Denied::incomplete(format!("The header {name} holds letters beyond ASCII."))),
         },
     }
-}
-
-/// 32 bytes of lower-case hexadecimal digits.
-pub(super) fn read_hex(text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let mut bytes = [0; 32];
-    if pairs.len() != bytes.len() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
-        .map(char::from)
-        .collect()
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bedplate_base::Timestamp;
+use bedplate_sigv4::basic;
 use http::header;
 
 use super::{Denied, Head};
@@ -109,12 +110,6 @@ impl Signed {
 
 fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
-}
-
-/// `20261121T150405Z`
-pub(super) fn basic(at: Timestamp) -> String {
-    let whole = Timestamp(at.0 - at.0.rem_euclid(1_000_000_000));
-    whole.iso().chars().filter(|letter| !matches!(letter, '-' | ':')).collect()
 }
 
 fn read_basic(text: &str) -> Option<Timestamp> {

@@ -1,12 +1,12 @@
 //! Compares signatures: at the head where that is possible, else when the body is there.
 
 use bedplate_base::Timestamp;
+use bedplate_sigv4::{Signing, hex, read_hex, sha256};
 use bytes::Bytes;
-use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::claim::{ALGORITHM, Claim, hex, read_hex};
+use super::claim::Claim;
 use super::{Denied, Head, Proof, Signer, canonical, chunked};
 use crate::keys::Key;
 
@@ -35,22 +35,6 @@ pub(crate) struct Whole {
     signing: Signing,
     requests: Vec<Vec<u8>>,
     signature: [u8; 32],
-}
-
-/// What turns a canonical request into a signature.
-#[derive(Clone)]
-pub(super) struct Signing {
-    key: [u8; 32],
-    /// `20261121T150405Z`
-    pub(super) time: String,
-    /// `20261121/us-east-1/bedrock/aws4_request`
-    pub(super) scope: String,
-}
-
-impl std::fmt::Debug for Signing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signing").field("scope", &self.scope).finish_non_exhaustive()
-    }
 }
 
 /// The rest where any credentials are accepted: SDKs frame bodies all the same.
@@ -82,13 +66,13 @@ pub(super) fn examine(keys: &[Key], head: &Head<'_>, now: Timestamp) -> Result<P
     }
     claim.is_now(now)?;
     let headers = canonical::headers(head, &claim.headers)?;
-    let query = canonical::query(head.uri.query().unwrap_or_default());
-    let requests: Vec<Vec<u8>> = canonical::paths(head.uri.path())
+    let query = bedplate_sigv4::canonical::query(head.uri.query().unwrap_or_default());
+    let requests: Vec<Vec<u8>> = bedplate_sigv4::canonical::paths(head.uri.path())
         .iter()
         .map(|path| [format!("{}\n{path}\n{query}\n", head.method).as_bytes(), &headers, b"\n"].concat())
         .collect();
     let whole = Whole {
-        signing: Signing::new(key, &claim),
+        signing: signing(key, &claim),
         requests,
         signature: claim.signature,
     };
@@ -170,43 +154,14 @@ impl Whole {
         let mut good = Choice::from(0);
         for request in &self.requests {
             let hash = Sha256::new().chain_update(request).chain_update(payload).finalize();
-            let text = format!("{ALGORITHM}\n{}\n{}\n{}", self.signing.time, self.signing.scope, hex(&hash));
-            good |= self.signing.sign(text.as_bytes()).ct_eq(&self.signature);
+            good |= self.signing.sign_request(&hash.into()).ct_eq(&self.signature);
         }
         if good.into() { Ok(()) } else { Err(Denied::mismatch()) }
     }
 }
 
-impl Signing {
-    fn new(key: &Key, claim: &Claim) -> Self {
-        let scope = [claim.date.as_str(), &claim.region, &claim.scope.service];
-        Self::derive(key.secret.expose(), &claim.signed.text, scope)
-    }
-
-    /// The key for one day, region and service; `time` is in the basic form.
-    pub(super) fn derive(secret: &str, time: &str, [date, region, service]: [&str; 3]) -> Self {
-        let secret = format!("AWS4{secret}");
-        let parts = [date, region, service, "aws4_request"];
-        let derived = parts.iter().fold(None, |key: Option<[u8; 32]>, part| {
-            Some(hmac(key.as_ref().map_or(secret.as_bytes(), |key| &key[..]), part.as_bytes()))
-        });
-        Self {
-            key: derived.expect("invariant: there are four parts"),
-            time: time.to_owned(),
-            scope: parts.join("/"),
-        }
-    }
-
-    pub(super) fn sign(&self, text: &[u8]) -> [u8; 32] {
-        hmac(&self.key, text)
-    }
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
-fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
-    let mac = Hmac::<Sha256>::new_from_slice(key).expect("invariant: HMAC takes keys of any length");
-    mac.chain_update(text).finalize().into_bytes().into()
+/// The key that `claim` was signed with, if it was signed with `key`.
+fn signing(key: &Key, claim: &Claim) -> Signing {
+    let scope = [claim.date.as_str(), &claim.region, &claim.scope.service];
+    Signing::derive(key.secret.expose(), &claim.signed.text, scope)
 }

@@ -9,10 +9,10 @@ use http::uri::{Authority, Scheme};
 use http::{StatusCode, Uri};
 use serde::Deserialize;
 
-use super::{Upstream, put};
+use super::Upstream;
 use crate::keys::{Secret, find};
 use crate::refusal::Refusal;
-use crate::sigv4::{ACCESS_KEY_MAX, Scope, sign};
+use crate::sigv4::{ACCESS_KEY_MAX, Scope};
 
 /// `[upstream]`: where requests go to AWS services that are not served here. Without it they are refused.
 ///
@@ -169,18 +169,24 @@ pub(super) struct Access {
 impl Access {
     /// Signs a request whose old signature is gone, for the service and region that it was signed for.
     pub(super) fn sign(&self, parts: &mut Parts, target: &str, scope: &Scope, body: &Bytes, now: Timestamp) -> Result<(), Refusal> {
-        if let Some(token) = &self.token {
-            put(&mut parts.headers, "x-amz-security-token", token.expose())?;
-        }
-        let key = sign::Key {
+        let request = bedplate_sigv4::Request {
+            method: &parts.method,
+            target,
+            headers: &parts.headers,
+            body,
+        };
+        let credentials = bedplate_sigv4::Credentials {
             access_key: &self.id,
             secret: self.secret.expose(),
+            session_token: self.token.as_ref().map(Secret::expose),
+        };
+        let scope = bedplate_sigv4::Scope {
             region: scope.region.as_deref().unwrap_or("us-east-1"),
             service: &scope.service,
+            at: now,
         };
-        for (name, value) in sign::headers(&key, &parts.method, target, &parts.headers, body, now) {
-            put(&mut parts.headers, name, &value)?;
-        }
+        let signed = bedplate_sigv4::sign(&request, &credentials, &scope).map_err(|_| Refusal::internal())?;
+        parts.headers.extend(signed);
         Ok(())
     }
 }
