@@ -158,6 +158,7 @@ fn question_tool() -> Tool {
             "Asks the user for something that is needed and that no other tool can find out. The answer comes with the user's next message."
                 .into(),
         schema,
+        ..Tool::default()
     }
 }
 
@@ -186,6 +187,7 @@ impl Action {
             name: self.tool.clone(),
             description: self.description.clone(),
             schema,
+            ..Tool::default()
         }
     }
 }

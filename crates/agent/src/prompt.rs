@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use bedplate_converse::{Request, ToolChoice};
+use bedplate_converse::{Request, SystemBlock, ToolChoice};
 
 use crate::defaults;
 use crate::program::Program;
@@ -14,12 +14,13 @@ pub(crate) fn request(session: &Session) -> Request {
     let turn = session.turn.as_ref().expect("invariant: only a running turn calls a model");
     Request {
         model: turn.program.model.clone(),
-        system: system(&turn.program, &turn.prompt_attributes),
+        system: SystemBlock::text(system(&turn.program, &turn.prompt_attributes)),
         messages: session.transcript.clone(),
         tools: turn.program.tools(),
         tool_choice: ToolChoice::Auto,
         inference: turn.program.inference(),
         streaming: turn.request.streaming,
+        ..Request::default()
     }
 }
 

@@ -30,12 +30,12 @@ enum State {
 impl Reader for AnswerReader {
     fn read(&mut self, part: &Part) -> String {
         match part {
-            Part::Thinking(_) => String::new(),
-            Part::Tool(_) => {
+            Part::Tool { .. } => {
                 self.state = State::Over;
                 String::new()
             }
             Part::Text(text) => self.text(text),
+            _ => String::new(),
         }
     }
 }

@@ -140,11 +140,7 @@ impl Session {
         let content = acts
             .iter()
             .filter_map(|act| match &act.state {
-                ActState::Done(text, status) => Some(Block::ToolResult {
-                    id: act.tool_use.id.clone(),
-                    text: text.clone(),
-                    status: *status,
-                }),
+                ActState::Done(text, status) => Some(Block::tool_result(act.tool_use.id.clone(), text.clone(), *status)),
                 _ => None,
             })
             .collect();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bedplate_base::Timestamp;
 use bedplate_cli::Frames;
-use bedplate_converse::{Inference, Message, Request, ToolChoice};
+use bedplate_converse::{Message, Request};
 use bedplate_http::{Credentials, Head, Key, Secret};
 use bedplate_journal as journal;
 use bedplate_providers::openai::Draft;
@@ -266,12 +266,9 @@ fn stream(bytes: &[u8], size: usize) -> Option<(Vec<String>, bool)> {
     let done = draft.is_finished();
     let request = Request {
         model: "fuzz".into(),
-        system: String::new(),
         messages: vec![Arc::new(Message::user("Hello"))],
-        tools: Arc::default(),
-        tool_choice: ToolChoice::default(),
-        inference: Inference::default(),
         streaming: true,
+        ..Request::default()
     };
     let _ = draft.finish(&request, "fuzz");
     Some((events, done && read > 0))

@@ -3,13 +3,21 @@
 use bedplate_base::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use crate::{Block, Message, Reply, Request, Role, StopReason, ToolStatus, Usage};
+use crate::{
+    Block, CachePoint, CacheTtl, Media, Message, Reply, ReplyFacts, Request, ResultPart, Role, StopReason, SystemBlock, Tool, ToolStatus,
+    Usage,
+};
+
+/// Blocks that are carried as they came.
+const OTHER_BLOCKS: [&str; 3] = ["searchResult", "toolAddition", "toolRemoval"];
 
 impl Block {
-    /// The Converse form: `{"text": …}`, `{"toolUse": …}`, `{"toolResult": …}`, `{"reasoningContent": …}`.
+    /// The Converse form: `{"text": …}`, `{"toolUse": …}`, `{"toolResult": …}`, `{"reasoningContent": …}`, …
     pub fn to_json(&self) -> Value {
         match self {
             Self::Text(text) => json!({"text": text}),
+            Self::Cited { text, citations } => json!({"citationsContent": {"content": [{"text": text}], "citations": citations}}),
+            Self::Media(media) => media.to_json(),
             Self::Reasoning { text, signature } => {
                 let mut inner = Map::new();
                 inner.insert("text".into(), json!(text));
@@ -18,22 +26,29 @@ impl Block {
                 }
                 json!({"reasoningContent": {"reasoningText": inner}})
             }
+            Self::Redacted(base64) => json!({"reasoningContent": {"redactedContent": base64}}),
             Self::ToolUse { id, name, input } => json!({"toolUse": {"toolUseId": id, "name": name, "input": input}}),
-            Self::ToolResult { id, text, status } => {
+            Self::ToolResult { id, content, status } => {
                 let status = if *status == ToolStatus::Success { "success" } else { "error" };
-                json!({"toolResult": {"toolUseId": id, "content": [{"text": text}], "status": status}})
+                let content: Vec<Value> = content.iter().map(ResultPart::to_json).collect();
+                json!({"toolResult": {"toolUseId": id, "content": content, "status": status}})
             }
+            Self::CachePoint(point) => point.to_json(),
+            Self::Guard(content) => json!({"guardContent": content}),
+            Self::Other(whole) => whole.clone(),
         }
     }
 
     /// Reads the Converse form.
+    ///
+    /// # Errors
+    /// `Validation` when it is no block that Converse knows, or lacks what the block needs.
     pub fn from_json(value: &Value) -> Result<Self> {
-        let text = |value: &Value, key: &str| value[key].as_str().map(str::to_owned);
-        if let Some(found) = text(value, "text") {
+        if let Some(found) = word(value, "text") {
             return Ok(Self::Text(found));
         }
         if let Some(tool) = value.get("toolUse") {
-            let (Some(id), Some(name)) = (text(tool, "toolUseId"), text(tool, "name")) else {
+            let (Some(id), Some(name)) = (word(tool, "toolUseId"), word(tool, "name")) else {
                 return Err(malformed("toolUse lacks toolUseId or name"));
             };
             return Ok(Self::ToolUse {
@@ -43,38 +58,159 @@ impl Block {
             });
         }
         if let Some(result) = value.get("toolResult") {
-            let id = text(result, "toolUseId").ok_or_else(|| malformed("toolResult lacks toolUseId"))?;
+            let id = word(result, "toolUseId").ok_or_else(|| malformed("toolResult lacks toolUseId"))?;
             let parts = result["content"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let joined = parts
-                .iter()
-                .filter_map(|part| text(part, "text").or_else(|| part.get("json").map(Value::to_string)))
-                .collect();
             let status = if result["status"] == "error" {
                 ToolStatus::Error
             } else {
                 ToolStatus::Success
             };
-            return Ok(Self::ToolResult { id, text: joined, status });
+            let content = parts.iter().map(ResultPart::from_json).collect::<Result<_>>()?;
+            return Ok(Self::ToolResult { id, content, status });
         }
         if let Some(reasoning) = value.get("reasoningContent") {
+            if let Some(redacted) = word(reasoning, "redactedContent") {
+                return Ok(Self::Redacted(redacted));
+            }
             let inner = &reasoning["reasoningText"];
             return Ok(Self::Reasoning {
-                text: text(inner, "text").unwrap_or_default(),
-                signature: text(inner, "signature"),
+                text: word(inner, "text").unwrap_or_default(),
+                signature: word(inner, "signature"),
             });
         }
-        Err(malformed("a content block has none of text, toolUse, toolResult, reasoningContent"))
+        if let Some(cited) = value.get("citationsContent") {
+            let parts = cited["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+            return Ok(Self::Cited {
+                text: parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+                citations: cited["citations"].as_array().cloned().unwrap_or_default(),
+            });
+        }
+        if let Some(media) = Media::from_json(value)? {
+            return Ok(Self::Media(media));
+        }
+        if let Some(point) = CachePoint::from_json(value) {
+            return Ok(Self::CachePoint(point));
+        }
+        if let Some(content) = value.get("guardContent") {
+            return Ok(Self::Guard(content.clone()));
+        }
+        if OTHER_BLOCKS.iter().any(|name| value.get(name).is_some()) {
+            return Ok(Self::Other(value.clone()));
+        }
+        Err(malformed(
+            "a content block has none of text, image, document, video, audio, toolUse, toolResult, reasoningContent, citationsContent, \
+             cachePoint, guardContent, searchResult",
+        ))
+    }
+}
+
+impl ResultPart {
+    /// The Converse form: `{"text": …}`, `{"json": …}`, `{"image": …}`, …
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Text(text) => json!({"text": text}),
+            Self::Json(value) => json!({"json": value}),
+            Self::Media(media) => media.to_json(),
+            Self::Other(whole) => whole.clone(),
+        }
+    }
+
+    /// Reads the Converse form.
+    ///
+    /// # Errors
+    /// `Validation` when it is no part of a tool result that Converse knows.
+    pub fn from_json(value: &Value) -> Result<Self> {
+        if let Some(text) = word(value, "text") {
+            return Ok(Self::Text(text));
+        }
+        if let Some(found) = value.get("json") {
+            return Ok(Self::Json(found.clone()));
+        }
+        if let Some(media) = Media::from_json(value)? {
+            return Ok(Self::Media(media));
+        }
+        if value.get("searchResult").is_some() {
+            return Ok(Self::Other(value.clone()));
+        }
+        Err(malformed(
+            "a part of a toolResult has none of text, json, image, document, video, searchResult",
+        ))
+    }
+}
+
+impl CachePoint {
+    /// `{"cachePoint": {"type": "default"}}`.
+    pub fn to_json(&self) -> Value {
+        let mut inner = json!({"type": "default"});
+        if let Some(ttl) = self.ttl {
+            inner["ttl"] = json!(ttl.as_str());
+        }
+        json!({"cachePoint": inner})
+    }
+
+    /// Reads `{"cachePoint": …}`; `None` when it is something else.
+    pub fn from_json(value: &Value) -> Option<Self> {
+        let inner = value.get("cachePoint")?;
+        Some(Self {
+            ttl: inner["ttl"].as_str().and_then(CacheTtl::parse),
+        })
+    }
+}
+
+impl SystemBlock {
+    /// `{"text": …}`, `{"cachePoint": …}`, `{"guardContent": …}`.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Text(text) => json!({"text": text}),
+            Self::CachePoint(point) => point.to_json(),
+            Self::Guard(content) => json!({"guardContent": content}),
+        }
+    }
+
+    /// Reads the Converse form.
+    ///
+    /// # Errors
+    /// `Validation` when it is none of the three.
+    pub fn from_json(value: &Value) -> Result<Self> {
+        if let Some(text) = word(value, "text") {
+            return Ok(Self::Text(text));
+        }
+        if let Some(point) = CachePoint::from_json(value) {
+            return Ok(Self::CachePoint(point));
+        }
+        match value.get("guardContent") {
+            Some(content) => Ok(Self::Guard(content.clone())),
+            None => Err(malformed("a system block has none of text, cachePoint, guardContent")),
+        }
+    }
+}
+
+impl Tool {
+    /// `{"toolSpec": {"name": …, "description": …, "inputSchema": {"json": …}}}`; the cache point behind it is an entry of its own.
+    pub fn to_json(&self) -> Value {
+        let mut spec = Map::new();
+        spec.insert("name".into(), json!(self.name));
+        if !self.description.is_empty() {
+            spec.insert("description".into(), json!(self.description));
+        }
+        spec.insert("inputSchema".into(), json!({"json": self.schema}));
+        if let Some(strict) = self.strict {
+            spec.insert("strict".into(), json!(strict));
+        }
+        json!({"toolSpec": spec})
     }
 }
 
 impl Message {
     /// `{"role": …, "content": […]}`.
     pub fn to_json(&self) -> Value {
-        let role = if self.role == Role::User { "user" } else { "assistant" };
-        json!({"role": role, "content": self.content.iter().map(Block::to_json).collect::<Vec<_>>()})
+        json!({"role": self.role.as_str(), "content": self.content.iter().map(Block::to_json).collect::<Vec<_>>()})
     }
 
     /// Reads `{"role": …, "content": […]}`.
+    ///
+    /// # Errors
+    /// `Validation` when the role or a block is unknown.
     pub fn from_json(value: &Value) -> Result<Self> {
         let role = match value["role"].as_str() {
             Some("user") => Role::User,
@@ -89,44 +225,101 @@ impl Message {
     }
 }
 
-impl Reply {
-    /// The Converse answer: `{"output": {"message": …}, "stopReason": …, "usage": …}` and `model`, which is ours.
-    pub fn to_json(&self) -> Value {
-        let Usage {
-            input_tokens,
-            output_tokens,
-            cache_read_tokens,
-            cache_write_tokens,
-        } = self.usage;
-        let mut usage = json!({"inputTokens": input_tokens, "outputTokens": output_tokens, "totalTokens": input_tokens + output_tokens});
-        if cache_read_tokens + cache_write_tokens > 0 {
-            usage["cacheReadInputTokens"] = json!(cache_read_tokens);
-            usage["cacheWriteInputTokens"] = json!(cache_write_tokens);
+impl Role {
+    /// The Converse API's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
         }
-        json!({
+    }
+}
+
+impl Usage {
+    /// Converse's `TokenUsage`: `inputTokens` without the cached ones; the cache's counts only when there are any.
+    pub fn to_json(&self) -> Value {
+        let mut usage = json!({
+            "inputTokens": self.uncached_input_tokens(),
+            "outputTokens": self.output_tokens,
+            "totalTokens": self.total_tokens(),
+        });
+        if self.cache_read_tokens + self.cache_write_tokens > 0 {
+            usage["cacheReadInputTokens"] = json!(self.cache_read_tokens);
+            usage["cacheWriteInputTokens"] = json!(self.cache_write_tokens);
+        }
+        usage
+    }
+
+    /// Reads `to_json`'s form. Older journals counted cached tokens among `inputTokens`: the total tells, as it never changed.
+    pub fn from_json(value: &Value) -> Self {
+        let count = |key: &str| value[key].as_u64().unwrap_or(0);
+        let output_tokens = count("outputTokens");
+        let summed = count("inputTokens");
+        Self {
+            input_tokens: value["totalTokens"]
+                .as_u64()
+                .map_or(summed, |total| total.saturating_sub(output_tokens))
+                .max(summed),
+            output_tokens,
+            cache_read_tokens: count("cacheReadInputTokens"),
+            cache_write_tokens: count("cacheWriteInputTokens"),
+        }
+    }
+}
+
+impl Reply {
+    /// The Converse answer: `{"output": {"message": …}, "stopReason": …, "usage": …}` with what else the provider told, and
+    /// `model` and `provider`, which are ours.
+    pub fn to_json(&self) -> Value {
+        let mut value = json!({
             "output": {"message": self.message.to_json()},
             "stopReason": self.stop.as_str(),
-            "usage": usage,
+            "usage": self.usage.to_json(),
             "model": self.model,
-        })
+        });
+        let facts = &self.facts;
+        if !facts.provider.is_empty() {
+            value["provider"] = json!(facts.provider);
+        }
+        if let Some(latency_ms) = facts.latency_ms {
+            value["metrics"] = json!({"latencyMs": latency_ms});
+        }
+        if let Some(fields) = &facts.additional_fields {
+            value["additionalModelResponseFields"] = fields.clone();
+        }
+        if let Some(latency) = &facts.latency {
+            value["performanceConfig"] = json!({"latency": latency});
+        }
+        if let Some(tier) = &facts.service_tier {
+            value["serviceTier"] = json!({"type": tier});
+        }
+        if let Some(trace) = &facts.trace {
+            value["trace"] = trace.clone();
+        }
+        value
     }
 
     /// Reads the Converse answer.
+    ///
+    /// # Errors
+    /// `Validation` when it has no message or a stop reason that is unknown.
     pub fn from_json(value: &Value) -> Result<Self> {
-        let count = |key: &str| value["usage"][key].as_u64().unwrap_or(0);
         Ok(Self {
             message: Message::from_json(&value["output"]["message"])?,
             stop: value["stopReason"]
                 .as_str()
                 .and_then(StopReason::parse)
                 .ok_or_else(|| malformed("stopReason is unknown"))?,
-            usage: Usage {
-                input_tokens: count("inputTokens"),
-                output_tokens: count("outputTokens"),
-                cache_read_tokens: count("cacheReadInputTokens"),
-                cache_write_tokens: count("cacheWriteInputTokens"),
+            usage: Usage::from_json(&value["usage"]),
+            model: word(value, "model").unwrap_or_default(),
+            facts: ReplyFacts {
+                provider: word(value, "provider").unwrap_or_default(),
+                latency_ms: value["metrics"]["latencyMs"].as_u64(),
+                additional_fields: value.get("additionalModelResponseFields").cloned(),
+                latency: word(&value["performanceConfig"], "latency"),
+                service_tier: word(&value["serviceTier"], "type"),
+                trace: value.get("trace").cloned(),
             },
-            model: value["model"].as_str().unwrap_or_default().to_owned(),
         })
     }
 }
@@ -134,10 +327,14 @@ impl Reply {
 impl Request {
     /// For people and traces: `{"system": …, "messages": […]}`, the top-level keys of the service's own traces.
     pub fn to_trace_json(&self) -> Value {
-        json!({"system": self.system, "messages": self.messages.iter().map(|message| message.to_json()).collect::<Vec<_>>()})
+        json!({"system": self.system_text(), "messages": self.messages.iter().map(|message| message.to_json()).collect::<Vec<_>>()})
     }
 }
 
-fn malformed(what: &str) -> Error {
+pub(crate) fn word(value: &Value, key: &str) -> Option<String> {
+    value[key].as_str().map(str::to_owned)
+}
+
+pub(crate) fn malformed(what: &str) -> Error {
     Error::validation(format!("The message is malformed: {what}."))
 }

@@ -4,10 +4,12 @@
 //! journaled, traced and parsed by clients without a second format. No HTTP, no provider, no agent is known here.
 
 mod json;
+mod media;
 mod message;
 mod reply;
 mod request;
 
-pub use message::{Block, Message, Role, ToolStatus};
-pub use reply::{Reply, StopReason, Usage};
-pub use request::{Inference, Request, Tool, ToolChoice};
+pub use media::{DocumentFacts, Media, MediaKind, Source};
+pub use message::{Block, CachePoint, CacheTtl, Message, ResultPart, Role, ToolStatus};
+pub use reply::{Reply, ReplyFacts, StopReason, Usage};
+pub use request::{Inference, Options, OutputSchema, Request, SystemBlock, Tool, ToolChoice};

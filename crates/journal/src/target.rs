@@ -51,7 +51,28 @@ pub enum Part {
     /// Thoughts; not for the user.
     Thinking(String),
     /// A tool call has begun: what was said before it is not the final answer.
-    Tool(String),
+    Tool {
+        /// Names the call, as in the whole reply.
+        id: String,
+        /// The tool.
+        name: String,
+    },
+    /// A piece of a tool call's arguments: JSON text, which is whole only when all pieces are there.
+    ToolInput {
+        /// The call that it belongs to; it has begun.
+        id: String,
+        /// The piece.
+        json: String,
+    },
+    /// What proves to the model's provider that the thoughts before it are its own.
+    Signature(String),
+    /// Thoughts that nobody is shown, in base64.
+    Redacted(String),
+    /// Where the text before it comes from: a citation, as JSON.
+    Citation(Raw),
+    /// The block that was being said is over; the next part begins another. Where a provider does not tell, a part of another sort is
+    /// the only sign.
+    BlockEnd,
 }
 
 /// Where parts go while a call runs; cheap to clone, may lead nowhere.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bedplate_converse::{Block, Message, Role, ToolStatus};
+use bedplate_converse::{Block, Message, ResultPart, Role, ToolStatus};
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
@@ -68,7 +68,8 @@ pub(crate) fn turns(messages: &[impl AsRef<Message>], tools: &[ToolFacts], now: 
                             }
                             said.push_str(text);
                         }
-                        Block::ToolResult { id, text, status } => {
+                        Block::ToolResult { id, content, status } => {
+                            let text = &ResultPart::join(content);
                             if let Some((_, question)) = questions.iter().find(|(known, _)| known == id) {
                                 if let Some(turn) = out.last_mut() {
                                     turn.reply = Some(question.clone());

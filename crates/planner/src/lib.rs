@@ -35,4 +35,4 @@ mod talk;
 mod told;
 mod values;
 
-pub use plan::{MODEL, Moment, plan};
+pub use plan::{MODEL, Moment, explain, plan};

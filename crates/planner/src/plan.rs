@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bedplate_converse::{Block, Message, Reply, Request, Role, StopReason, ToolChoice, Usage};
+use bedplate_converse::{Block, Message, Reply, Request, ResultPart, Role, StopReason, ToolChoice, Usage};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -60,7 +60,8 @@ impl Moment {
 /// `<answer>` tags. Pure: the same request at the same moment gives the same reply. Never panics and reads at most a
 /// bounded part of what it is given.
 pub fn plan(request: &Request, now: Moment) -> Reply {
-    let (attributes, now) = attributes(&request.system, now.local);
+    let system = request.system_text();
+    let (attributes, now) = attributes(&system, now.local);
     let mut facts = schema::tools(&request.tools);
     if let ToolChoice::Tool(name) = &request.tool_choice {
         facts.retain(|tool| tool.name == *name || tool.asks);
@@ -72,7 +73,7 @@ pub fn plan(request: &Request, now: Moment) -> Reply {
     let (reading, memory) = understand(
         &turns,
         &facts,
-        &schema::content(&request.system.chars().take(4_000).collect::<String>()),
+        &schema::content(&system.chars().take(4_000).collect::<String>()),
         now,
     );
     let Reading::Goals(goals) = &reading else {
@@ -144,7 +145,7 @@ fn reply(request: &Request, content: Vec<Block>, stop: StopReason) -> Reply {
         .iter()
         .map(|tool| tool.name.len() + tool.description.len() + 40 * tool.schema["properties"].as_object().map_or(0, serde_json::Map::len))
         .sum();
-    let input: usize = request.system.len()
+    let input: usize = request.system_text().len()
         + tools
         + request
             .messages
@@ -165,18 +166,21 @@ fn reply(request: &Request, content: Vec<Block>, stop: StopReason) -> Reply {
             ..Usage::default()
         },
         model: MODEL.to_owned(),
+        ..Reply::default()
     }
 }
 
 fn size(block: &Block) -> usize {
     match block {
-        Block::Text(text) | Block::Reasoning { text, .. } | Block::ToolResult { text, .. } => text.len(),
+        Block::Text(text) | Block::Cited { text, .. } | Block::Reasoning { text, .. } => text.len(),
+        Block::ToolResult { content, .. } => ResultPart::join(content).len(),
         Block::ToolUse { name, input, .. } => {
             name.len()
                 + input.as_object().map_or(2, |map| {
                     map.iter().map(|(key, value)| key.len() + value.as_str().map_or(8, str::len)).sum()
                 })
         }
+        _ => 0,
     }
 }
 
@@ -242,4 +246,52 @@ fn attributes(system: &str, now: DateTime) -> (BTreeMap<String, String>, DateTim
         out.entry(words).or_insert_with(|| value.to_owned());
     }
     (out, at)
+}
+
+/// What the rules see in the last thing that the user said: mentions, clauses, and the tools that come first for each. For tests and for
+/// people who wonder about a reply; the form may change.
+pub fn explain(request: &Request, now: Moment) -> String {
+    use std::fmt::Write as _;
+    let (_, now) = attributes(&request.system_text(), now.local);
+    let facts = schema::tools(&request.tools);
+    let turns = turns(&request.messages, &facts, now);
+    let mut out = String::new();
+    let Some(turn) = turns.last() else { return out };
+    let u = &turn.said;
+    for entity in &u.entities {
+        let _ = writeln!(out, "    mention {:?} = {:?}", u.slice(entity.from, entity.to), entity.what);
+    }
+    for clause in crate::clause::clauses(u) {
+        let _ = writeln!(
+            out,
+            "    clause {:?} {:?} verb={:?} desire={} forbidden={} condition={:?}",
+            u.slice(clause.from, clause.to),
+            clause.mood,
+            clause.verb,
+            clause.desire,
+            clause.forbidden,
+            clause.condition
+        );
+        for found in crate::intent::matches(u, &clause, &[], &facts, now).into_iter().take(4) {
+            let tool = &facts[found.tool];
+            let values: Vec<String> = tool
+                .params
+                .iter()
+                .zip(&found.assigned.values)
+                .filter_map(|(param, value)| value.as_ref().map(|value| format!("{}={value}", param.name)))
+                .collect();
+            let _ = writeln!(
+                out,
+                "      {:.2} {} words={:.2} verb={:.2} left={} fit={:.2} {}",
+                found.score,
+                tool.name,
+                found.words,
+                found.verb,
+                found.assigned.left,
+                found.assigned.fit,
+                values.join(" ")
+            );
+        }
+    }
+    out
 }

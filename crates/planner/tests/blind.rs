@@ -14,8 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bedplate_converse::{Block, Inference, Message, Request, Role, StopReason, Tool, ToolChoice, ToolStatus};
-use bedplate_planner::{Moment, plan};
+use bedplate_converse::{Block, Message, Request, Role, StopReason, SystemBlock, Tool, ToolStatus};
+use bedplate_planner::{Moment, explain, plan};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
@@ -183,12 +183,9 @@ fn kind(case: &Value) -> &'static str {
 fn converse(set: &Set, case: &Value, log: &mut String) -> Result<(), String> {
     let mut request = Request {
         model: "blind".into(),
-        system: set.instruction.clone(),
-        messages: Vec::new(),
+        system: SystemBlock::text(set.instruction.as_str()),
         tools: set.tools.clone().into(),
-        tool_choice: ToolChoice::Auto,
-        inference: Inference::default(),
-        streaming: false,
+        ..Request::default()
     };
     for (number, turn) in case["turns"].as_array().unwrap().iter().enumerate() {
         let user = turn["user"].as_str().unwrap();
@@ -209,6 +206,9 @@ fn take_turn(request: &mut Request, turn: &Value, log: &mut String) -> Result<()
     let mut served = BTreeMap::new();
     let mut made = Vec::new();
     for step in 0..=STEPS_MAX {
+        if wanted("KNOWN_CASE").is_some() && step == 0 {
+            log.push_str(&explain(request, moment()));
+        }
         let reply = plan(request, moment());
         let text = reply.message.text();
         let calls: Vec<_> = reply.message.content.iter().filter_map(call).collect();
@@ -248,11 +248,7 @@ fn take_turn(request: &mut Request, turn: &Value, log: &mut String) -> Result<()
             if expected[0].is_empty() {
                 expected.remove(0);
             }
-            results.push(Block::ToolResult {
-                id: id.clone(),
-                text: result(turn, name, &mut served),
-                status: ToolStatus::Success,
-            });
+            results.push(Block::tool_result(id, result(turn, name, &mut served), ToolStatus::Success));
         }
         request.messages.push(Arc::new(Message {
             role: Role::User,
@@ -340,6 +336,7 @@ fn read(file: &Path) -> Set {
         name: text(&value["name"]),
         description: text(&value["description"]),
         schema: value["schema"].clone(),
+        ..Tool::default()
     };
     Set {
         name: file.file_stem().unwrap().to_string_lossy().into_owned(),

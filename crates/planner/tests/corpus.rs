@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use bedplate_converse::{Block, Message, Request, Role, StopReason, Tool, ToolChoice, ToolStatus};
+use bedplate_converse::{Block, Message, Request, Role, StopReason, SystemBlock, Tool, ToolStatus};
 use bedplate_planner::{Moment, plan};
 use serde_json::{Map, Value, json};
 
@@ -41,6 +41,7 @@ fn tool(value: &Value) -> Tool {
         name: value["name"].as_str().expect("a name").to_owned(),
         description: value["description"].as_str().unwrap_or_default().to_owned(),
         schema: json!({"type": "object", "properties": properties, "required": required}),
+        ..Tool::default()
     }
 }
 
@@ -63,11 +64,7 @@ fn run_case(name: &str, system: &str, now: &Moment, tools: &Arc<[Tool]>, case: &
         messages.push(Arc::new(match asked.take() {
             Some(id) => Message {
                 role: Role::User,
-                content: vec![Block::ToolResult {
-                    id,
-                    text: say.to_owned(),
-                    status: ToolStatus::Success,
-                }],
+                content: vec![Block::tool_result(id, say, ToolStatus::Success)],
             },
             None => Message::user(say),
         }));
@@ -76,12 +73,10 @@ fn run_case(name: &str, system: &str, now: &Moment, tools: &Arc<[Tool]>, case: &
         for _ in 0..12 {
             let request = Request {
                 model: "m".into(),
-                system: system.to_owned(),
+                system: SystemBlock::text(system),
                 messages: messages.clone(),
                 tools: tools.clone(),
-                tool_choice: ToolChoice::Auto,
-                inference: Default::default(),
-                streaming: false,
+                ..Request::default()
             };
             let reply = plan(&request, now.clone());
             messages.push(Arc::new(reply.message.clone()));
@@ -110,11 +105,7 @@ fn run_case(name: &str, system: &str, now: &Moment, tools: &Arc<[Tool]>, case: &
                         Value::Null => (json!({"status": "ok"}).to_string(), ToolStatus::Success),
                         other => (other.to_string(), ToolStatus::Success),
                     };
-                    results.push(Block::ToolResult {
-                        id: id.clone(),
-                        text,
-                        status,
-                    });
+                    results.push(Block::tool_result(id, text, status));
                 }
             }
             if asked.is_some() {
@@ -313,12 +304,10 @@ fn junk() {
             for _ in 0..3 {
                 let request = Request {
                     model: "m".into(),
-                    system: odd[next(odd.len())].to_owned(),
+                    system: SystemBlock::text(odd[next(odd.len())]),
                     messages: messages.clone(),
                     tools: tools.clone(),
-                    tool_choice: ToolChoice::Auto,
-                    inference: Default::default(),
-                    streaming: false,
+                    ..Request::default()
                 };
                 let reply = plan(&request, now.clone());
                 assert_eq!(reply, plan(&request, now.clone()));
@@ -341,11 +330,7 @@ fn junk() {
                             "\"\\u0000\"",
                             "1",
                         ][next(12)];
-                        results.push(Block::ToolResult {
-                            id: id.clone(),
-                            text: text.to_owned(),
-                            status: if next(5) == 0 { ToolStatus::Error } else { ToolStatus::Success },
-                        });
+                        results.push(Block::tool_result(id, text, if next(5) == 0 { ToolStatus::Error } else { ToolStatus::Success }));
                     }
                 }
                 if results.is_empty() {
@@ -369,12 +354,10 @@ fn junk() {
     ] {
         let request = Request {
             model: "m".into(),
-            system: text.clone(),
+            system: SystemBlock::text(text.as_str()),
             messages: vec![Arc::new(Message::user(text))],
             tools: tools.clone(),
-            tool_choice: ToolChoice::Auto,
-            inference: Default::default(),
-            streaming: false,
+            ..Request::default()
         };
         let _ = plan(&request, now.clone());
     }

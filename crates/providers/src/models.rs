@@ -225,6 +225,7 @@ fn echo(request: &Request) -> Reply {
         stop: StopReason::EndTurn,
         usage: Usage::default(),
         model: "builtin/echo".into(),
+        ..Reply::default()
     }
 }
 
@@ -234,8 +235,11 @@ fn report_reply(reply: &Reply, report: &mut dyn FnMut(Part)) {
         match block {
             Block::Text(text) => parts_of(text).into_iter().for_each(|part| report(Part::Text(part.to_owned()))),
             Block::Reasoning { text, .. } => report(Part::Thinking(text.clone())),
-            Block::ToolUse { name, .. } => report(Part::Tool(name.clone())),
-            Block::ToolResult { .. } => {}
+            Block::ToolUse { id, name, .. } => report(Part::Tool {
+                id: id.clone(),
+                name: name.clone(),
+            }),
+            _ => {}
         }
     }
 }

@@ -179,9 +179,13 @@ impl Step {
             content.push(Block::Text(text));
         }
         for (index, tool) in self.tools.iter().enumerate() {
-            report(Part::Tool(tool.name.clone()));
+            let id = tool.id.clone().unwrap_or_else(|| format!("script_{position}_{}", index + 1));
+            report(Part::Tool {
+                id: id.clone(),
+                name: tool.name.clone(),
+            });
             content.push(Block::ToolUse {
-                id: tool.id.clone().unwrap_or_else(|| format!("script_{position}_{}", index + 1)),
+                id,
                 name: tool.name.clone(),
                 input: tool.input.clone().unwrap_or_else(|| Value::Object(Map::new())),
             });
@@ -199,6 +203,7 @@ impl Step {
             stop: self.stop.as_deref().and_then(StopReason::parse).unwrap_or(by_tools),
             usage: Usage::default(),
             model: NAME.into(),
+            ..Reply::default()
         }
     }
 }

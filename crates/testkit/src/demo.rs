@@ -295,7 +295,7 @@ impl Reader for Plain {
     fn read(&mut self, part: &Part) -> String {
         match part {
             Part::Text(text) => text.clone(),
-            Part::Thinking(_) | Part::Tool(_) => String::new(),
+            _ => String::new(),
         }
     }
 }

@@ -135,7 +135,13 @@ fn only_streamed_turns_have_a_reader_and_it_hides_thoughts_and_calls() {
         (Part::Thinking("<answer>no".into()), ""),
         (Part::Text("before <answer>".into()), ""),
         (Part::Text("yes".into()), "yes"),
-        (Part::Tool("t".into()), ""),
+        (
+            Part::Tool {
+                id: "1".into(),
+                name: "t".into(),
+            },
+            "",
+        ),
         (Part::Text("late".into()), ""),
     ];
     for (part, shown) in parts {

@@ -282,6 +282,7 @@ impl Said {
                 ..Usage::default()
             },
             model: "scripted".into(),
+            ..Reply::default()
         }
     }
 
@@ -290,7 +291,10 @@ impl Said {
         let mut parts: Vec<_> = self.thinks.iter().cloned().map(Part::Thinking).collect();
         let words = self.text.iter().flat_map(|text| text.split_inclusive(' '));
         parts.extend(words.map(|word| Part::Text(word.to_owned())));
-        parts.extend(self.uses.iter().map(|used| Part::Tool(used.tool.clone())));
+        parts.extend(self.uses.iter().map(|used| Part::Tool {
+            id: String::new(),
+            name: used.tool.clone(),
+        }));
         parts
     }
 }

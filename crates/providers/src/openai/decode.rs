@@ -171,7 +171,10 @@ impl Draft {
                     index,
                     ..CallDraft::default()
                 });
-                report(Part::Tool(name.to_owned()));
+                report(Part::Tool {
+                    id: id.to_owned(),
+                    name: name.to_owned(),
+                });
                 self.calls.len() - 1
             }
         };
@@ -243,6 +246,7 @@ impl Draft {
             stop,
             usage: self.usage,
             model,
+            ..Reply::default()
         })
     }
 

@@ -1,6 +1,6 @@
 //! A neutral request as the body of a Chat Completions request.
 
-use bedplate_converse::{Block, Message, Request, Role, Tool, ToolChoice};
+use bedplate_converse::{Block, Message, Request, ResultPart, Role, Tool, ToolChoice};
 use serde_json::{Map, Value, json};
 
 use crate::config::{MaxTokensField, Omit};
@@ -70,8 +70,9 @@ impl Dialect {
 
 fn messages(request: &Request) -> Vec<Value> {
     let mut out = Vec::with_capacity(request.messages.len() + 1);
-    if !request.system.is_empty() {
-        out.push(json!({"role": "system", "content": request.system}));
+    let system = request.system_text();
+    if !system.is_empty() {
+        out.push(json!({"role": "system", "content": system}));
     }
     for message in &request.messages {
         match message.role {
@@ -85,8 +86,8 @@ fn messages(request: &Request) -> Vec<Value> {
 /// Results first: they must follow the calls that they answer.
 fn user(message: &Message, out: &mut Vec<Value>) {
     for block in &message.content {
-        if let Block::ToolResult { id, text, .. } = block {
-            out.push(json!({"role": "tool", "tool_call_id": id, "content": text}));
+        if let Block::ToolResult { id, content, .. } = block {
+            out.push(json!({"role": "tool", "tool_call_id": id, "content": ResultPart::join(content)}));
         }
     }
     let text = texts(message);

@@ -34,6 +34,7 @@ fn planner(request: &Request) -> Reply {
         stop: StopReason::ToolUse,
         usage: Usage::default(),
         model: "builtin/planner".into(),
+        ..Reply::default()
     }
 }
 

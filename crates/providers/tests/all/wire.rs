@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bedplate_converse::{Inference, Message, Request, Tool, ToolChoice};
+use bedplate_converse::{Inference, Message, Request, SystemBlock, Tool, ToolChoice};
 use bedplate_journal::Part;
 use bedplate_providers::{OpenAi, ProviderConfig};
 use serde::Deserialize;
@@ -45,7 +45,7 @@ impl Asks {
         let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
         Request {
             model: self.model.clone(),
-            system: self.system.clone(),
+            system: SystemBlock::text(self.system.as_str()),
             messages,
             tools: self
                 .tools
@@ -54,6 +54,7 @@ impl Asks {
                     name: word(tool, "name"),
                     description: word(tool, "description"),
                     schema: tool["schema"].clone(),
+                    ..Tool::default()
                 })
                 .collect(),
             tool_choice: match &self.tool_choice {
@@ -69,6 +70,7 @@ impl Asks {
                 stop_sequences: self.stop.clone(),
             },
             streaming: self.streaming,
+            ..Request::default()
         }
     }
 }
@@ -105,7 +107,12 @@ pub(crate) fn part_text(part: &Part) -> String {
     match part {
         Part::Text(text) => format!("text: {text}"),
         Part::Thinking(text) => format!("thinking: {text}"),
-        Part::Tool(name) => format!("tool: {name}"),
+        Part::Tool { name, .. } => format!("tool: {name}"),
+        Part::ToolInput { json, .. } => format!("input: {json}"),
+        Part::Signature(text) => format!("signature: {text}"),
+        Part::Redacted(text) => format!("redacted: {text}"),
+        Part::Citation(json) => format!("citation: {}", json.as_str()),
+        Part::BlockEnd => "end".into(),
     }
 }
 
