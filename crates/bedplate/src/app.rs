@@ -10,7 +10,7 @@ use bedplate_base::{BoxFuture, Clock, Place, Result, Timestamp};
 use bedplate_catalog::Catalog;
 use bedplate_engine::Engine;
 use bedplate_http::{Door, Doors, Observer, Refused, ServiceDoor, Upstream};
-use bedplate_lambda::{Config as LambdaConfig, Host, LambdaTarget};
+use bedplate_lambda::{Config as LambdaConfig, HandlerKey, Host, LambdaTarget};
 use bedplate_planner::Moment;
 use bedplate_providers::{Announce, Mode, Models, Setup};
 use bedplate_store::Store;
@@ -58,6 +58,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) strict: bool,
     /// Is told when the planner answers for a model that no route names.
     pub(crate) announce: Announce,
+    /// What functions sign with when they call back, by account.
+    pub(crate) handler_keys: BTreeMap<String, HandlerKey>,
 }
 
 impl App {
@@ -74,6 +76,7 @@ impl App {
             mode,
             strict,
             announce,
+            handler_keys,
         } = parts;
         // Functions run in the machine's own time, whatever `clock advance` says.
         let machine: Arc<dyn Clock> = Arc::new(SystemClock::default());
@@ -89,6 +92,7 @@ impl App {
             path: std::env::var_os("PATH").unwrap_or_default(),
         });
         host.set_endpoint(endpoint);
+        host.set_keys(handler_keys);
         let mut hidden = vec![folder.to_path_buf()];
         hidden.extend(config.secret_files());
         match host.isolate(&hidden).await {

@@ -1,10 +1,12 @@
 //! `serve`, and what `dev` shares with it: opens the state, listens, ends in good order.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bedplate_http::{Credentials, Drained, Limits, Server, Upstream};
+use bedplate_http::{Credentials, Drained, Key, Limits, Secret, Server, Upstream};
+use bedplate_lambda::HandlerKey;
 use bedplate_providers::{Announce, Mode};
 use bedplate_store::{MemoryStore, Store};
 use bedplate_store_sqlite::SqliteStore;
@@ -67,7 +69,7 @@ impl House {
     pub(crate) async fn open(args: &Serve, mode: Mode, announce: Announce) -> Result<Self, String> {
         raise_open_files();
         let config = Config::read(args.config.as_deref(), Path::new("."))?;
-        let credentials = credentials(&config)?;
+        let (credentials, handler_keys) = credentials(&config)?;
         let upstream = config
             .upstream
             .resolve(args.upstream.as_deref(), &config.folder(Path::new(".")), &|name| {
@@ -101,6 +103,7 @@ impl House {
             mode,
             strict: args.strict,
             announce,
+            handler_keys,
         };
         let app = App::start(parts, &url).await.map_err(|error| chain(&error))?;
         leftovers.note = Some(leave_note(&args.state, &url)?);
@@ -186,17 +189,39 @@ fn raise_open_files() {
     }
 }
 
-/// Whose signatures are taken: anybody's when the configuration names no keys.
-fn credentials(config: &Config) -> Result<Credentials, String> {
+/// Whose signatures are taken: anybody's when the configuration names no keys. And the keys that functions call back with: as
+/// long as this process lives they are accepted too, for the account of each configured key, and nowhere as an administrator's.
+fn credentials(config: &Config) -> Result<(Credentials, BTreeMap<String, HandlerKey>), String> {
     let keys = config
         .keys
         .resolve(&config.folder(Path::new(".")), &|name| std::env::var(name).ok());
-    let keys = keys.map_err(|error| config.at(&error))?;
-    Ok(if keys.is_empty() {
-        Credentials::Any
-    } else {
-        Credentials::Keys(keys)
-    })
+    let mut keys = keys.map_err(|error| config.at(&error))?;
+    if keys.is_empty() {
+        return Ok((Credentials::Any, BTreeMap::new()));
+    }
+    let mut own = BTreeMap::new();
+    let accounts: BTreeSet<String> = keys
+        .iter()
+        .map(|key| key.account.clone().unwrap_or_else(|| config.place.account.clone()))
+        .collect();
+    for account in accounts {
+        let key = HandlerKey {
+            access_key: format!("ASIA{}", bedplate_base::random_id(16)),
+            secret: bedplate_base::random_id(40),
+            session_token: bedplate_base::random_id(64),
+        };
+        keys.push(Key {
+            name: "functions".into(),
+            access_key: key.access_key.clone(),
+            secret: Secret::new(&key.secret),
+            session_token: Some(Secret::new(&key.session_token)),
+            account: Some(account.clone()),
+            regions: Vec::new(),
+            admin: false,
+        });
+        own.insert(account, key);
+    }
+    Ok((Credentials::Keys(keys), own))
 }
 
 fn open_store(args: &Serve, leftovers: &mut Leftovers) -> Result<(Arc<dyn Store>, PathBuf), String> {

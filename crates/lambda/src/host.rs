@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::callback::{Callback, HandlerKey};
 use crate::compiled;
 use crate::family::{Alias, Families};
 use crate::function::{Function, Runtime};
@@ -43,7 +44,7 @@ pub struct Host(Arc<Inner>);
 struct Inner {
     config: Config,
     packages: Packages,
-    endpoint: Mutex<Option<String>>,
+    callback: Mutex<Callback>,
     isolation: Mutex<Option<Arc<Isolation>>>,
     functions: Mutex<Families>,
     remotes: Mutex<Remotes>,
@@ -61,7 +62,7 @@ impl Host {
         Self(Arc::new(Inner {
             packages: Packages::new(config.folder.clone()),
             config,
-            endpoint: Mutex::default(),
+            callback: Mutex::default(),
             isolation: Mutex::default(),
             functions: Mutex::default(),
             remotes: Mutex::default(),
@@ -81,7 +82,13 @@ impl Host {
 
     /// The server's own address for the handlers' AWS SDKs (`AWS_ENDPOINT_URL`), for processes started from now on.
     pub fn set_endpoint(&self, url: impl Into<String>) {
-        *lock(&self.0.endpoint) = Some(url.into());
+        lock(&self.0.callback).endpoint = Some(url.into());
+    }
+
+    /// Credentials for the handlers' AWS SDKs, by the account of the function, for processes started from now on. Functions
+    /// of other accounts get some that are good only where any are.
+    pub fn set_keys(&self, keys: BTreeMap<String, HandlerKey>) {
+        lock(&self.0.callback).keys = keys;
     }
 
     /// Hides folders and files (the state folder, files with keys) and all other processes from functions that start from
@@ -265,7 +272,7 @@ impl Inner {
         let began = self.config.clock.now();
         let around = Surroundings {
             path: self.config.path.clone(),
-            endpoint: lock(&self.endpoint).clone(),
+            callback: lock(&self.callback).clone(),
             python,
             folder: self.config.folder.clone(),
             isolation,

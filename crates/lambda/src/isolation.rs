@@ -15,7 +15,19 @@ use tokio::process::Command;
 /// How long bubblewrap may take to show that it works (ours).
 const PROBE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Everything as it is, but devices, processes and what else is hidden. The Runtime API needs the loopback interface.
-const ARGUMENTS: [&str; 9] = ["--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--proc", "/proc", "--unshare-pid"];
+/// What runs ends with the server, however that ends.
+const ARGUMENTS: [&str; 10] = [
+    "--bind",
+    "/",
+    "/",
+    "--dev-bind",
+    "/dev",
+    "/dev",
+    "--proc",
+    "/proc",
+    "--unshare-pid",
+    "--die-with-parent",
+];
 
 /// How processes are started where it works.
 pub(crate) struct Isolation {

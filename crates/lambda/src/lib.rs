@@ -10,6 +10,7 @@
 //! else. It runs processes in real time: [`Config::clock`] is the machine's clock even where the server's is turned by
 //! hand.
 
+mod callback;
 mod compiled;
 mod config;
 mod family;
@@ -30,6 +31,7 @@ mod runtime_api;
 mod spawn;
 mod target;
 
+pub use callback::HandlerKey;
 pub use config::{FunctionConfig, LocalFunction, Mapping};
 pub use family::Alias;
 pub use function::{Function, LATEST, Runtime};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::future::Future;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 
 use bedplate_base::{Error, Kind, Result};
@@ -74,17 +74,14 @@ impl Process {
         output.begin(request_id, sink);
         let mut command = spawn::command(function, around, address)?;
         let second = writer.try_clone().map_err(|error| failed("no pipe for its output", error))?;
-        command
-            .stdin(Stdio::null())
-            .stdout(writer)
-            .stderr(second)
-            .process_group(0)
-            .kill_on_drop(true);
+        command.stdout(writer).stderr(second).process_group(0).kill_on_drop(true);
         let mut child = command
             .spawn()
             .map_err(|error| failed(&command.as_std().get_program().to_string_lossy(), error))?;
         drop(command); // its copies of the pipe's writing end
         let group = groups.add(child.id());
+        // Held as long as it may live: what watches it sees this end of the pipe close with the server.
+        let held = child.stdin.take();
 
         let (work, queue) = mpsc::channel(1);
         let (tell, events) = mpsc::channel(8); // Ready, an end of init, one answer, Exited: each at most once at a time
@@ -96,6 +93,7 @@ impl Process {
         let isolated = around.isolation.is_some();
         tasks.spawn(async move {
             let status = child.wait().await;
+            drop(held);
             left.kill(); // what it started and left behind
             let status = status.unwrap_or_default();
             let _ = tell.try_send(Event::Exited(if isolated { inner(status) } else { status }));

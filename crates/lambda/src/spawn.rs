@@ -5,11 +5,13 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use bedplate_base::{Error, Kind, Result, Timestamp};
 use tokio::process::Command;
 
+use crate::callback::Callback;
 use crate::compiled;
 use crate::function::{Function, Runtime};
 use crate::isolation::{Isolation, Needs};
@@ -18,16 +20,21 @@ use crate::limits;
 /// The bootstrap of Python functions.
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
-/// Limits itself to so many open files and so long files, then becomes the bootstrap. Address space stays: V8, the JVM and
-/// others reserve more than any limit that would help. What this system does not limit is not limited.
-const LIMITED: &str = "ulimit -c 0; ulimit -n \"$1\"; ulimit -f \"$2\"; exec \"$0\"";
+/// A shell's part that ends the whole process group when the writing end of standard input closes: with the server, however
+/// that ends. Bubblewrap does the same by itself.
+const WATCHED: &str = "exec 3<&0 </dev/null; (read -r _ <&3; kill -9 0) >/dev/null 2>&1 & exec 3<&-; ";
+/// A shell's part that limits it to so many open files and so long files. Address space stays: V8, the JVM and others reserve
+/// more than any limit that would help. What this system does not limit is not limited.
+const LIMITED: &str = "ulimit -c 0; ulimit -n \"$1\"; ulimit -f \"$2\"; shift 2; ";
+/// A shell's end: it becomes the program.
+const RUN: &str = "exec \"$0\" \"$@\"";
 
 /// What a process is started with, beside the function's definition.
 pub(crate) struct Surroundings {
     /// Search path of the process.
     pub(crate) path: OsString,
-    /// Where AWS SDKs in the handler go; nothing is set when absent.
-    pub(crate) endpoint: Option<String>,
+    /// Where AWS SDKs in the handler go.
+    pub(crate) callback: Callback,
     /// The interpreter, for Python.
     pub(crate) python: Option<PathBuf>,
     /// Where the bootstrap and compiled modules are kept.
@@ -51,7 +58,8 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
         std::fs::create_dir_all(folder).map_err(unusable)?;
     }
     let bootstrap = bootstrap_file(&around.folder);
-    let (program, arguments) = match (&function.runtime, &around.python) {
+    let python = matches!(function.runtime, Runtime::Python { .. });
+    let (program, mut arguments): (PathBuf, Vec<OsString>) = match (&function.runtime, &around.python) {
         (Runtime::Python { .. }, Some(python)) => {
             // Compiled modules go aside: the code folder is the user's, and watched.
             let mut cache = OsString::from("pycache_prefix=");
@@ -60,18 +68,25 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
             (python.clone(), arguments)
         }
         (Runtime::Python { .. }, None) => return Err(Error::internal("A Python function needs an interpreter")),
-        (Runtime::Provided { .. }, _) => {
-            let bootstrap = custom_bootstrap(&function.code)?;
-            let blocks = u64::from(function.storage_mb) * 2048; // of 512 bytes
-            let arguments = [
-                bootstrap.into(),
-                limits::OPEN_FILES_MAX.to_string().into(),
-                blocks.to_string().into(),
-            ];
-            (
-                "/bin/sh".into(),
-                ["-c".into(), LIMITED.into()].into_iter().chain(arguments).collect(),
-            )
+        (Runtime::Provided { .. }, _) => (custom_bootstrap(&function.code)?, Vec::new()),
+    };
+    let watched = around.isolation.is_none();
+    let mut script = String::new();
+    if watched {
+        script.push_str(WATCHED);
+    }
+    if !python {
+        // The Python bootstrap limits itself, more closely.
+        script.push_str(LIMITED);
+        let blocks = u64::from(function.storage_mb) * 2048; // of 512 bytes
+        arguments.splice(0..0, [limits::OPEN_FILES_MAX.to_string().into(), blocks.to_string().into()]);
+    }
+    let (program, arguments) = match script.is_empty() {
+        true => (program, arguments),
+        false => {
+            script.push_str(RUN);
+            let all = ["-c".into(), script.into(), program.into()].into_iter().chain(arguments).collect();
+            ("/bin/sh".into(), all)
         }
     };
     let mut command = match &around.isolation {
@@ -81,7 +96,6 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
             command
         }
         Some(isolation) => {
-            let python = matches!(function.runtime, Runtime::Python { .. });
             let needs = Needs {
                 read: [&function.code, if python { &bootstrap } else { &function.code }],
                 write: [&scratch, &compiled],
@@ -89,6 +103,7 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
             isolation.command(&needs, &program, &arguments)?
         }
     };
+    command.stdin(if watched { Stdio::piped() } else { Stdio::null() });
     command
         .current_dir(&function.code)
         .env_clear()
@@ -151,13 +166,12 @@ fn environment(function: &Function, around: &Surroundings, api: SocketAddr) -> B
     set("TMPDIR", &scratch(function, around));
     set("AWS_REGION", &function.arn.region());
     set("AWS_DEFAULT_REGION", &function.arn.region());
-    if let Some(endpoint) = &around.endpoint {
-        set("AWS_ENDPOINT_URL", endpoint);
-        // Any credentials are accepted at that endpoint; SDKs insist on having some.
-        set("AWS_ACCESS_KEY_ID", &"local");
-        set("AWS_SECRET_ACCESS_KEY", &"local");
-        set("AWS_DISABLE_HOST_PREFIX_INJECTION", &"true");
-        set("AWS_EC2_METADATA_DISABLED", &"true");
+    // Somebody else's key comes without our token.
+    let theirs = function.environment.contains_key("AWS_ACCESS_KEY_ID");
+    for (key, value) in around.callback.variables(function.arn.account()) {
+        if !(theirs && key == "AWS_SESSION_TOKEN") {
+            set(key, &value);
+        }
     }
     for (key, value) in &function.environment {
         set(key, value);
@@ -181,6 +195,7 @@ fn environment(function: &Function, around: &Surroundings, api: SocketAddr) -> B
     set("AWS_LAMBDA_LOG_STREAM_NAME", &stream);
     set("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", function.runtime));
     set("LAMBDA_TASK_ROOT", &function.code);
+    set("PWD", &function.code);
     set("LAMBDA_RUNTIME_DIR", &around.folder);
     all
 }
