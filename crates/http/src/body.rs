@@ -16,15 +16,27 @@ use crate::refusal::Refusal;
 /// One permit of the memory budget.
 const PERMIT_BYTES: usize = 4 << 10;
 /// Room that is made before the first byte has come, whatever the client announces.
-const FIRST_ROOM_BYTES: usize = 1 << 20;
+const FIRST_ROOM_BYTES: usize = 64 << 10;
+/// Bodies up to here have memory of their own, which large ones cannot take: ordinary requests go on while somebody uploads a lot.
+const SMALL_BYTES: usize = 256 << 10;
+/// The part of the budget that is kept for small bodies.
+const SMALL_PART: usize = 8;
 
 /// The memory that all bodies may take together.
 #[derive(Clone)]
-pub(crate) struct Budget(Arc<Semaphore>);
+pub(crate) struct Budget {
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
 
 impl Budget {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.div_ceil(PERMIT_BYTES))))
+        let permits = bytes.div_ceil(PERMIT_BYTES).min(Semaphore::MAX_PERMITS);
+        let small = permits / SMALL_PART;
+        Self {
+            small: Arc::new(Semaphore::new(small)),
+            large: Arc::new(Semaphore::new(permits - small)),
+        }
     }
 }
 
@@ -42,20 +54,26 @@ impl Held {
     }
 
     fn grow(&mut self, budget: &Budget, bytes: usize) -> Result<(), Refusal> {
-        let held = self.share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let wanted = bytes.div_ceil(PERMIT_BYTES);
-        if wanted <= held {
-            return Ok(());
+        let parts = [&budget.small, &budget.large];
+        for part in parts.into_iter().skip(usize::from(bytes > SMALL_BYTES)) {
+            let share = self.share.as_mut().filter(|share| Arc::ptr_eq(share.semaphore(), part));
+            let held = share.as_ref().map_or(0, |share| share.num_permits());
+            if wanted <= held {
+                return Ok(());
+            }
+            let more = u32::try_from(wanted - held).unwrap_or(u32::MAX);
+            if let Ok(more) = Arc::clone(part).try_acquire_many_owned(more) {
+                match share {
+                    Some(share) => share.merge(more),
+                    None => self.share = Some(more),
+                }
+                return Ok(());
+            }
         }
-        let more = u32::try_from(wanted - held).unwrap_or(u32::MAX);
-        let Ok(permit) = Arc::clone(&budget.0).try_acquire_many_owned(more) else {
-            return Err(Refusal::busy("The server holds too many large requests; try again in a moment."));
-        };
-        match &mut self.share {
-            Some(share) => share.merge(permit),
-            None => self.share = Some(permit),
-        }
-        Ok(())
+        Err(Refusal::throttled(
+            "The server holds as many bytes of requests as it may; try again in a moment.",
+        ))
     }
 }
 
@@ -94,8 +112,14 @@ async fn gather(
         share: None,
     };
     let mut bytes = BytesMut::new();
-    let end = Instant::now() + limits.body_time;
-    while let Some(data) = next(incoming, limits.body_idle_time, end).await? {
+    let start = Instant::now();
+    loop {
+        // The time that a body may take grows with what has come of it: drops at long intervals do not keep a connection.
+        let earned = Duration::from_secs_f64(bytes.len() as f64 / limits.body_rate_min.max(1) as f64);
+        let end = start + limits.body_time.min(limits.body_idle_time.saturating_add(earned));
+        let Some(data) = next(incoming, limits.body_idle_time, end).await? else {
+            break;
+        };
         if bytes.len() + data.len() > bytes_max {
             return Err(Refusal::too_large(bytes_max));
         }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -16,6 +16,7 @@ use crate::exchange::exchange;
 use crate::limits::Limits;
 use crate::listener::{Phase, Shared};
 use crate::patient::Patient;
+use crate::seats::Seat;
 
 /// How long a connection that was asked to close may take for it.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -26,63 +27,13 @@ const SEND_BYTES_MAX: usize = 256 << 10;
 /// Bytes of one body that an HTTP/2 client may send before we read on. A body of 25 MB over loopback would crawl with 64 KB.
 const WINDOW_BYTES: u32 = 1 << 20;
 
-/// What runs on a connection, and since when nothing does.
-#[derive(Clone, Debug)]
-pub(crate) struct Activity(Arc<Mutex<State>>);
-
-#[derive(Debug)]
-struct State {
-    running: usize,
-    since: Instant,
-}
-
-/// Keeps a connection from being idle.
-#[derive(Debug)]
-pub(crate) struct Busy(Activity);
-
-impl Activity {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            running: 0,
-            since: Instant::now(),
-        })))
-    }
-
-    fn busy(&self) -> Busy {
-        self.change(|state| state.running += 1);
-        Busy(self.clone())
-    }
-
-    /// When this connection will have been idle for `limit`, if nothing happens.
-    fn idle_at(&self, limit: Duration) -> Instant {
-        let state = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if state.running == 0 {
-            state.since + limit
-        } else {
-            Instant::now() + limit
-        }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        change(&mut state);
-        state.since = Instant::now();
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.change(|state| state.running -= 1);
-    }
-}
-
-/// Serves a connection until it ends, lies idle, or the server has to go.
-pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+/// Serves a connection until it ends, lies idle, has to make room, or the server has to go.
+pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, seat: Seat, shared: Arc<Shared>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "no TCP_NODELAY");
     }
     let limits = shared.limits.clone();
-    let activity = Activity::new();
+    let activity = &seat.activity;
     let service = service_fn(|request| {
         let (shared, busy) = (Arc::clone(&shared), activity.busy());
         async move { Ok::<_, Infallible>(exchange(shared, peer, request, busy).await) }
@@ -106,6 +57,10 @@ pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>
                 check = Instant::now() + CLOSE_TIME;
             }
             _ = gone.wait_for(|phase| *phase >= Phase::Gone) => return,
+            () = seat.asked_to_leave() => {
+                tracing::debug!(%peer, "connection closed to make room");
+                return;
+            }
             () = sleep_until(check) => {
                 let idle_at = activity.idle_at(if closing { CLOSE_TIME } else { limits.header_time });
                 if idle_at > Instant::now() {

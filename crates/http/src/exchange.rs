@@ -11,14 +11,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 
 use crate::access::Line;
+use crate::activity::Busy;
 use crate::body;
-use crate::connection::Busy;
 use crate::limits::{BODY_BYTES_MAX, FORM_BYTES_MAX, UPSTREAM_BYTES_MAX, body_bytes_max};
 use crate::listener::{Phase, Shared};
 use crate::observe;
 use crate::origin;
 use crate::outgoing::Outgoing;
-use crate::refusal::{Envelope, Refusal};
+use crate::refusal::{Envelope, RETRY_AFTER, Refusal};
 use crate::sigv4::{Credentials, Head, Proof, Scope};
 use crate::upstream::{self, Forwarded, Upstream};
 
@@ -57,7 +57,7 @@ pub(crate) async fn exchange(
     shared: Arc<Shared>,
     peer: SocketAddr,
     request: http::Request<Incoming>,
-    busy: Busy,
+    mut busy: Busy,
 ) -> http::Response<Outgoing> {
     let (parts, incoming) = request.into_parts();
     let scope = Scope::of(&parts.headers, parts.uri.query().unwrap_or_default());
@@ -83,7 +83,7 @@ pub(crate) async fn exchange(
                 parts,
                 incoming,
             };
-            answer(&shared, goal, asked, context.clone(), &mut line).await
+            answer(&shared, goal, asked, context.clone(), &mut line, &mut busy).await
         }
         Err(refusal) => {
             body::forget(incoming, &parts.headers).await;
@@ -230,7 +230,14 @@ struct Asked {
     scope: Option<Scope>,
 }
 
-async fn answer(shared: &Arc<Shared>, goal: Goal, asked: Asked, context: Context, line: &mut Line) -> Result<Answer, Refusal> {
+async fn answer(
+    shared: &Arc<Shared>,
+    goal: Goal,
+    asked: Asked,
+    context: Context,
+    line: &mut Line,
+    busy: &mut Busy,
+) -> Result<Answer, Refusal> {
     let Asked {
         proof,
         mut parts,
@@ -245,16 +252,20 @@ async fn answer(shared: &Arc<Shared>, goal: Goal, asked: Asked, context: Context
         Goal::Upstream(_) => UPSTREAM_BYTES_MAX,
         Goal::Service(routed) => body_bytes_max(routed.operation),
     };
-    let Ok(permit) = Arc::clone(&shared.requests).try_acquire_owned() else {
-        let message = format!(
-            "The server works on {} requests already; try again in a moment.",
-            shared.limits.requests_max
-        );
-        return Err(Refusal::busy(&message));
+    let gate = match &goal {
+        Goal::Admin => &shared.admin,
+        _ => &shared.requests,
     };
+    if let Err(full) = gate.peek() {
+        body::forget(incoming, &parts.headers).await;
+        return Err(full);
+    }
     let mut held = body::read(incoming, &parts.headers, bytes_max, &shared.limits, &shared.budget).await?;
     let (raw, chunked) = (held.take(), proof.is_chunked());
     let body = settle(proof, raw.clone()).await?;
+    // Only from here on a request takes a place among those that are worked on: a body that does not come keeps nobody out.
+    busy.work();
+    let permit = gate.enter().await?;
     let goal = match goal {
         Goal::Form => {
             let signing_name = scope.as_ref().map(|scope| scope.service.as_str());
@@ -287,6 +298,14 @@ async fn answer(shared: &Arc<Shared>, goal: Goal, asked: Asked, context: Context
         body,
         context,
     };
+    let turn = match &goal {
+        Goal::Service(routed) => match shared.turns.of(routed.operation) {
+            Some(gate) => Some(Arc::new(gate.enter().await?)),
+            None => None,
+        },
+        _ => None,
+    };
+    busy.place.clone_from(&turn);
     let request_id = request.context.request_id.clone();
     // The door is called inside the task, so that even a panic before its first await ends only this request.
     let work: BoxFuture<'static, Response> = match goal {
@@ -302,7 +321,7 @@ async fn answer(shared: &Arc<Shared>, goal: Goal, asked: Asked, context: Context
             Box::pin(async move { door.call(request).await })
         }
     };
-    perform(shared, work, &request_id, (permit, held)).await.map(Answer::Ours)
+    perform(shared, work, &request_id, (permit, turn, held)).await.map(Answer::Ours)
 }
 
 /// Verifies a body.
@@ -393,7 +412,7 @@ fn send(response: Response, mut line: Line, busy: Busy) -> http::Response<Outgoi
         put(REQUEST_ID, &line.request_id);
     }
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) && !has("retry-after") {
-        put("retry-after", "1");
+        put("retry-after", RETRY_AFTER);
     }
     line.status = Some(status);
     let mut reply = http::Response::new(Outgoing::new(response.body, line, busy));

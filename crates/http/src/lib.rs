@@ -9,10 +9,12 @@
 #![allow(clippy::disallowed_methods)]
 
 mod access;
+mod activity;
 mod body;
 mod connection;
 mod door;
 mod exchange;
+mod gate;
 mod keys;
 pub mod limits;
 mod listener;
@@ -21,6 +23,7 @@ mod origin;
 mod outgoing;
 mod patient;
 mod refusal;
+mod seats;
 mod sigv4;
 mod upstream;
 

@@ -4,10 +4,21 @@ use std::time::Duration;
 
 use bedplate_wire as wire;
 
-/// Connections at once; beyond it new ones wait in the kernel's backlog. Ours: a thousand clients with room for their pools.
+/// Connections at once. A new one takes the place of the one that has been silent or idle longest; while all of them are at work it waits. Ours:
+/// a thousand clients with room for their pools.
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// Requests that doors work on at once, abandoned ones included; beyond it 503. Ours.
+/// Connections of one address. Ours: three quarters of all, so that nobody alone takes them all.
+pub const CONNECTIONS_PER_PEER_MAX: usize = 3_072;
+/// Requests that doors work on at once, abandoned ones included; beyond it ThrottlingException. Ours.
 pub const REQUESTS_MAX: usize = 4_096;
+/// Requests to `/_bedplate/*` at once; beyond it ThrottlingException. Ours: people and their tools, who read whole journals.
+pub const ADMIN_MAX: usize = 64;
+/// Turns of agents at once, and as many model calls of `bedrock-runtime`. Ours: a turn holds a few hundred KB.
+pub const TURNS_MAX: usize = 1_024;
+/// Turns that wait for one of those, and model calls likewise; beyond it ThrottlingException. Ours.
+pub const TURNS_WAITING_MAX: usize = 1_024;
+/// How long they wait before they get ThrottlingException. Ours: well within an SDK's read time-out of a minute.
+pub const TURN_WAIT: Duration = Duration::from_secs(10);
 /// Streams at once on one HTTP/2 connection. RFC 9113 5.1.2 recommends no less than 100.
 pub const STREAMS_MAX: u32 = 250;
 /// Headers of one request. hyper's default; SDKs send fewer than 30.
@@ -23,7 +34,7 @@ pub const TURN_BYTES_MAX: usize = 64 << 20;
 pub const FORM_BYTES_MAX: usize = wire::limits::FORM_BYTES_MAX;
 /// Body of CreateFunction and UpdateFunctionCode: AWS takes 50 MB zipped, a third more as base64.
 pub const CODE_BYTES_MAX: usize = wire::limits::BODY_BYTES_MAX;
-/// Bytes of all request bodies in memory together; beyond it 503. Ours.
+/// Bytes of all request bodies in memory together, an eighth of it for small ones alone; beyond it ThrottlingException. Ours.
 pub const BODIES_BYTES_MAX: usize = 512 << 20;
 /// Bytes of a refused body that are read and forgotten so that the client can read the answer. Ours.
 pub const DRAIN_BYTES_MAX: usize = 64 << 20;
@@ -31,6 +42,8 @@ pub const DRAIN_BYTES_MAX: usize = 64 << 20;
 pub const HEADER_TIME: Duration = Duration::from_secs(30);
 /// How long a body may stand still. Ours.
 pub const BODY_IDLE_TIME: Duration = Duration::from_secs(30);
+/// Bytes a second that a body has to come with, on average, after [`BODY_IDLE_TIME`]. Ours: a tenth of a slow mobile line.
+pub const BODY_RATE_MIN: u64 = 1 << 10;
 /// How long a whole body may take. Ours: 70 MB at 250 KB a second.
 pub const BODY_TIME: Duration = Duration::from_secs(300);
 /// How long a client may not read while we have something to send. Ours.
@@ -49,6 +62,11 @@ pub const UPSTREAM_IDLE_MAX: usize = 64;
 /// Body of a request that is sent on. SDKs cut uploads to S3 into parts of 5 to 16 MB. Ours.
 pub const UPSTREAM_BYTES_MAX: usize = wire::limits::BODY_BYTES_MAX;
 
+/// Whether `operation` runs a turn, or calls a model.
+pub(crate) fn is_turn(operation: &wire::Operation) -> bool {
+    body_bytes_max(operation) == TURN_BYTES_MAX
+}
+
 /// How large the body of `operation` may be.
 pub(crate) fn body_bytes_max(operation: &wire::Operation) -> usize {
     match (operation.service, operation.name) {
@@ -64,8 +82,18 @@ pub(crate) fn body_bytes_max(operation: &wire::Operation) -> usize {
 pub struct Limits {
     /// [`CONNECTIONS_MAX`]
     pub connections_max: usize,
+    /// [`CONNECTIONS_PER_PEER_MAX`]
+    pub connections_per_peer_max: usize,
     /// [`REQUESTS_MAX`]
     pub requests_max: usize,
+    /// [`ADMIN_MAX`]
+    pub admin_max: usize,
+    /// [`TURNS_MAX`]
+    pub turns_max: usize,
+    /// [`TURNS_WAITING_MAX`]
+    pub turns_waiting_max: usize,
+    /// [`TURN_WAIT`]
+    pub turn_wait: Duration,
     /// [`STREAMS_MAX`]
     pub streams_max: u32,
     /// [`HEADERS_MAX`]
@@ -78,6 +106,8 @@ pub struct Limits {
     pub header_time: Duration,
     /// [`BODY_IDLE_TIME`]
     pub body_idle_time: Duration,
+    /// [`BODY_RATE_MIN`]
+    pub body_rate_min: u64,
     /// [`BODY_TIME`]
     pub body_time: Duration,
     /// [`WRITE_STALL_TIME`]
@@ -92,13 +122,19 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: CONNECTIONS_MAX,
+            connections_per_peer_max: CONNECTIONS_PER_PEER_MAX,
             requests_max: REQUESTS_MAX,
+            admin_max: ADMIN_MAX,
+            turns_max: TURNS_MAX,
+            turns_waiting_max: TURNS_WAITING_MAX,
+            turn_wait: TURN_WAIT,
             streams_max: STREAMS_MAX,
             headers_max: HEADERS_MAX,
             header_bytes_max: HEADER_BYTES_MAX,
             bodies_bytes_max: BODIES_BYTES_MAX,
             header_time: HEADER_TIME,
             body_idle_time: BODY_IDLE_TIME,
+            body_rate_min: BODY_RATE_MIN,
             body_time: BODY_TIME,
             write_stall_time: WRITE_STALL_TIME,
             upstream_time: UPSTREAM_TIME,

@@ -5,15 +5,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use bedplate_wire::Operation;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::body::Budget;
 use crate::connection;
 use crate::door::Doors;
-use crate::limits::Limits;
+use crate::gate::Gate;
+use crate::limits::{Limits, is_turn};
 use crate::observe::Observer;
+use crate::seats::{PeerFull, Seats};
 use crate::sigv4::Credentials;
 
 /// Pause after a failed accept: out of file descriptors does not get better by trying at once.
@@ -56,7 +59,10 @@ pub(crate) struct Shared {
     pub(crate) credentials: Credentials,
     pub(crate) observer: Option<Observer>,
     pub(crate) phase: watch::Receiver<Phase>,
-    pub(crate) requests: Arc<Semaphore>,
+    /// Everything but the admin door.
+    pub(crate) requests: Gate,
+    pub(crate) admin: Gate,
+    pub(crate) turns: Turns,
     pub(crate) budget: Budget,
     /// Held by everything that has to end before the listener has ended.
     pub(crate) alive: mpsc::Sender<()>,
@@ -74,7 +80,9 @@ pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<
     } = server;
     let grace = limits.grace_time;
     let shared = Arc::new(Shared {
-        requests: Arc::new(Semaphore::new(limits.requests_max)),
+        requests: Gate::new("requests", limits.requests_max, 0, Duration::ZERO),
+        admin: Gate::new("requests of its own tools", limits.admin_max, 0, Duration::ZERO),
+        turns: Turns::new(&limits),
         budget: Budget::new(limits.bodies_bytes_max),
         phase: phases,
         doors,
@@ -98,26 +106,59 @@ pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<
     drained
 }
 
-/// Takes connections for ever. While all places are taken, new ones wait in the kernel.
+/// The work that lasts: turns of agents, and calls of models. Two gates, because the tools of a turn may call models.
+pub(crate) struct Turns {
+    agents: Gate,
+    models: Gate,
+}
+
+impl Turns {
+    fn new(limits: &Limits) -> Self {
+        let gate = |what| Gate::new(what, limits.turns_max, limits.turns_waiting_max, limits.turn_wait);
+        Self {
+            agents: gate("turns"),
+            models: gate("model calls"),
+        }
+    }
+
+    /// The gate that an operation has to pass.
+    pub(crate) fn of(&self, operation: &Operation) -> Option<&Gate> {
+        match operation.service {
+            _ if !is_turn(operation) => None,
+            "bedrock-runtime" => Some(&self.models),
+            _ => Some(&self.agents),
+        }
+    }
+}
+
+/// Takes connections for ever. While everybody is at work, new ones wait: one here, the rest in the kernel.
 async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(shared.limits.connections_max));
+    let seats = Seats::new(shared.limits.connections_max, shared.limits.connections_per_peer_max);
     loop {
-        let place = Arc::clone(&places)
-            .acquire_owned()
-            .await
-            .expect("invariant: this semaphore is never closed");
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                let shared = Arc::clone(shared);
-                tokio::spawn(async move {
-                    connection::run(stream, peer, shared).await;
-                    drop(place);
-                });
-            }
+            Ok((stream, peer)) => match seats.take(peer.ip()).await {
+                Ok(seat) => {
+                    let shared = Arc::clone(shared);
+                    tokio::spawn(connection::run(stream, peer, seat, shared));
+                }
+                Err(PeerFull) => refuse(&stream),
+            },
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
     }
+}
+
+/// Tells a peer that has too many connections, if it listens, and hangs up.
+fn refuse(stream: &TcpStream) {
+    const BODY: &str = r#"{"message":"This address has too many connections to the server; close some, or try again in a moment."}"#;
+    let answer = format!(
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nx-amzn-errortype: ThrottlingException\r\nretry-after: 1\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    // What does not fit into the socket's buffer at once is not worth waiting for.
+    let _ = stream.try_write(answer.as_bytes());
 }

@@ -10,7 +10,7 @@ use futures_util::stream::BoxStream;
 use hyper::body::{Body, Frame, SizeHint};
 
 use crate::access::Line;
-use crate::connection::Busy;
+use crate::activity::Busy;
 
 /// A body with the log line of its request, and the mark that keeps its connection from being idle.
 pub(crate) struct Outgoing {

@@ -8,6 +8,11 @@ use crate::sigv4::{Denied, Scope};
 
 /// How the Lambda API's Invoke names a body that is too large.
 const LAMBDA_TOO_LARGE: &str = "RequestTooLargeException";
+/// Too much at once, as most services call it, and how Lambda's operations do.
+const THROTTLED: &str = "ThrottlingException";
+const LAMBDA_THROTTLED: &str = "TooManyRequestsException";
+/// Seconds after which a client may come again that was one too many. Ours: nothing here takes long to free.
+pub(crate) const RETRY_AFTER: &str = "1";
 
 /// Why a request gets no further than the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +47,12 @@ impl Refusal {
         Self::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException", message)
     }
 
-    /// We are full, or on our way down.
+    /// There is too much to do: 429, by the name that the service has for it.
+    pub(crate) fn throttled(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message)
+    }
+
+    /// We are on our way down.
     pub(crate) fn busy(message: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException", message)
     }
@@ -54,17 +64,26 @@ impl Refusal {
     }
 
     /// The response, in the service's own form once the service is known, else in the form that the head suggests.
-    pub(crate) fn into_response(
-        mut self,
-        to: Option<(&'static Service, &'static Operation)>,
-        guess: Envelope,
-        context: &Context,
-    ) -> Response {
+    pub(crate) fn into_response(self, to: Option<(&'static Service, &'static Operation)>, guess: Envelope, context: &Context) -> Response {
+        let throttled = self.code == THROTTLED;
+        let mut response = self.in_form(to, guess, context);
+        if throttled {
+            response.headers.push(("retry-after", RETRY_AFTER.to_owned()));
+        }
+        response
+    }
+
+    fn in_form(mut self, to: Option<(&'static Service, &'static Operation)>, guess: Envelope, context: &Context) -> Response {
         match to {
             // Services with XML bodies have their own names for these.
             Some((service, operation)) if service.protocol != Protocol::AwsQuery => {
                 if self.status == StatusCode::PAYLOAD_TOO_LARGE && operation.errors.contains(&LAMBDA_TOO_LARGE) {
                     self.code = LAMBDA_TOO_LARGE;
+                }
+                if self.code == THROTTLED && operation.errors.contains(&LAMBDA_THROTTLED) {
+                    self.code = LAMBDA_THROTTLED;
+                } else if self.code == THROTTLED && service.protocol != Protocol::RestJson1 {
+                    self.status = StatusCode::BAD_REQUEST; // awsJson has no other one (API models' common errors)
                 }
                 Fault::new(self.code, self.message)
                     .with_status(self.status.as_u16())
@@ -72,6 +91,14 @@ impl Refusal {
             }
             _ => {
                 let guess = if to.is_some() { Envelope::Query } else { guess };
+                if self.code == THROTTLED {
+                    (self.status, self.code) = match guess {
+                        Envelope::RestJson => (self.status, self.code),
+                        Envelope::AwsJson => (StatusCode::BAD_REQUEST, self.code),
+                        Envelope::Query => (StatusCode::BAD_REQUEST, "Throttling"), // IAM's and STS's common errors
+                        Envelope::S3 => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
+                    };
+                }
                 if matches!(guess, Envelope::Query | Envelope::S3) {
                     self.code = in_xml(self.code);
                 }

@@ -39,7 +39,7 @@ impl Door for Room {
     fn call(&self, request: Request) -> BoxFuture<'static, Response> {
         let rooms = Arc::clone(&self.0);
         Box::pin(async move {
-            let body = match request.path.as_str() {
+            let body = match request.path.strip_prefix("/_bedplate").unwrap_or(&request.path) {
                 "/stream" => {
                     let (send, receive) = mpsc::channel(1);
                     rooms.streams.send(send).await.unwrap();
@@ -142,6 +142,15 @@ static UNBUILT: Service = service(
     }],
 );
 
+/// A service of turns: `TURN /path`.
+static TURNS: Service = service(
+    "bedrock-agent-runtime",
+    &[Operation {
+        service: "bedrock-agent-runtime",
+        ..any("InvokeAgent", "TURN")
+    }],
+);
+
 /// A service whose operations are named in forms.
 static FORMS: Service = Service {
     signing_name: "sts",
@@ -184,8 +193,8 @@ impl House {
             waits: waits_in,
         })));
         let doors = Doors {
-            router: Arc::new(Router::new(&[&TEST, &UNBUILT, &FORMS])),
-            services: ["test", "forms"]
+            router: Arc::new(Router::new(&[&TEST, &UNBUILT, &FORMS, &TURNS])),
+            services: ["test", "forms", "bedrock-agent-runtime"]
                 .map(|name| (name, Arc::clone(&room) as Arc<dyn ServiceDoor>))
                 .into(),
             admin: room,

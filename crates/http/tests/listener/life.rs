@@ -32,7 +32,7 @@ async fn requests_have_a_limit() {
     let ask = b"GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
     let answer = house.talk(ask).await;
     assert!(
-        answer.starts_with("HTTP/1.1 503 ") && answer.contains("ServiceUnavailableException"),
+        answer.starts_with("HTTP/1.1 429 ") && answer.contains("ThrottlingException") && answer.contains("retry-after: 1"),
         "{answer}"
     );
     go.send(()).unwrap();

@@ -1,7 +1,9 @@
 //! The listener over real sockets on the loopback address, and the verification of signatures by itself.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)] // tests own their tasks, and a failed unwrap is a failed test
 
+mod crowd;
 mod forms;
+mod frames;
 mod house;
 mod http2;
 mod keys;

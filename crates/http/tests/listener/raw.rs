@@ -160,7 +160,7 @@ async fn the_budget_of_bodies() {
     let go = house.waits.recv().await.unwrap();
     let send = b"PUT /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
     let answer = house.talk(send).await;
-    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("retry-after: 1"), "{answer}");
     go.send(()).unwrap();
     read_until(&mut first, "waited").await;
     assert!(house.talk(send).await.starts_with("HTTP/1.1 200 "));
