@@ -1,5 +1,6 @@
 """How functions live with the server: they call it back, they end with it, and they call functions that are elsewhere."""
 
+import base64
 import fcntl
 import json
 import os
@@ -82,6 +83,7 @@ def test_handlers_call_back_where_keys_are_asked_for(new_server, double):
 
 
 HOLDS = """
+import base64
 import fcntl, os, subprocess, time
 def handler(event, context):
     file = open(os.environ["LOCK"], "w")
@@ -119,3 +121,31 @@ def test_functions_end_with_a_server_that_is_killed(new_server, background, tmp_
                 return False
 
         until(free, "the end of the function and of what it started")
+
+
+def test_functions_of_aws_are_called_signed(new_server, double):
+    """`aws` with another server that asks for keys in the place of AWS."""
+    there = new_server(config=double.config() + KEYS, variables={"KEY_OF_US": SECRET}).start()
+    functions = client(there, "AKIAUSAUSAUSAUSAUSAU")
+    name = create(functions, "def handler(event, context):\n    print('here')\n    return [event, context.function_version]", Publish=True)
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    mapped = f"""
+[functions.far]
+aws = "{REGION}"
+endpoint = "{there.url}"
+function = "{name}:live"
+
+[functions.stranger]
+aws = "{REGION}"
+endpoint = "{there.url}"
+access_key_env = "ANOTHER_KEY"
+function = "{name}"
+"""
+    variables = {"AWS_ACCESS_KEY_ID": "AKIAUSAUSAUSAUSAUSAU", "AWS_SECRET_ACCESS_KEY": SECRET, "ANOTHER_KEY": "AKIANOBODY"}
+    own = new_server(config=double.config() + mapped, variables=variables).start()
+    assert invoke(own.functions, "far", {"ü": 1}) == [{"ü": 1}, "1"]
+    answer = own.functions.invoke(FunctionName="far", LogType="Tail")
+    assert b"here\n" in base64.b64decode(answer["LogResult"]) and answer["ExecutedVersion"] == "1"
+    code, message, status = refused(own.functions.invoke, FunctionName="stranger")
+    assert (code, status) == ("AccessDeniedException", 403) and "security token" in message
+    assert SECRET not in own.log()

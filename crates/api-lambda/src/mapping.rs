@@ -11,13 +11,20 @@ use crate::State;
 use crate::folder::{FolderFunction, apply};
 
 /// Makes what `[functions.NAME]` says true: `code` becomes a function of `place` as if it had been created, `url` and
-/// `endpoint` win over functions of that name. Relative paths start at `folder`. Once, after [`State::restore`].
+/// `endpoint` win over functions of that name. Relative paths start at `folder`, variables are looked up through `env`. Once,
+/// after [`State::restore`].
 ///
 /// # Errors
 /// `Validation` whose first field is `functions.NAME`.
-pub async fn map(state: &State, place: &Place, folder: &Path, functions: &BTreeMap<String, FunctionConfig>) -> Result<()> {
+pub async fn map(
+    state: &State,
+    place: &Place,
+    folder: &Path,
+    functions: &BTreeMap<String, FunctionConfig>,
+    env: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Result<()> {
     for (name, config) in functions {
-        match config.mapping(name, folder)? {
+        match config.mapping(name, folder, env)? {
             Mapping::Remote(remote) => state.host.map(name, remote)?,
             Mapping::Local(local) => {
                 let given = FolderFunction {

@@ -113,12 +113,13 @@ impl App {
         let iam = Arc::new(bedplate_api_iam::State::new(catalog.clone(), clock.clone()));
         let settings = bedplate_api_agents::Settings {
             strict,
-            steps_max: config.steps_max,
+            steps_max: config.limits.steps,
         };
         let agents = bedplate_api_agents::State::new(catalog, engine.clone(), clock.clone(), settings);
         // Functions first: the calls that are performed again need them.
         lambda.restore().await?;
-        let mapped = bedplate_api_lambda::map(&lambda, &config.place, &config.folder(Path::new(".")), &config.functions).await;
+        let (env, folder) = (|name: &str| std::env::var(name).ok(), config.folder(Path::new(".")));
+        let mapped = bedplate_api_lambda::map(&lambda, &config.place, &folder, &config.functions, &env).await;
         mapped.map_err(|error| config.locate(error))?;
         engine.recover().await?;
         Ok(Self {

@@ -1,9 +1,9 @@
 //! `[functions.NAME]` of `bedplate.toml`: where a Lambda function is that an ARN names.
 //!
 //! A function is found by its name, whatever account and region the ARN has; a NAME that is itself an ARN (in quotes)
-//! maps that one only. One of three things says where it is: `code` (a folder, run here), `url` (an HTTP address that
-//! takes the event) or `endpoint` (another server of the Lambda API, such as `sam local start-lambda` or `cargo lambda
-//! watch`).
+//! maps that one only. One of four things says where it is: `code` (a folder, run here), `url` (an HTTP address that
+//! takes the event), `endpoint` (another server of the Lambda API, such as `sam local start-lambda` or `cargo lambda
+//! watch`) or `aws` (AWS Lambda of a region, signed).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use crate::limits;
 use crate::reference::Reference;
 use crate::remote::{Remote, Way};
+use crate::signing::Signing;
 
 /// Time-out of a function when the configuration names none. Ours: an agent's user waits; AWS's own default of 3 s is short
 /// for code that calls others.
@@ -25,6 +26,12 @@ const RETRIES_MAX: u32 = 10;
 const MEMORY_MB_MAX: u32 = 10_240;
 /// Memory in MB when the configuration names none (Lambda API reference, CreateFunction).
 const MEMORY_MB: u32 = 128;
+/// Where AWS's tools look for credentials.
+const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
+/// See [`ACCESS_KEY`].
+const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+/// See [`ACCESS_KEY`].
+const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// `[functions.NAME]`: where one function is. Paths are relative to the folder of the configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -50,10 +57,23 @@ pub struct FunctionConfig {
     #[serde(default)]
     pub url: Option<String>,
     /// Base address of another server of the Lambda API: `"http://127.0.0.1:3001"` (`sam local start-lambda`),
-    /// `"http://127.0.0.1:9000"` (`cargo lambda watch`). Calls are not signed: AWS itself cannot be named yet.
+    /// `"http://127.0.0.1:9000"` (`cargo lambda watch`). Calls are signed only beside `aws`.
     #[serde(default)]
     pub endpoint: Option<String>,
-    /// The function's name at `endpoint`; NAME by default.
+    /// A region: the function is called at AWS Lambda there (or at `endpoint`), signed.
+    #[serde(default)]
+    pub aws: Option<String>,
+    /// The environment variable that holds the access key id for `aws` (default: `"AWS_ACCESS_KEY_ID"`).
+    #[serde(default)]
+    pub access_key_env: Option<String>,
+    /// The environment variable that holds the secret access key (default: `"AWS_SECRET_ACCESS_KEY"`).
+    #[serde(default)]
+    pub secret_env: Option<String>,
+    /// The environment variable that holds the session token (default: `"AWS_SESSION_TOKEN"` when that is set, unless
+    /// `access_key_env` names another key). Variables are read once, at the start.
+    #[serde(default)]
+    pub session_token_env: Option<String>,
+    /// The function's name or ARN at `endpoint` or `aws`, a version or alias may follow; NAME by default.
     #[serde(default)]
     pub function: Option<String>,
     /// How long one call may take: `"30s"`, at most `"15m"` (default: `"60s"`).
@@ -97,11 +117,12 @@ pub struct LocalFunction {
 }
 
 impl FunctionConfig {
-    /// Where the function `name` (the key of its table) is; relative paths start at `folder`.
+    /// Where the function `name` (the key of its table) is; relative paths start at `folder`, variables are looked up through
+    /// `env`.
     ///
     /// # Errors
     /// `Validation` whose first field is `functions.NAME`; the message says which key is wrong and what would be right.
-    pub fn mapping(&self, name: &str, folder: &Path) -> Result<Mapping> {
+    pub fn mapping(&self, name: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Mapping> {
         let place = format!("functions.{name}");
         let wrong = |what: String| Error::validation(format!("bedplate.toml: {place}: {what}")).with_field(place.clone(), what);
         let reference = Reference::parse(name).map_err(|error| wrong(error.message))?;
@@ -128,8 +149,17 @@ impl FunctionConfig {
             None => Ok(()),
         };
         stray(self.code.is_some(), &of_code, "code")?;
-        stray(self.endpoint.is_some(), &[("function", self.function.is_some())], "endpoint")?;
-        let way = match (&self.code, &self.url, &self.endpoint) {
+        let of_aws = [
+            ("access_key_env", self.access_key_env.is_some()),
+            ("secret_env", self.secret_env.is_some()),
+            ("session_token_env", self.session_token_env.is_some()),
+        ];
+        stray(self.aws.is_some(), &of_aws, "aws")?;
+        let away = self.endpoint.is_some() || self.aws.is_some();
+        stray(away, &[("function", self.function.is_some())], "endpoint or aws")?;
+        let signing = self.signing(env).map_err(wrong)?;
+        let at_aws = || self.aws.as_ref().map(|region| format!("https://lambda.{region}.amazonaws.com"));
+        let way = match (&self.code, &self.url, self.endpoint.clone().or_else(at_aws)) {
             (Some(code), None, None) => {
                 let memory_mb = self.memory.unwrap_or(MEMORY_MB);
                 let code = std::path::absolute(folder.join(code)).map_err(|error| wrong(format!("code: {error}")))?;
@@ -144,17 +174,50 @@ impl FunctionConfig {
                 }));
             }
             (None, Some(url), None) => Way::Url(url.clone()),
-            (None, None, Some(endpoint)) => Way::Endpoint {
-                url: endpoint.clone(),
+            (None, None, Some(url)) => Way::Endpoint {
+                url,
                 function: self.function.clone().unwrap_or(reference.name),
+                signing,
             },
             (None, None, None) => {
-                let ways = "`code` (a folder), `url` (an HTTP address) or `endpoint` (another Lambda API)";
+                let ways = "`code` (a folder), `url` (an HTTP address), `endpoint` (another Lambda API) or `aws` (a region)";
                 return Err(wrong(format!("says not where the function is: set one of {ways}")));
             }
-            _ => return Err(wrong("set only one of `code`, `url` and `endpoint`".into())),
+            _ => return Err(wrong("set only one of `code`, `url` and `endpoint` (or `aws`)".into())),
         };
         Remote::new(way, timeout).map(Mapping::Remote).map_err(|error| wrong(error.message))
+    }
+
+    /// What calls of `aws` are signed with.
+    fn signing(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Signing>, String> {
+        let Some(region) = &self.aws else { return Ok(None) };
+        let plain = |text: &str| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        if !plain(region) || !region.contains('-') {
+            return Err(format!("aws: {region:?} is not a region: write one such as \"us-east-1\""));
+        }
+        let find = |key: &str, variable: &str| match env(variable).map(|text| text.trim().to_owned()) {
+            Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),
+            Some(_) => Err(format!(
+                "{key}: the environment variable {variable} must hold visible ASCII letters without spaces"
+            )),
+            None => Err(format!(
+                "{key}: the environment variable {variable} is not set; calls of AWS are signed with it"
+            )),
+        };
+        let session_token = match (&self.session_token_env, &self.access_key_env) {
+            (Some(variable), _) => Some(find("session_token_env", variable)?),
+            (None, None) => env(SESSION_TOKEN).filter(|token| !token.is_empty()),
+            (None, Some(_)) => None,
+        };
+        Ok(Some(Signing {
+            region: region.clone(),
+            access_key: find("access_key_env", self.access_key_env.as_deref().unwrap_or(ACCESS_KEY))?,
+            secret: find("secret_env", self.secret_env.as_deref().unwrap_or(SECRET))?,
+            session_token,
+        }))
     }
 }
 
@@ -190,7 +253,13 @@ mod tests {
 
     fn read(name: &str, text: &str) -> Result<String, String> {
         let config: FunctionConfig = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        match config.mapping(name, Path::new("/home/x")).map_err(|error| error.message)? {
+        let env = |name: &str| match name {
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "OTHER" => Some(format!("the-{name}")),
+            "AWS_SESSION_TOKEN" => Some("token".to_owned()),
+            "BAD" => Some("two words".to_owned()),
+            _ => None,
+        };
+        match config.mapping(name, Path::new("/home/x"), &env).map_err(|error| error.message)? {
             Mapping::Local(it) => Ok(format!(
                 "{} {} {} {} {}",
                 it.name,
@@ -201,7 +270,13 @@ mod tests {
             )),
             Mapping::Remote(it) => Ok(match it.way() {
                 Way::Url(url) => format!("{url} {:?}", it.timeout()),
-                Way::Endpoint { url, function } => format!("{url} {function} {:?}", it.timeout()),
+                Way::Endpoint { url, function, signing } => {
+                    assert!(!format!("{signing:?}").contains("the-AWS_SECRET"), "no secret is shown");
+                    let by = signing
+                        .as_ref()
+                        .map(|it| format!(" {} {} {:?}", it.region, it.access_key, it.session_token));
+                    format!("{url} {function} {:?}{}", it.timeout(), by.unwrap_or_default())
+                }
             }),
         }
     }
@@ -227,6 +302,30 @@ mod tests {
                 "endpoint = 'http://127.0.0.1:3001'\nfunction = 'Book'",
                 "http://127.0.0.1:3001 Book 60s",
             ),
+            (
+                "book",
+                "aws = 'eu-west-1'",
+                "https://lambda.eu-west-1.amazonaws.com book 60s eu-west-1 the-AWS_ACCESS_KEY_ID Some(\"token\")",
+            ),
+            (
+                "book",
+                "aws = 'eu-west-1'\nendpoint = 'http://x'\nfunction = 'b:live'\naccess_key_env = 'OTHER'",
+                "http://x b:live 60s eu-west-1 the-OTHER None",
+            ),
+            ("book", "aws = 'Ireland'", "! aws: \"Ireland\" is not a region"),
+            (
+                "book",
+                "aws = 'eu-west-1'\nsecret_env = 'NONE'",
+                "! secret_env: the environment variable NONE is not set",
+            ),
+            ("book", "aws = 'eu-west-1'\nsecret_env = 'BAD'", "! BAD must hold visible ASCII"),
+            ("book", "aws = 'eu-west-1'\ncode = 'x'", "! only one of"),
+            (
+                "book",
+                "endpoint = 'http://x'\nsecret_env = 'OTHER'",
+                "! secret_env: belongs to aws",
+            ),
+            ("book", "endpoint = 'https://lambda.eu-west-1.amazonaws.com'", "! set `aws`"),
             ("book", "", "! set one of"),
             ("book", "code = 'x'\nurl = 'http://x'", "! only one of"),
             ("book", "url = 'http://x'\nhandler = 'a.b'", "! handler: belongs to code"),

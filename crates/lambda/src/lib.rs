@@ -28,6 +28,7 @@ mod reference;
 mod remote;
 mod request;
 mod runtime_api;
+mod signing;
 mod spawn;
 mod target;
 
@@ -42,6 +43,7 @@ pub use package::{InUse, Package, Packages};
 pub use pool::RESERVED;
 pub use reference::Reference;
 pub use remote::{Remote, Way};
+pub use signing::Signing;
 pub use target::LambdaTarget;
 
 /// Numbers that bound everything this crate holds or waits for.

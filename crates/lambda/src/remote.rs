@@ -18,6 +18,7 @@ use crate::limits;
 use crate::logs::Logs;
 use crate::reference::Reference;
 use crate::request::Request;
+use crate::signing::Signing;
 
 /// Time to connect. Ours: the other server is on this machine or near it.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -38,12 +39,14 @@ pub enum Way {
     /// POST of the event; the body of a 2xx answer is the result. Header `Idempotency-Key`: the same whenever the same
     /// call is made again.
     Url(String),
-    /// Lambda's Invoke, unsigned: `POST {url}/2015-03-31/functions/{function}/invocations`.
+    /// Lambda's Invoke: `POST {url}/2015-03-31/functions/{function}/invocations`.
     Endpoint {
         /// Its base address.
         url: String,
         /// The function's name there.
         function: String,
+        /// Whose signature it gets; AWS asks for one, `sam` and `cargo lambda` do not.
+        signing: Option<Signing>,
     },
 }
 
@@ -52,8 +55,13 @@ impl Remote {
     pub fn new(way: Way, timeout: Duration) -> Result<Self> {
         let address = match &way {
             Way::Url(url) => read("url", url)?,
-            Way::Endpoint { url, function } => {
+            Way::Endpoint { url, function, signing } => {
                 let mut address = read("endpoint", url)?;
+                if signing.is_none() && address.host_str().is_some_and(|host| host.ends_with(".amazonaws.com")) {
+                    return Err(Error::validation(format!(
+                        "endpoint: {url:?} takes signed calls: set `aws` to its region"
+                    )));
+                }
                 if address.query().is_some() || address.fragment().is_some() {
                     return Err(Error::validation(format!("endpoint: {url:?} has a part behind ? or #")));
                 }
@@ -87,7 +95,14 @@ impl Remote {
         if let (Way::Endpoint { .. }, Some(qualifier)) = (&self.way, qualifier) {
             address.query_pairs_mut().append_pair("Qualifier", qualifier);
         }
-        let call = client.post(address).headers(self.headers(request)).body(request.payload.clone());
+        let mut headers = self.headers(request);
+        if let Way::Endpoint {
+            signing: Some(signing), ..
+        } = &self.way
+        {
+            signing.sign(&address, &mut headers, &request.payload, began)?;
+        }
+        let call = client.post(address).headers(headers).body(request.payload.clone());
         let answer = tokio::select! {
             biased;
             answer = self.exchange(call) => answer?,
@@ -100,7 +115,7 @@ impl Remote {
             request_id: request.id.clone(),
             version: answer.version.unwrap_or_else(|| crate::function::LATEST.into()),
             result: answer.result,
-            logs: Logs::default(),
+            logs: answer.logs,
             init_ms: None,
             duration_ms: clock.now().since(began).as_secs_f64() * 1e3,
         })
@@ -122,9 +137,12 @@ impl Remote {
                     set("idempotency-key", key);
                 }
             }
-            // Nothing beyond this: `sam local start-lambda` refuses a log type.
-            Way::Endpoint { .. } => {
+            Way::Endpoint { signing, .. } => {
                 set("x-amz-invocation-type", "RequestResponse");
+                // `sam local start-lambda` refuses a log type.
+                if signing.is_some() {
+                    set("x-amz-log-type", "Tail");
+                }
                 if let Some(context) = &request.client_context {
                     set("x-amz-client-context", &STANDARD.encode(context));
                 }
@@ -159,6 +177,7 @@ impl Remote {
         let function_error = header("x-amz-function-error");
         let error_type = header("x-amzn-errortype");
         let location = header("location");
+        let logs = header("x-amz-log-result").map(|text| logs_of(&text)).unwrap_or_default();
         let mut body = BytesMut::new();
         loop {
             match response.chunk().await {
@@ -180,7 +199,7 @@ impl Remote {
                 (Way::Url(_), _) if body.is_empty() => Ok(Bytes::from_static(b"null")),
                 _ => Ok(body),
             };
-            return Ok(Answer { version, result });
+            return Ok(Answer { version, result, logs });
         }
         let what = match location.filter(|_| status.is_redirection()) {
             Some(location) => format!("to {}; redirects are not followed", crate::function::shorten(&location, 200)),
@@ -193,6 +212,7 @@ impl Remote {
                 let kind = match error_type.as_deref().map(|text| text.split(':').next().unwrap_or(text)) {
                     Some("ResourceNotFoundException") => ErrorKind::NotFound,
                     Some("TooManyRequestsException") => ErrorKind::Throttled,
+                    _ if status.as_u16() == 403 => ErrorKind::AccessDenied,
                     _ if status.as_u16() == 404 => ErrorKind::NotFound,
                     _ if status.as_u16() == 429 => ErrorKind::Throttled,
                     _ if status.is_client_error() => ErrorKind::Validation,
@@ -210,7 +230,8 @@ impl Remote {
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         let start = match &self.way {
             Way::Url(_) => "start the server there, or change `url`",
-            Way::Endpoint { .. } => "start it (`sam local start-lambda`, `cargo lambda watch`), or change `endpoint`",
+            Way::Endpoint { signing: None, .. } => "start it (`sam local start-lambda`, `cargo lambda watch`), or change `endpoint`",
+            Way::Endpoint { signing: Some(_), .. } => "look at the network, or change `aws` and `endpoint`",
         };
         let message = format!(
             "{} cannot be reached ({}): {start} in [functions] of bedplate.toml",
@@ -224,6 +245,7 @@ impl Remote {
 struct Answer {
     version: Option<String>,
     result: std::result::Result<Bytes, FunctionError>,
+    logs: Logs,
 }
 
 impl Answer {
@@ -231,8 +253,17 @@ impl Answer {
         Self {
             version: None,
             result: Err(error),
+            logs: Logs::default(),
         }
     }
+}
+
+/// The log that came with an answer; nothing when it cannot be read.
+fn logs_of(text: &str) -> Logs {
+    let bytes = STANDARD.decode(text).unwrap_or_default();
+    let mut logs = Logs::default();
+    String::from_utf8_lossy(&bytes).lines().for_each(|line| logs.push(line.to_owned()));
+    logs
 }
 
 /// Which functions are somewhere else.

@@ -114,6 +114,7 @@ fn service_error(error: &Error) -> &'static str {
         Kind::NotFound => "Lambda.ResourceNotFoundException",
         Kind::Throttled => "Lambda.TooManyRequestsException",
         Kind::Validation => "Lambda.InvalidParameterValueException",
+        Kind::AccessDenied => "Lambda.AccessDeniedException",
         Kind::Dependency => "Lambda.InvalidRuntimeException",
         _ => "Lambda.ServiceException",
     }

@@ -316,7 +316,9 @@ async fn functions_of_the_configuration() {
     .unwrap();
     let read = |text: &str| toml::from_str::<BTreeMap<String, FunctionConfig>>(text).unwrap();
     let given = read("[near]\ncode = 'src'\n[far]\nurl = 'http://127.0.0.1:9/x'\n");
-    map(&house.state, &Place::default(), house.folder.path(), &given).await.unwrap();
+    map(&house.state, &Place::default(), house.folder.path(), &given, &|_| None)
+        .await
+        .unwrap();
     let invoke = async |name: &str| {
         house
             .send(
@@ -337,7 +339,9 @@ async fn functions_of_the_configuration() {
     );
 
     let wrong = read("[near]\ncode = 'nowhere'\n");
-    let error = map(&house.state, &Place::default(), house.folder.path(), &wrong).await.unwrap_err();
+    let error = map(&house.state, &Place::default(), house.folder.path(), &wrong, &|_| None)
+        .await
+        .unwrap_err();
     assert_eq!(error.fields[0].name, "functions.near");
     assert!(error.message.contains("existing folder"), "{error}");
 }

@@ -68,6 +68,7 @@ async fn house(server: &mut JoinSet<()>) -> House {
         Way::Endpoint {
             url: format!("{base}/base/"),
             function,
+            signing: None,
         },
     );
     house
@@ -180,6 +181,7 @@ async fn nobody_there() {
         let way = Way::Endpoint {
             url: format!("http://127.0.0.1:{port}"),
             function: "f".into(),
+            signing: None,
         };
         house.host.map(name, Remote::new(way, Duration::from_secs(20)).unwrap()).unwrap();
     };
