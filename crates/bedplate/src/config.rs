@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bedplate_agent::defaults::STEPS_MAX;
 use bedplate_base::{Error, Place};
 use bedplate_http::{KeyConfig, KeysConfig, UpstreamConfig};
 use bedplate_lambda::FunctionConfig;
@@ -11,11 +10,13 @@ use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::limits::LimitsConfig;
+
 /// Bytes of a configuration file at most.
 const BYTES_MAX: u64 = 1024 * 1024;
 
 /// The configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Config {
     /// Where it was read from; none when there is none.
     pub(crate) file: Option<PathBuf>,
@@ -23,8 +24,8 @@ pub(crate) struct Config {
     pub(crate) place: Place,
     /// Providers and routes.
     pub(crate) models: ModelsConfig,
-    /// Model calls of one turn at most.
-    pub(crate) steps_max: u32,
+    /// How much may be done at a time.
+    pub(crate) limits: LimitsConfig,
     /// Where functions are, and how they are called.
     pub(crate) functions: BTreeMap<String, FunctionConfig>,
     /// Where requests to other AWS services go.
@@ -33,21 +34,6 @@ pub(crate) struct Config {
     pub(crate) keys: KeysConfig,
     /// The line of each provider (`providers.NAME`) and each route (`route.0`).
     lines: BTreeMap<String, usize>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            file: None,
-            place: Place::default(),
-            models: ModelsConfig::default(),
-            steps_max: STEPS_MAX,
-            functions: BTreeMap::new(),
-            upstream: UpstreamConfig::default(),
-            keys: KeysConfig::default(),
-            lines: BTreeMap::new(),
-        }
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -62,7 +48,7 @@ struct File {
     /// `[upstream]`
     upstream: UpstreamConfig,
     /// `[limits]`
-    limits: Limits,
+    limits: LimitsConfig,
     /// `[keys.NAME]`
     keys: BTreeMap<String, Spanned<KeyConfig>>,
     /// `[[route]]`
@@ -79,22 +65,6 @@ struct Server {
     account: Option<Spanned<String>>,
     /// The region of requests without a signature and of templates; `"us-east-1"` by default.
     region: Option<Spanned<String>>,
-}
-
-/// `[limits]`: how much one turn may do.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Limits {
-    /// Model calls of one turn at most, for agents that are prepared from now on: 1 to 1,000; 25 by default.
-    steps: Spanned<u32>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            steps: Spanned::new(0..0, STEPS_MAX),
-        }
-    }
 }
 
 impl Config {
@@ -136,10 +106,6 @@ impl Config {
             }
             place.region = region;
         }
-        let (at, steps_max) = (file.limits.steps.span().start, file.limits.steps.into_inner());
-        if !(1..=1_000).contains(&steps_max) {
-            return Err(wrong(at, format!("limits.steps: {steps_max} is not a number from 1 to 1000")));
-        }
         let mut lines = BTreeMap::new();
         for (name, provider) in &file.providers {
             lines.insert(format!("providers.{name}"), line(provider.span().start));
@@ -172,7 +138,7 @@ impl Config {
             file: Some(path),
             place,
             models,
-            steps_max,
+            limits: file.limits,
             functions,
             upstream: file.upstream,
             keys,

@@ -16,6 +16,7 @@ mod examples;
 mod functions;
 #[cfg(test)]
 mod fuzz;
+mod limits;
 mod screen;
 mod serve;
 mod watch;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bedplate_http::{Credentials, Drained, Key, Limits, Secret, Server, Upstream};
+use bedplate_http::{Credentials, Drained, Key, Secret, Server, Upstream};
 use bedplate_lambda::HandlerKey;
 use bedplate_providers::{Announce, Mode};
 use bedplate_store::{MemoryStore, Store};
@@ -138,7 +138,7 @@ impl House {
         let _leftovers = leftovers;
         ready.send_replace(true);
         let doors = app.doors(config.place.clone(), strict, upstream, ready.subscribe());
-        let limits = Limits::default();
+        let limits = config.limits.listener();
         let grace = limits.grace_time;
         let server = Server {
             doors,
