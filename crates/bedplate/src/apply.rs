@@ -345,6 +345,7 @@ mod tests {
         let parts = Parts {
             store: Arc::new(MemoryStore::default()),
             clock: crate::clock::SystemClock::default(),
+            handler_keys: Default::default(),
             folder: &folder,
             config: &config,
             mode: Mode::Dev,
