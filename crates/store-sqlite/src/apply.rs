@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::failure::WriteFailure;
 use crate::heads::{Heads, Known};
+use crate::recent::{Marks, Pending, Recent};
 
 /// Bits of a place that number the event; the others number the execution: 2^39 of them.
 const SEQ_BITS: u32 = 24;
@@ -23,15 +24,24 @@ type Wrote<T = ()> = Result<T, WriteFailure>;
 /// A resource as a batch left it.
 pub(crate) type Document = (String, Option<Resource>);
 
-/// Writes `batch`, whose events have the bytes `events`, and tells which documents it wrote. `heads` is right before and after, as long as the transaction is not rolled back.
-pub(crate) fn apply(connection: &Connection, heads: &mut Heads, batch: &Batch, events: &[u8]) -> Wrote<Vec<Document>> {
+/// What a transaction reads and changes. All of it is right as long as the transaction is not rolled back.
+pub(crate) struct Scene<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) recent: &'a Recent,
+    pub(crate) heads: &'a mut Heads,
+    pub(crate) pending: Pending,
+}
+
+/// Writes `batch`, whose events have the bytes `events`, and tells which documents it wrote.
+pub(crate) fn apply(scene: &mut Scene<'_>, batch: &Batch, events: &[u8]) -> Wrote<Vec<Document>> {
+    let connection = scene.connection;
     let known = match &batch.turn {
-        Some(turn) => check_turn(connection, heads, turn)?,
+        Some(turn) => check_turn(scene, turn)?,
         None => None,
     };
     let versions = check_resources(connection, &batch.resources)?;
     let number = match &batch.turn {
-        Some(turn) => write_turn(connection, heads, turn, events, known)?,
+        Some(turn) => write_turn(scene, turn, events, known)?,
         None => None,
     };
     for (hash, raw) in &batch.blobs {
@@ -54,17 +64,15 @@ pub(crate) fn apply(connection: &Connection, heads: &mut Heads, batch: &Batch, e
 }
 
 /// What is known of the execution, when it exists.
-fn check_turn(connection: &Connection, heads: &Heads, turn: &Turn) -> Wrote<Option<Known>> {
-    let known = match heads.get(&turn.exec) {
-        Some(known) => Some(known.clone()),
-        None => known(connection, &turn.exec)?,
-    };
+fn check_turn(scene: &Scene<'_>, turn: &Turn) -> Wrote<Option<Known>> {
+    let connection = scene.connection;
+    let known = known(scene, &turn.exec)?;
     let version = known.as_ref().map_or(0, |known| known.version);
     if version != turn.expected {
         let what = format!("{} has version {version}, expected was {}", turn.exec, turn.expected);
         return Err(CommitError::Conflict(what).into());
     }
-    let owner = known.as_ref().and_then(|known| known.owner);
+    let owner = known.as_ref().and_then(|known| known.marks.owner);
     if !turn.steal && owner.is_some_and(|owner| owner != signed(turn.owner.0)) {
         return Err(CommitError::Conflict(format!("{} is worked on by another owner", turn.exec)).into());
     }
@@ -83,28 +91,44 @@ fn check_turn(connection: &Connection, heads: &Heads, turn: &Turn) -> Wrote<Opti
     Ok(known)
 }
 
-/// What the file says of an execution.
-pub(crate) fn known(connection: &Connection, exec: &ExecId) -> rusqlite::Result<Option<Known>> {
-    connection
+/// What is known of an execution: remembered, or what the file and the recent entries say.
+pub(crate) fn known(scene: &Scene<'_>, exec: &ExecId) -> rusqlite::Result<Option<Known>> {
+    if let Some(known) = scene.heads.get(exec) {
+        return Ok(Some(known.clone()));
+    }
+    let known = scene
+        .connection
         .prepare_cached(
             "SELECT execution.n, ended, owner, ifnull(busy, 0),
                     (SELECT place FROM journal WHERE place > execution.n << 24 AND place < (execution.n + 1) << 24 ORDER BY place DESC LIMIT 1)
              FROM execution LEFT JOIN lease ON lease.n = execution.n WHERE id = ?1",
         )?
         .query_row([exec.as_str()], |row| {
-            Ok(Known {
-                number: row.get(0)?,
+            let marks = Marks {
                 ended: row.get(1)?,
                 owner: row.get(2)?,
                 busy: row.get(3)?,
+            };
+            Ok(Known {
+                number: row.get(0)?,
                 version: version(row.get(4)?),
+                marks,
             })
         })
-        .optional()
+        .optional()?;
+    Ok(known.map(|known| match scene.recent.last(known.number) {
+        Some(last) => Known {
+            number: known.number,
+            version: last.seq,
+            marks: last.marks,
+        },
+        None => known,
+    }))
 }
 
 /// The execution's number, when it exists now.
-fn write_turn(connection: &Connection, heads: &mut Heads, turn: &Turn, events: &[u8], known: Option<Known>) -> Wrote<Option<i64>> {
+fn write_turn(scene: &mut Scene<'_>, turn: &Turn, events: &[u8], known: Option<Known>) -> Wrote<Option<i64>> {
+    let connection = scene.connection;
     for letter in &turn.consumed {
         connection
             .prepare_cached("DELETE FROM inbox WHERE id = ?1")?
@@ -120,29 +144,20 @@ fn write_turn(connection: &Connection, heads: &mut Heads, turn: &Turn, events: &
             Known {
                 number: connection.last_insert_rowid(),
                 version: 0,
-                owner: None,
-                busy: false,
-                ended: turn.ended,
+                marks: Marks::default(),
             }
         }
     };
     let number = known.number;
-    if known.ended != turn.ended {
-        connection
-            .prepare_cached("UPDATE execution SET ended = ?2 WHERE n = ?1")?
-            .execute(params![number, turn.ended])?;
-        known.ended = turn.ended;
-    }
-    let lease = ((!turn.release).then(|| signed(turn.owner.0)), turn.busy);
-    if lease != (known.owner, known.busy) {
-        write_lease(connection, number, lease)?;
-        (known.owner, known.busy) = lease;
-    }
-    if let Some(last) = turn.events.last() {
-        connection
-            .prepare_cached("INSERT INTO journal (place, events) VALUES (?1, ?2)")?
-            .execute(params![place(number, last.seq), events])?;
-        known.version = last.seq;
+    let marks = Marks {
+        owner: (!turn.release).then(|| signed(turn.owner.0)),
+        busy: turn.busy,
+        ended: turn.ended,
+    };
+    if !turn.events.is_empty() || marks != known.marks {
+        known.version = turn.events.last().map_or(known.version, |last| last.seq);
+        known.marks = marks;
+        scene.pending.add(connection, number, known.version, marks, events)?;
     }
     for timer in &turn.timers_cleared {
         connection
@@ -154,20 +169,8 @@ fn write_turn(connection: &Connection, heads: &mut Heads, turn: &Turn, events: &
             .prepare_cached("INSERT OR REPLACE INTO timer (n, timer, due) VALUES (?1, ?2, ?3)")?
             .execute(params![number, signed(timer.0), due.nanos()])?;
     }
-    heads.put(&turn.exec, known);
+    scene.heads.put(&turn.exec, known);
     Ok(Some(number))
-}
-
-/// An execution that nobody works on has no row.
-fn write_lease(connection: &Connection, number: i64, (owner, busy): (Option<i64>, bool)) -> Wrote {
-    if owner.is_none() && !busy {
-        connection.prepare_cached("DELETE FROM lease WHERE n = ?1")?.execute([number])?;
-    } else {
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO lease (n, owner, busy) VALUES (?1, ?2, ?3)")?
-            .execute(params![number, owner, busy])?;
-    }
-    Ok(())
 }
 
 fn write_blob(connection: &Connection, hash: &Hash, text: &str, number: i64) -> Wrote {

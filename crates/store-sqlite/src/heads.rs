@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use bedplate_journal::ExecId;
 
+use crate::recent::Marks;
+
 /// Executions of one generation; two are kept, so a remembered head costs at most twice this many entries of about 200 bytes.
 const GENERATION_MAX: usize = 4_096;
 
@@ -13,9 +15,7 @@ pub(crate) struct Known {
     /// Its number in the journal.
     pub(crate) number: i64,
     pub(crate) version: u64,
-    pub(crate) owner: Option<i64>,
-    pub(crate) busy: bool,
-    pub(crate) ended: bool,
+    pub(crate) marks: Marks,
 }
 
 /// Heads that were used lately. When the young ones are many they become the old ones, and what was old is forgotten.

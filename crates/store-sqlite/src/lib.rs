@@ -10,6 +10,7 @@ mod heads;
 mod lock;
 mod open;
 mod reader;
+mod recent;
 mod remove;
 mod rows;
 mod writer;
@@ -26,6 +27,7 @@ pub use failure::OpenError;
 use crate::documents::{Documents, Found};
 use crate::lock::FolderLock;
 use crate::reader::Readers;
+use crate::recent::Recent;
 use crate::writer::{Work, Writer};
 
 /// Durable state in a folder. Dropping it finishes what was handed to it and frees the folder.
@@ -33,6 +35,7 @@ pub struct SqliteStore {
     key: [u8; 32],
     folder: PathBuf,
     documents: Arc<Documents>,
+    recent: Arc<Recent>,
     // Fields drop in order: the writer closes the file last and tidies its log, then the folder is free.
     readers: Readers,
     writer: Writer,
@@ -65,11 +68,13 @@ impl SqliteStore {
         }
         let readers = Readers::start(&file)?;
         let documents = Arc::new(Documents::default());
-        let writer = Writer::start(connection, &file, documents.clone())?;
+        let recent = Arc::new(Recent::read(&connection).map_err(OpenError::sqlite(&file))?);
+        let writer = Writer::start(connection, &file, documents.clone(), recent.clone())?;
         Ok(Self {
             key,
             folder: folder.to_owned(),
             documents,
+            recent,
             writer,
             readers,
             _lock: lock,
@@ -102,12 +107,17 @@ impl Store for SqliteStore {
 
     fn head<'a>(&'a self, exec: &'a ExecId) -> BoxFuture<'a, Result<Option<Head>, ReadError>> {
         let exec = exec.clone();
-        Box::pin(self.readers.read(move |connection| rows::head(connection, &exec)))
+        let recent = self.recent.clone();
+        Box::pin(self.readers.read(move |connection| rows::head(connection, &recent, &exec)))
     }
 
     fn events<'a>(&'a self, exec: &'a ExecId, after: u64, limit: usize) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
         let exec = exec.clone();
-        Box::pin(self.readers.read(move |connection| rows::events(connection, &exec, after, limit)))
+        let recent = self.recent.clone();
+        Box::pin(
+            self.readers
+                .read(move |connection| rows::events(connection, &recent, &exec, after, limit)),
+        )
     }
 
     fn inbox<'a>(&'a self, exec: &'a ExecId, limit: usize) -> BoxFuture<'a, Result<Vec<(LetterId, Letter)>, ReadError>> {
@@ -121,12 +131,20 @@ impl Store for SqliteStore {
 
     fn work<'a>(&'a self, after: Option<&'a ExecId>, limit: usize) -> BoxFuture<'a, Result<Vec<ExecId>, ReadError>> {
         let after = after.cloned();
-        Box::pin(self.readers.read(move |connection| rows::work(connection, after.as_ref(), limit)))
+        let recent = self.recent.clone();
+        Box::pin(
+            self.readers
+                .read(move |connection| rows::work(connection, &recent, after.as_ref(), limit)),
+        )
     }
 
     fn executions<'a>(&'a self, prefix: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<Head>, ReadError>> {
         let prefix = prefix.to_owned();
-        Box::pin(self.readers.read(move |connection| rows::executions(connection, &prefix, &page)))
+        let recent = self.recent.clone();
+        Box::pin(
+            self.readers
+                .read(move |connection| rows::executions(connection, &recent, &prefix, &page)),
+        )
     }
 
     fn blob(&self, hash: Hash) -> BoxFuture<'_, Result<Option<Raw>, ReadError>> {

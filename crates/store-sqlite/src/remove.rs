@@ -4,19 +4,19 @@ use bedplate_journal::ExecId;
 use bedplate_store::CommitError;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::apply::{known, place};
+use crate::apply::{Scene, known, place};
 use crate::failure::WriteFailure;
-use crate::heads::Heads;
 
 /// Blobs that one step deletes: they are large, so they count as this many rows each.
 const ROWS_A_BLOB: usize = 16;
 
-pub(crate) fn remove(connection: &Connection, heads: &mut Heads, exec: &ExecId, version: u64) -> Result<(), WriteFailure> {
+pub(crate) fn remove(scene: &mut Scene<'_>, exec: &ExecId, version: u64) -> Result<(), WriteFailure> {
+    let connection = scene.connection;
     let kept = |what: &str| Err(CommitError::Conflict(format!("{exec} {what}")).into());
-    let Some(known) = known(connection, exec)?.filter(|known| known.version == version) else {
+    let Some(known) = known(scene, exec)?.filter(|known| known.version == version) else {
         return kept("has another version");
     };
-    if known.busy || known.owner.is_some() {
+    if known.marks.busy || known.marks.owner.is_some() {
         return kept("is worked on");
     }
     let waits = connection
@@ -25,10 +25,14 @@ pub(crate) fn remove(connection: &Connection, heads: &mut Heads, exec: &ExecId, 
     if waits {
         return kept("has letters or timers");
     }
+    // What the steps delete must all stand in the tree: a number is given again when its execution's row is gone.
+    if scene.pending.has(known.number) || scene.recent.last(known.number).is_some() {
+        scene.pending.settle(connection, scene.recent)?;
+    }
     connection
         .prepare_cached("UPDATE execution SET id = NULL WHERE n = ?1")?
         .execute([known.number])?;
-    heads.forget(exec);
+    scene.heads.forget(exec);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Queries: rows as readers see them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bedplate_base::{Hash, Timestamp};
@@ -9,38 +10,63 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::apply::{place, signed, version};
 use crate::failure::undecodable;
+use crate::recent::{Last, Recent};
 
 type Read<T> = rusqlite::Result<T>;
 
 /// Version and time of the last event are those of the last row of the journal.
-const HEAD: &str = "SELECT id, kind, owner, ifnull(busy, 0), ended, started_at, place, events
+const HEAD: &str = "SELECT id, kind, owner, ifnull(busy, 0), ended, started_at, place, events, execution.n
      FROM execution LEFT JOIN lease ON lease.n = execution.n LEFT JOIN journal ON place =
      (SELECT place FROM journal WHERE place > execution.n << 24 AND place < (execution.n + 1) << 24 ORDER BY place DESC LIMIT 1)";
 
-pub(crate) fn head(connection: &Connection, exec: &ExecId) -> Read<Option<Head>> {
+fn number_of(connection: &Connection, exec: &ExecId) -> Read<Option<i64>> {
     connection
-        .prepare_cached(&format!("{HEAD} WHERE id = ?1"))?
-        .query_row([exec.as_str()], head_of)
+        .prepare_cached("SELECT n FROM execution WHERE id = ?1")?
+        .query_row([exec.as_str()], |row| row.get(0))
         .optional()
 }
 
-pub(crate) fn events(connection: &Connection, exec: &ExecId, after: u64, limit: usize) -> Read<Vec<Event>> {
-    let number: Option<i64> = connection
-        .prepare_cached("SELECT n FROM execution WHERE id = ?1")?
-        .query_row([exec.as_str()], |row| row.get(0))
+pub(crate) fn head(connection: &Connection, recent: &Recent, exec: &ExecId) -> Read<Option<Head>> {
+    let Some(number) = number_of(connection, exec)? else {
+        return Ok(None);
+    };
+    let last = recent.last(number);
+    let row = connection
+        .prepare_cached(&format!("{HEAD} WHERE execution.n = ?1 AND id IS NOT NULL"))?
+        .query_row([number], head_of)
         .optional()?;
-    let Some(number) = number else { return Ok(Vec::new()) };
-    let mut query = connection.prepare_cached("SELECT events FROM journal WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3")?;
+    row.map_or(Ok(None), |row| row.with(last.as_ref()))
+}
+
+pub(crate) fn events(connection: &Connection, recent: &Recent, exec: &ExecId, after: u64, limit: usize) -> Read<Vec<Event>> {
+    let Some(number) = number_of(connection, exec)? else {
+        return Ok(Vec::new());
+    };
+    let entries = recent.of(number);
+    let mut entries = entries
+        .iter()
+        .filter(|entry| entry.seq > after && !entry.events().is_empty())
+        .peekable();
+    let mut query =
+        connection.prepare_cached("SELECT place, events FROM journal WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3")?;
     let mut rows = query.query(params![place(number, after), place(number, u64::MAX), bound(limit as u64)])?;
     let mut events = Vec::new();
-    while events.len() < limit
-        && let Some(row) = rows.next()?
-    {
-        events.extend(decode_all(row.get_ref(0)?.as_blob()?).map_err(undecodable)?);
-        // The first row may begin before.
-        if events.first().is_some_and(|event| event.seq <= after) {
-            events.retain(|event| event.seq > after);
+    // A row may begin before what is wanted, and may have been moved out of the recent entries after we took them.
+    let mut add = |bytes: &[u8]| -> Read<bool> {
+        let last = events.last().map_or(after, |event: &Event| event.seq);
+        events.extend(decode_all(bytes).map_err(undecodable)?.into_iter().filter(|event| event.seq > last));
+        Ok(events.len() < limit)
+    };
+    let mut more = limit > 0;
+    while more && let Some(row) = rows.next()? {
+        let until = version(row.get(0)?);
+        while more && let Some(entry) = entries.next_if(|entry| entry.seq < until) {
+            more = add(entry.events())?;
         }
+        more = more && add(row.get_ref(1)?.as_blob()?)?;
+    }
+    while more && let Some(entry) = entries.next() {
+        more = add(entry.events())?;
     }
     events.truncate(limit);
     Ok(events)
@@ -73,17 +99,53 @@ pub(crate) fn timers(connection: &Connection, limit: usize) -> Read<Vec<TimerRow
     query.query_map([bound(limit as u64)], timer)?.collect()
 }
 
-pub(crate) fn work(connection: &Connection, after: Option<&ExecId>, limit: usize) -> Read<Vec<ExecId>> {
-    let mut query = connection.prepare_cached(
-        "SELECT id FROM lease JOIN execution ON execution.n = lease.n WHERE busy = 1 AND id > ?1 UNION SELECT exec FROM inbox WHERE exec > ?1 ORDER BY 1 LIMIT ?2",
-    )?;
+pub(crate) fn work(connection: &Connection, recent: &Recent, after: Option<&ExecId>, limit: usize) -> Read<Vec<ExecId>> {
+    let lasts = recent.lasts();
     let after = after.map_or("", |exec| exec.as_str());
-    let id = |row: &Row<'_>| row.get::<_, String>(0).map(ExecId::new);
-    query.query_map(params![after, bound(limit as u64)], id)?.collect()
+    let mut found = BTreeSet::new();
+    for (number, _) in lasts.iter().filter(|(_, last)| last.marks.busy) {
+        let id = connection
+            .prepare_cached("SELECT id FROM execution WHERE n = ?1 AND id > ?2")?
+            .query_row(params![number, after], |row| row.get::<_, String>(0));
+        found.extend(id.optional()?);
+    }
+    let mut query = connection
+        .prepare_cached("SELECT id, lease.n FROM lease JOIN execution ON execution.n = lease.n WHERE busy = 1 AND id > ?1 ORDER BY id")?;
+    let mut rows = query.query([after])?;
+    let mut taken = 0;
+    while taken < limit
+        && let Some(row) = rows.next()?
+    {
+        if lasts.get(&row.get(1)?).is_none_or(|last| last.marks.busy) {
+            found.insert(row.get(0)?);
+            taken += 1;
+        }
+    }
+    let mut query = connection.prepare_cached("SELECT DISTINCT exec FROM inbox WHERE exec > ?1 ORDER BY exec LIMIT ?2")?;
+    for id in query.query_map(params![after, bound(limit as u64)], |row| row.get::<_, String>(0))? {
+        found.insert(id?);
+    }
+    Ok(found.into_iter().take(limit).map(ExecId::new).collect())
 }
 
-pub(crate) fn executions(connection: &Connection, prefix: &str, page: &Page) -> Read<Vec<Head>> {
-    paged(connection, HEAD, "id", prefix, page, head_of)
+pub(crate) fn executions(connection: &Connection, recent: &Recent, prefix: &str, page: &Page) -> Read<Vec<Head>> {
+    let lasts = recent.lasts();
+    let (mut page, limit) = (page.clone(), page.limit);
+    let mut heads = Vec::new();
+    // A page is short at the end only, so those whose first commit is only about to be there are made up for.
+    loop {
+        page.limit = limit - heads.len();
+        let rows = paged(connection, HEAD, "id", prefix, &page, head_of)?;
+        let is_full = rows.len() == page.limit;
+        page.after = rows.last().map(|row| row.head.exec.as_str().to_owned());
+        for row in rows {
+            let last = lasts.get(&row.number);
+            heads.extend(row.with(last)?);
+        }
+        if !is_full || heads.len() == limit {
+            return Ok(heads);
+        }
+    }
 }
 
 pub(crate) fn blob(connection: &Connection, hash: Hash) -> Read<Option<Raw>> {
@@ -127,15 +189,40 @@ fn paged<T>(connection: &Connection, select: &str, key: &str, prefix: &str, page
     }
 }
 
-fn head_of(row: &Row<'_>) -> Read<Head> {
-    let last = row
-        .get_ref(7)?
-        .as_blob_or_null()?
-        .map(decode_all)
-        .transpose()
-        .map_err(undecodable)?;
+/// What the tree says of an execution.
+struct HeadRow {
+    number: i64,
+    head: Head,
+}
+
+impl HeadRow {
+    /// The head, with what was done lately. None when its first commit is only about to be there.
+    fn with(self, last: Option<&Last>) -> Read<Option<Head>> {
+        let mut head = self.head;
+        if let Some(last) = last
+            && last.seq >= head.version
+        {
+            head.version = last.seq;
+            head.owner = last.marks.owner.map(|owner| Owner(owner.cast_unsigned()));
+            head.busy = last.marks.busy;
+            head.ended = last.marks.ended;
+            if let Some(entry) = &last.written {
+                head.updated_at = head.updated_at.max(time_of(entry.events())?.unwrap_or_default());
+            }
+        }
+        Ok((head.version > 0).then_some(head))
+    }
+}
+
+/// When the last of some events happened.
+fn time_of(events: &[u8]) -> Read<Option<Timestamp>> {
+    Ok(decode_all(events).map_err(undecodable)?.last().map(|event| event.at))
+}
+
+fn head_of(row: &Row<'_>) -> Read<HeadRow> {
+    let last = row.get_ref(7)?.as_blob_or_null()?.map(time_of).transpose()?.flatten();
     let started_at = Timestamp(row.get(5)?);
-    Ok(Head {
+    let head = Head {
         exec: ExecId::new(row.get::<_, String>(0)?),
         kind: row.get::<_, String>(1)?.into(),
         owner: row.get::<_, Option<i64>>(2)?.map(|owner| Owner(owner.cast_unsigned())),
@@ -143,8 +230,9 @@ fn head_of(row: &Row<'_>) -> Read<Head> {
         ended: row.get(4)?,
         started_at,
         version: version(row.get(6)?),
-        updated_at: last.and_then(|events| events.last().map(|event| event.at)).unwrap_or(started_at),
-    })
+        updated_at: last.unwrap_or(started_at),
+    };
+    Ok(HeadRow { number: row.get(8)?, head })
 }
 
 fn resource_of(row: &Row<'_>) -> Read<Resource> {

@@ -1,5 +1,5 @@
 -- The rows of the store. `user_version` and `application_id` stand in the file's header, where they are read before SQLite opens it.
--- A commit in the middle of a turn writes one row, of the journal: what a head says beside that is written when it changes only.
+-- A commit in the middle of a turn writes nothing but its share of one row of `recent`.
 CREATE TABLE meta (
     key   TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
@@ -22,10 +22,17 @@ CREATE TABLE lease (
     busy  INTEGER NOT NULL
 ) STRICT;
 
--- A row is a commit. `place` is n * 2^24 + the number of its last event: one tree, an execution's rows side by side.
+-- A row is one commit or several. `place` is n * 2^24 + the number of its last event: one tree, an execution's rows side by side.
 CREATE TABLE journal (
     place  INTEGER PRIMARY KEY,
     events BLOB NOT NULL
+) STRICT;
+
+-- What executions did lately, a row a transaction (see recent.rs). It goes to `journal`, `lease` and `execution.ended` in large steps, and is newer
+-- than what stands there.
+CREATE TABLE recent (
+    id      INTEGER PRIMARY KEY,
+    entries BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE inbox (

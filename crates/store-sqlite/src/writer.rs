@@ -1,6 +1,6 @@
 //! The one writer: whatever waits shares its next transaction, so that many executions pay for one fsync.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -10,10 +10,11 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::OpenError;
-use crate::apply::{Document, apply};
+use crate::apply::{Document, Scene, apply};
 use crate::documents::Documents;
 use crate::failure::{WriteFailure, commit_error};
 use crate::heads::Heads;
+use crate::recent::{Pending, Recent};
 use crate::remove::{remove, sweep};
 
 /// Batches that may wait for the writer; more callers wait for a place.
@@ -57,12 +58,18 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection, file: &Path, documents: Arc<Documents>) -> Result<Self, OpenError> {
+    pub(crate) fn start(connection: Connection, file: &Path, documents: Arc<Documents>, recent: Arc<Recent>) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::channel(WAITING_MAX);
         let path = file.to_owned();
-        let thread = std::thread::Builder::new()
-            .name("state-write".into())
-            .spawn(move || serve(&connection, queue, &path, &documents));
+        let thread = std::thread::Builder::new().name("state-write".into()).spawn(move || {
+            let writing = Writing {
+                connection,
+                heads: Heads::default(),
+                recent,
+                file: path,
+            };
+            serve(writing, queue, &documents);
+        });
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread.map_err(OpenError::io(file))?),
@@ -99,8 +106,15 @@ impl Drop for Writer {
 /// What a group came to: why each wrote nothing, if it did not.
 type Written = Vec<Result<Came, CommitError>>;
 
-fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path, documents: &Documents) {
-    let mut heads = Heads::default();
+/// The writer's thread: the connection, and what it knows.
+struct Writing {
+    connection: Connection,
+    heads: Heads,
+    recent: Arc<Recent>,
+    file: PathBuf,
+}
+
+fn serve(mut writing: Writing, mut queue: mpsc::Receiver<Job>, documents: &Documents) {
     let mut group = Vec::new();
     while let Some(first) = queue.blocking_recv() {
         group.push(first);
@@ -109,7 +123,7 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path, d
         {
             group.push(next);
         }
-        let results = write_group(connection, &mut heads, &group, file);
+        let results = writing.group(&group);
         for (job, result) in group.drain(..).zip(results) {
             let result = result.map(|came| {
                 documents.written(came.documents);
@@ -119,58 +133,83 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>, file: &Path, d
             let _ = job.done.send(result);
         }
     }
+    // Left undone, it is done after the next start.
+    if let Err(error) = writing.transaction(&[], true) {
+        tracing::warn!("{}: what was done lately stays in its log: {error}", writing.file.display());
+    }
 }
 
-/// Writes all in one transaction. A batch that is refused was refused before it wrote anything; when SQLite itself fails in the
-/// middle, each batch is tried again alone, so that one cannot spoil the others.
-fn write_group(connection: &Connection, heads: &mut Heads, group: &[Job], file: &Path) -> Written {
-    match transaction(connection, heads, group) {
-        Ok(results) => results,
-        Err(error) if group.len() == 1 => vec![Err(commit_error(&error, file))],
-        Err(error) => {
-            tracing::warn!("a group of {} commits is written one by one: {error}", group.len());
-            let alone = |job| match transaction(connection, heads, std::slice::from_ref(job)) {
-                Ok(mut results) => results.pop().unwrap_or(Ok(Came::default())),
-                Err(error) => Err(commit_error(&error, file)),
-            };
-            group.iter().map(alone).collect()
+impl Writing {
+    /// Writes all in one transaction. A batch that is refused was refused before it wrote anything; when SQLite itself fails in the
+    /// middle, each batch is tried again alone, so that one cannot spoil the others.
+    fn group(&mut self, group: &[Job]) -> Written {
+        let full = self.recent.is_full();
+        match self.transaction(group, full) {
+            Ok(results) => results,
+            Err(error) if group.len() == 1 && !full => vec![Err(commit_error(&error, &self.file))],
+            Err(error) => {
+                tracing::warn!("a group of {} commits is written one by one: {error}", group.len());
+                group.iter().map(|job| self.alone(job)).collect()
+            }
         }
     }
-}
 
-fn transaction(connection: &Connection, heads: &mut Heads, group: &[Job]) -> rusqlite::Result<Written> {
-    let written = begin_and_commit(connection, heads, group);
-    if written.is_err() {
-        heads.clear();
-        // SQLite may have rolled back by itself already, or never begun.
-        if !connection.is_autocommit() {
-            let rolled_back = connection.execute_batch("ROLLBACK");
-            debug_assert!(rolled_back.is_ok(), "{rolled_back:?}");
+    fn alone(&mut self, job: &Job) -> Result<Came, CommitError> {
+        let overfull = self.recent.is_overfull();
+        match self.transaction(std::slice::from_ref(job), overfull) {
+            Ok(mut results) => results.pop().unwrap_or(Ok(Came::default())),
+            Err(error) => Err(commit_error(&error, &self.file)),
         }
     }
-    written
-}
 
-fn begin_and_commit(connection: &Connection, heads: &mut Heads, group: &[Job]) -> rusqlite::Result<Written> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let mut results = Vec::with_capacity(group.len());
-    for job in group {
-        results.push(match perform(connection, heads, &job.work) {
-            Ok(came) => Ok(came),
-            Err(WriteFailure::Refused(error)) => Err(error),
-            Err(WriteFailure::Sqlite(error)) => return Err(error),
-        });
+    /// Writes `group`, and before it moves the recent entries to their places if asked to.
+    fn transaction(&mut self, group: &[Job], settle: bool) -> rusqlite::Result<Written> {
+        let written = self.begin_and_commit(group, settle);
+        if written.is_err() {
+            self.heads.clear();
+            // SQLite may have rolled back by itself already, or never begun.
+            if !self.connection.is_autocommit() {
+                let rolled_back = self.connection.execute_batch("ROLLBACK");
+                debug_assert!(rolled_back.is_ok(), "{rolled_back:?}");
+            }
+        }
+        written
     }
-    connection.prepare_cached("COMMIT")?.execute([])?;
-    Ok(results)
+
+    fn begin_and_commit(&mut self, group: &[Job], settle: bool) -> rusqlite::Result<Written> {
+        let connection = &self.connection;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut scene = Scene {
+            connection,
+            recent: &self.recent,
+            heads: &mut self.heads,
+            pending: Pending::default(),
+        };
+        if settle {
+            scene.pending.settle(connection, &self.recent)?;
+        }
+        let mut results = Vec::with_capacity(group.len());
+        for job in group {
+            results.push(match perform(&mut scene, &job.work) {
+                Ok(came) => Ok(came),
+                Err(WriteFailure::Refused(error)) => Err(error),
+                Err(WriteFailure::Sqlite(error)) => return Err(error),
+            });
+        }
+        let pending = scene.pending;
+        pending.write(connection)?;
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        self.recent.committed(pending);
+        Ok(results)
+    }
 }
 
-fn perform(connection: &Connection, heads: &mut Heads, work: &Work) -> Result<Came, WriteFailure> {
+fn perform(scene: &mut Scene<'_>, work: &Work) -> Result<Came, WriteFailure> {
     let mut came = Came::default();
     match work {
-        Work::Batch { batch, events } => came.documents = apply(connection, heads, batch, events)?,
-        Work::Remove { exec, version } => remove(connection, heads, exec, *version)?,
-        Work::Sweep { rows } => came.more = sweep(connection, *rows)?,
+        Work::Batch { batch, events } => came.documents = apply(scene, batch, events)?,
+        Work::Remove { exec, version } => remove(scene, exec, *version)?,
+        Work::Sweep { rows } => came.more = sweep(scene.connection, *rows)?,
     }
     Ok(came)
 }
