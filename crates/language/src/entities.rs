@@ -40,6 +40,8 @@ pub enum What {
 /// One mention: tokens `from..to`.
 #[derive(Clone, Debug)]
 pub struct Entity {
+    /// The same day in the other year, when the year was left open: gone by instead of to come, or the other way round.
+    pub other: Option<When>,
     /// What it is.
     pub what: What,
     /// First token.
@@ -75,8 +77,11 @@ impl Utterance {
         }
         let text = text[..cut].to_owned();
         let tokens = tokens(&text);
-        let past = tokens.iter().any(|token| {
-            matches!(
+        let past = tokens.iter().enumerate().any(|(at, token)| {
+            let of_clock = token.lower == "past"
+                && at > 0
+                && (matches!(tokens[at - 1].lower.as_str(), "half" | "quarter" | "minutes") || in_words(&[tokens[at - 1].lower.as_str()]).is_some() || tokens[at - 1].shape == Shape::Number);
+            !of_clock && matches!(
                 token.lower.as_str(),
                 "was"
                     | "were"
@@ -138,7 +143,14 @@ fn entities(tokens: &[Token], now: DateTime, past: bool, verbs: &[String]) -> Ve
                     continue;
                 }
             };
+        let other = match &what {
+            What::When(found @ (When::Date(_) | When::Range(..))) => when::read(tokens, at, now, !past)
+                .map(|(other, _)| other)
+                .filter(|other| other != found),
+            _ => None,
+        };
         out.push(Entity {
+            other,
             what,
             from: at,
             to: at + used,
@@ -152,7 +164,7 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
     let token = &tokens[at];
     let text = || token.text.clone();
     match token.shape {
-        Shape::Quoted => return Some((What::Quoted(text().trim_end_matches([',', '.']).to_owned()), 1)),
+        Shape::Quoted => return Some((What::Quoted(quotation(&token.text)), 1)),
         Shape::Url => return Some((What::Url(text()), 1)),
         Shape::Email => return Some((What::Email(text()), 1)),
         Shape::Uuid | Shape::Id => return Some((What::Id(text()), 1)),
@@ -176,6 +188,20 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
     if let Some((value, used)) = number(tokens, at) {
         let next = tokens.get(at + used).map_or("", |token| token.lower.as_str());
         if let Some(code) = currency(next) {
+            // "27 euros 40", "12 pounds fifty"
+            let cents = tokens
+                .get(at + used + 1)
+                .filter(|token| matches!(token.shape, Shape::Number | Shape::Word))
+                .and_then(|_| number(tokens, at + used + 1))
+                .filter(|(cents, _)| *cents >= 1.0 && *cents < 100.0 && cents.fract() == 0.0 && value.fract() == 0.0)
+                .filter(|(_, more)| {
+                    let behind = tokens.get(at + used + 1 + more);
+                    behind.is_none_or(|behind| behind.shape == Shape::Punct || matches!(behind.lower.as_str(), "for" | "on" | "to" | "cents" | "pence"))
+                });
+            if let Some((cents, more)) = cents {
+                let named = tokens.get(at + used + 1 + more).is_some_and(|token| matches!(token.lower.as_str(), "cents" | "pence"));
+                return Some((What::Money(value + cents / 100.0, Some(code)), used + 1 + more + usize::from(named)));
+            }
             return Some((What::Money(value, Some(code)), used + 1));
         }
         if matches!(next, "percent" | "pct") {
@@ -220,6 +246,13 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
         return Some((What::Id(format!("{} {}", token.text, next.text)), 2));
     }
     proper(tokens, at)
+}
+
+/// What is quoted, without the comma or full stop of the sentence around it: a text of sentences keeps its own.
+fn quotation(text: &str) -> String {
+    let text = text.trim_end_matches(',');
+    let sentence = text.ends_with('.') && (text.contains(". ") || text.contains("! ") || text.contains("? ") || text.split(' ').count() > 4);
+    if sentence { text } else { text.trim_end_matches('.') }.to_owned()
 }
 
 /// "12 Elm Street", "5 Rue de Lyon, Paris": a number, a name with the word for a street, perhaps a town.
@@ -361,7 +394,9 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
             || is_question_word(&token.lower)
             || is_auxiliary(&token.lower)
             || is_modal(&token.lower);
-        if verb_first || known(token) && !next.is_some_and(&capital) || crate::words::is_preposition(&token.lower) {
+        // "Heat Otter", "Silence Report Builder": a word that we know before a name that we do not know
+        let before_name = known(token) && next.is_some_and(|next| capital(next) && !known(next));
+        if verb_first || before_name || known(token) && !next.is_some_and(&capital) || crate::words::is_preposition(&token.lower) {
             return None;
         }
     }

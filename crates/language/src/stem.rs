@@ -1,9 +1,78 @@
 //! A light suffix stemmer: enough to bring `cancelled`, `cancelling` and `cancellation` together, never meant to be shown.
 
+/// Forms of verbs that no suffix tells. Left out are those that live as words of their own: "left", "lost", "found", "broken".
+const IRREGULAR: [(&str, &str); 58] = [
+    ("sent", "send"),
+    ("paid", "pay"),
+    ("bought", "buy"),
+    ("made", "make"),
+    ("sold", "sell"),
+    ("took", "take"),
+    ("taken", "take"),
+    ("gave", "give"),
+    ("given", "give"),
+    ("brought", "bring"),
+    ("kept", "keep"),
+    ("held", "hold"),
+    ("froze", "freeze"),
+    ("frozen", "freeze"),
+    ("chose", "choose"),
+    ("chosen", "choose"),
+    ("began", "begin"),
+    ("begun", "begin"),
+    ("lent", "lend"),
+    ("told", "tell"),
+    ("said", "say"),
+    ("seen", "see"),
+    ("saw", "see"),
+    ("grew", "grow"),
+    ("grown", "grow"),
+    ("withdrew", "withdraw"),
+    ("withdrawn", "withdraw"),
+    ("wrote", "write"),
+    ("written", "write"),
+    ("drove", "drive"),
+    ("driven", "drive"),
+    ("spent", "spend"),
+    ("woke", "wake"),
+    ("woken", "wake"),
+    ("shown", "show"),
+    ("thrown", "throw"),
+    ("threw", "throw"),
+    ("drawn", "draw"),
+    ("drew", "draw"),
+    ("built", "build"),
+    ("rebuilt", "build"),
+    ("taught", "teach"),
+    ("caught", "catch"),
+    ("met", "meet"),
+    ("hidden", "hide"),
+    ("ridden", "ride"),
+    ("rode", "ride"),
+    ("eaten", "eat"),
+    ("ate", "eat"),
+    ("flown", "fly"),
+    ("flew", "fly"),
+    ("won", "win"),
+    ("worn", "wear"),
+    ("wore", "wear"),
+    ("swum", "swim"),
+    ("known", "know"),
+    ("knew", "know"),
+    ("heard", "hear"),
+];
+
 /// The stem of a lower-case word. Words of up to three letters are their own stems.
 pub fn stem(word: &str) -> String {
     let mut s = word.trim_end_matches("'s").trim_end_matches("’s").to_owned();
     if s.len() <= 3 || !s.is_ascii() {
+        return s;
+    }
+    if let Some((_, base)) = IRREGULAR.iter().find(|(form, _)| *form == s) {
+        s = (*base).to_owned();
+        if s.len() > 3 && s.ends_with('e') {
+            s.pop();
+        }
         return s;
     }
     // not the same as "state"
@@ -38,6 +107,18 @@ pub fn stem(word: &str) -> String {
             }
             break;
         }
+    }
+    // "inspection" and "inspect", "renewal" and "renew"
+    if let Some(root) = s.strip_suffix("ion").or_else(|| s.strip_suffix("ions"))
+        && root.len() >= 6
+        && (root.ends_with("ct") || root.ends_with("pt"))
+    {
+        s.truncate(root.len());
+    } else if let Some(root) = s.strip_suffix("al")
+        && root.len() >= 5
+        && ["w", "v", "s", "nt"].iter().any(|end| root.ends_with(end))
+    {
+        s.truncate(root.len());
     }
     if s.len() > 3 && s.ends_with('e') {
         s.pop();

@@ -118,6 +118,8 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 out.push(token(Shape::Number, text, start, end));
             } else if text.chars().any(|c| c.is_ascii_digit()) {
                 out.push(token(Shape::Id, text.trim_start_matches('#'), start, end));
+            } else if is_file_name(text) {
+                out.push(token(Shape::Id, text, start, end));
             } else if text.starts_with('#') || text.contains(['_', '/']) || text.contains('.') {
                 // `and/or`, `a.m`: the parts are words
                 let first = text.find(['/', '.', '_']).filter(|index| *index > 0).unwrap_or(text.len());
@@ -151,6 +153,16 @@ pub fn tokens(text: &str) -> Vec<Token> {
         }
     }
     single_quotes(text, out)
+}
+
+/// What names of files and of hosts end with.
+const ENDINGS: &str = " pdf doc docx xls xlsx csv tsv txt png jpg jpeg gif svg stl obj zip tar gz json xml yaml yml toml html htm css md mp3 mp4 wav mov avi \
+    py rs js ts ppt pptx dwg dxf gcode step sql log ini conf cfg sh bat exe tex epub ics psd tif tiff bmp webp heic odt ods rtf com org net io dev eu de uk ";
+
+/// `report.pdf`, `shop.example.com`: letters with a known ending.
+fn is_file_name(text: &str) -> bool {
+    text.rsplit_once('.')
+        .is_some_and(|(name, ending)| name.len() >= 2 && ENDINGS.contains(&format!(" {} ", ending.to_lowercase())))
 }
 
 /// `'…'` is a quotation only when it opens after a space and closes before one.

@@ -87,6 +87,18 @@ pub fn read(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(W
     }
     if token.shape == Shape::Number {
         // "4 December 2026", "4 Dec", "3 o'clock", "5 in the afternoon"
+        // "at 7.30"
+        let led = at
+            .checked_sub(1)
+            .is_some_and(|index| matches!(tokens[index].lower.as_str(), "at" | "until" | "till" | "from" | "by"));
+        if led
+            && let Some((hours, minutes)) = token.lower.split_once('.')
+            && minutes.len() == 2
+            && !matches!(word(1), "euros" | "dollars" | "pounds" | "percent" | "per" | "each" | "eur" | "usd")
+            && let Some((time, _)) = clock(&format!("{hours}:{minutes}"), part_hint(tokens, at + 1))
+        {
+            return Some((When::Time(time), 1));
+        }
         let value: i64 = token.lower.parse().ok()?;
         if (1..=31).contains(&value)
             && matches!(word(1), "-" | "–" | "to" | "and" | "until" | "till" | "through")
@@ -117,7 +129,7 @@ pub fn read(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(W
     if token.shape != Shape::Word {
         return None;
     }
-    if let Some(found) = day_word(tokens, at, today) {
+    if let Some(found) = day_word(tokens, at, today, past) {
         return Some(found);
     }
     if let Some(month_number) = month(word(0)).filter(|_| word(0) != "may" && word(0) != "march" || token.text.starts_with('M')) {
@@ -392,7 +404,23 @@ fn small_number(tokens: &[Token], at: usize) -> Option<(i64, usize)> {
         .map(|(value, used)| (value as i64, used))
 }
 
-fn day_word(tokens: &[Token], at: usize, today: Date) -> Option<(When, usize)> {
+/// "Christmas Eve", "New Year's Day": feasts that have the same date every year.
+fn feast(tokens: &[Token], at: usize) -> Option<(i8, i8, usize)> {
+    let word = |offset: usize| tokens.get(at + offset).map_or("", |token| token.lower.as_str());
+    Some(match (word(0), word(1)) {
+        ("christmas" | "xmas", "eve") => (12, 24, 2),
+        ("christmas" | "xmas", "day") => (12, 25, 2),
+        ("christmas" | "xmas", "") => (12, 25, 1),
+        ("boxing", "day") => (12, 26, 2),
+        ("new", "year's" | "years") if word(2) == "eve" => (12, 31, 3),
+        ("new", "year's" | "years") if word(2) == "day" => (1, 1, 3),
+        ("valentine's" | "valentines" | "valentine", "day") => (2, 14, 2),
+        ("halloween", _) => (10, 31, 1),
+        _ => return None,
+    })
+}
+
+fn day_word(tokens: &[Token], at: usize, today: Date, past: bool) -> Option<(When, usize)> {
     let word = |offset: usize| tokens.get(at + offset).map_or("", |token| token.lower.as_str());
     let plus = |days: i32| today.checked_add(days.days()).ok();
     let one = |days: i32, used: usize| plus(days).map(|date| (When::Date(date), used));
@@ -405,6 +433,9 @@ fn day_word(tokens: &[Token], at: usize, today: Date) -> Option<(When, usize)> {
         ("day", "before") if word(2) == "yesterday" => return one(-2, 3),
         ("overmorrow", _) => return one(2, 1),
         _ => {}
+    }
+    if let Some((month, day, used)) = feast(tokens, at) {
+        return date_of(today, None, month, day, past).map(|date| (When::Date(date), used));
     }
     let monday = plus(-i32::from(today.weekday().to_monday_zero_offset()))?;
     let week = |weeks: i32| monday.checked_add((weeks * 7).days()).ok();

@@ -39,7 +39,9 @@ pub(crate) struct Turn {
 pub(crate) fn turns(messages: &[impl AsRef<Message>], tools: &[ToolFacts], now: DateTime) -> Vec<Turn> {
     let verbs: Arc<[String]> = tools
         .iter()
-        .filter_map(|tool| tool.words.first().filter(|first| tool.verbs.contains(first)).cloned())
+        .flat_map(|tool| &tool.verbs)
+        .filter(|verb| !verb.contains('_'))
+        .cloned()
         .collect();
     let mut out: Vec<Turn> = Vec::new();
     let mut texts: Vec<String> = Vec::new();

@@ -341,9 +341,9 @@ fn by_noun(work: &mut Work) {
                             || next > at + 1 && token.shape == Shape::Word && !is_stop(&token.lower) && !is_preposition(&token.lower)
                     });
             let kind = param.role != Role::Id
-                || id_examples(&param.description).is_empty()
+                || id_examples(&param.shows).is_empty()
                 || work.u.tokens.get(next).is_some_and(|token| {
-                    token.shape == Shape::Id && of_kind(&token.text, &param.description, &work.tool.prefixes)
+                    token.shape == Shape::Id && of_kind(&token.text, &param.shows, &work.tool.prefixes)
                         || token.shape == Shape::Number
                 });
             if behind && !tool_noun && kind {
@@ -633,7 +633,7 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
         {
             2.2
         }
-        Role::Id if !id_examples(&param.description).is_empty() => 0.0,
+        Role::Id if !id_examples(&param.shows).is_empty() => 0.0,
         Role::Id
             if need > 0.0
                 && work.u.tokens[from].text.len() <= 3

@@ -83,6 +83,8 @@ pub(crate) struct Param {
     pub(crate) open: bool,
     pub(crate) role: Role,
     pub(crate) end: End,
+    /// Its description, and that of its namesakes in other tools when it gives no example of an id itself.
+    pub(crate) shows: String,
 }
 
 /// One tool.
@@ -119,6 +121,20 @@ pub(crate) struct ToolFacts {
 /// Reads all tools.
 pub(crate) fn tools(tools: &[Tool]) -> Vec<ToolFacts> {
     let mut out: Vec<ToolFacts> = tools.iter().take(TOOLS_MAX).map(tool).collect();
+    // what one tool shows of an id holds for the others that take it
+    let shown: Vec<(String, String)> = out
+        .iter()
+        .flat_map(|tool| &tool.params)
+        .filter(|param| !id_examples(&param.description).is_empty())
+        .map(|param| (param.name.clone(), param.description.clone()))
+        .collect();
+    for param in out.iter_mut().flat_map(|tool| &mut tool.params) {
+        if id_examples(&param.shows).is_empty()
+            && let Some((_, description)) = shown.iter().find(|(name, _)| *name == param.name)
+        {
+            param.shows.clone_from(description);
+        }
+    }
     let id_nouns: Arc<[String]> = out
         .iter()
         .flat_map(|tool| {
@@ -382,6 +398,7 @@ fn param(name: &str, schema: &Value, required: bool) -> Param {
         name: name.to_owned(),
         end: end(&plain, &lower),
         about: content(&description),
+        shows: description.clone(),
         description,
         words,
         plain,

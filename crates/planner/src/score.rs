@@ -206,7 +206,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                         .is_some_and(|word| matches!(word.as_str(), "number" | "id" | "code" | "no" | "reference" | "ref" | "numb"));
                     // where ids begin with letters, a number is one only when it is as long as theirs
                     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
-                    let examples = id_examples(&param.description);
+                    let examples = id_examples(&param.shows);
                     let short = !examples.is_empty() && !examples.iter().any(|example| digits(example) == digits(&format!("{value}")));
                     if !whole || *value < 0.0 || short && !label || !examples.is_empty() && prep == "of" {
                         return 0.0;
@@ -351,12 +351,12 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                 return 0.0;
             }
             // an id with another prefix is the id of something else
-            if !of_kind(text, &param.description, &tool.prefixes)
+            if !of_kind(text, &param.shows, &tool.prefixes)
                 && matches!(param.role, Role::Id | Role::Thing | Role::Person | Role::Place)
             {
                 return 0.0;
             }
-            if param.role != Role::Id && foreign(text, &param.description, &tool.prefixes) {
+            if param.role != Role::Id && foreign(text, &param.shows, &tool.prefixes) {
                 return 0.0;
             }
             let nouns = param.nouns();
@@ -389,7 +389,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                 });
             let bonus = if stranger { -4.0 } else { 0.0 } + if by_noun { 4.0 } else { 0.0 } + if prefix { 2.0 } else { 0.0 }
                 - if other && !by_noun { 5.0 } else { 0.0 };
-            let bonus = bonus + if alike_example(text, &param.description) { 2.0 } else { 0.0 };
+            let bonus = bonus + if alike_example(text, &param.shows) { 2.0 } else { 0.0 };
             match param.role {
                 Role::Id => 6.5 + bonus + side,
                 Role::Thing if by_noun || named => 6.0,
@@ -403,7 +403,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             Role::Text => 7.0 + name + if near(&around.before, &param.words) { 3.0 } else { 0.0 },
             Role::Query => 7.0 + name,
             Role::Thing | Role::Person | Role::Place => 5.0 + name + if param.is_any(&["title", "name"]) { 2.5 } else { 0.0 },
-            Role::Id if id_examples(&param.description).is_empty() => 4.0 + name,
+            Role::Id if id_examples(&param.shows).is_empty() => 4.0 + name,
             _ => 0.0,
         },
         What::Proper(text) => {
@@ -538,7 +538,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                     4.0 + name + if after { 4.0 } else { 0.0 } + if title { 0.5 } else { 0.0 } + side.clamp(-3.0, 2.0)
                         - if matches!(prep, "with") && !title { 0.6 } else { 0.0 }
                 }
-                Role::Id if !id_examples(&param.description).is_empty() => 0.0,
+                Role::Id if !id_examples(&param.shows).is_empty() => 0.0,
                 Role::Id => {
                     if named && (code || text.len() <= 3) {
                         7.0

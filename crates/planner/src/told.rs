@@ -283,5 +283,5 @@ pub(crate) fn foreign(id: &str, description: &str, prefixes: &[String]) -> bool 
 pub(crate) fn of_kind(id: &str, description: &str, prefixes: &[String]) -> bool {
     let own = prefix(id);
     let examples = id_examples(description);
-    own.is_empty() || examples.is_empty() || examples.iter().any(|example| prefix(example) == own) || !prefixes.contains(&own)
+    own.is_empty() || examples.iter().any(|example| prefix(example) == own) || !prefixes.contains(&own)
 }
