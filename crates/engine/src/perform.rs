@@ -19,7 +19,8 @@ use crate::mailbox::{Input, Mailbox};
 #[derive(Default)]
 pub(crate) struct Running(BTreeMap<CallId, Task>);
 
-struct Task(AbortHandle);
+/// None when the target answered at once.
+struct Task(Option<AbortHandle>);
 
 /// Everything that a call needs.
 #[derive(Clone)]
@@ -37,8 +38,14 @@ pub(crate) struct Performance {
 impl Running {
     pub(crate) fn start(&mut self, performance: Performance) {
         let id = performance.call.id;
-        let handle = tokio::spawn(performance.run()).abort_handle();
-        self.0.insert(id, Task(handle));
+        let mut run = Box::pin(performance.run());
+        // What answers at once, as the planner does, needs no task of its own: that would be a wake-up of another core for nothing, and
+        // side by side calls that answer at once would need a commit each.
+        let task = match run.as_mut().now_or_never() {
+            Some(()) => None,
+            None => Some(tokio::spawn(run).abort_handle()),
+        };
+        self.0.insert(id, Task(task));
     }
 
     /// Performs a call that nobody keeps: a bug on purpose.
@@ -67,7 +74,9 @@ impl Running {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
     }
 }
 

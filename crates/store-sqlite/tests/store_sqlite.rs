@@ -294,9 +294,9 @@ fn commits_read_the_same_before_and_after_they_are_moved() {
         if round % 7 == 3 {
             turn.events.clear();
         }
-        turn.release = (round + index) % 3 == 0;
+        turn.release = (round + index).is_multiple_of(3);
         turn.busy = !turn.release;
-        turn.ended = round + 1 == COMMITS && index % 2 == 0;
+        turn.ended = round + 1 == COMMITS && index.is_multiple_of(2);
         batch
     };
     let check = |store: &SqliteStore, versions: &[u64], round: u64| {
@@ -304,7 +304,7 @@ fn commits_read_the_same_before_and_after_they_are_moved() {
             for (index, version) in (0..).zip(versions) {
                 let exec = ExecId::new(name(index));
                 let head = store.head(&exec).await.unwrap().unwrap();
-                let released = (round + index) % 3 == 0;
+                let released = (round + index).is_multiple_of(3);
                 assert_eq!(
                     (head.version, head.owner, head.busy),
                     (*version, (!released).then_some(Owner(1)), !released)
