@@ -1,0 +1,30 @@
+//! `bedrock-runtime` and the parts of `bedrock` that go with it: models without an agent around them.
+//!
+//! A request becomes a Converse request of ours ([`runtime`] submits), whoever the routes name answers it, and the reply goes back in the form
+//! that was asked for (encode). There is no session and no journal here: a call that is cut off is gone, and a client that leaves takes its call
+//! with it. This crate knows no provider and opens no connection.
+
+pub mod control;
+pub mod runtime;
+
+use std::sync::Arc;
+
+use bedplate_base::Clock;
+use bedplate_catalog::Catalog;
+use bedplate_providers::Models;
+
+/// What the operations of both services work on.
+#[derive(Clone)]
+pub struct State {
+    models: Arc<Models>,
+    catalog: Catalog,
+    /// The machine's own time: it measures how long models take.
+    clock: Arc<dyn Clock>,
+}
+
+impl State {
+    /// Over the models of a configuration and a catalog.
+    pub fn new(models: Arc<Models>, catalog: Catalog, clock: Arc<dyn Clock>) -> Self {
+        Self { models, catalog, clock }
+    }
+}

@@ -1,0 +1,54 @@
+//! Converse and ConverseStream.
+
+use bedplate_base::Timestamp;
+use bedplate_converse::Request;
+use bedplate_journal::Progress;
+use bedplate_wire::{Context, Fault, Streamed};
+use bedplate_wire_bedrock_runtime::types;
+use futures_util::{StreamExt as _, stream};
+
+use super::live::Event;
+use super::{checks, encode, fault, live, submit};
+use crate::State;
+
+pub(crate) async fn converse(state: &State, _: &Context, input: types::ConverseRequest) -> Result<types::ConverseResponse, Fault> {
+    let request = prepare(input)?;
+    let began = state.clock.now();
+    let reply = state.models.answer(&request, &Progress::none()).await;
+    let reply = reply.map_err(|failure| fault::of(&failure))?;
+    encode::whole(reply, state.since(began))
+}
+
+pub(crate) async fn stream(
+    state: &State,
+    _: &Context,
+    input: types::ConverseStreamRequest,
+) -> Result<Streamed<types::ConverseStreamResponse>, Fault> {
+    let mut request = prepare(submit::whole(input))?;
+    request.streaming = true;
+    let began = state.clock.now();
+    let mut events = Box::pin(live::call(state.models.clone(), request));
+    // What fails before the model said anything is a plain error, as at the service.
+    let first = match events.next().await {
+        Some(Event::Failed(failure)) => return Err(fault::of(&failure)),
+        first => first,
+    };
+    let state = state.clone();
+    let frames = stream::iter(first)
+        .chain(events)
+        .flat_map(move |event| stream::iter(encode::events(event, || state.since(began))));
+    Ok(Streamed::new(types::ConverseStreamResponse::default(), frames))
+}
+
+fn prepare(input: types::ConverseRequest) -> Result<Request, Fault> {
+    let request = submit::request(input)?;
+    checks::conversation(&request)?;
+    Ok(request)
+}
+
+impl State {
+    /// Milliseconds since `began`.
+    pub(crate) fn since(&self, began: Timestamp) -> u64 {
+        u64::try_from(self.clock.now().since(began).as_millis()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,24 @@
+//! `bedrock-runtime`: one call of a model, in Converse's form or in the model's own.
+
+mod checks;
+mod converse;
+mod encode;
+mod fault;
+mod live;
+mod submit;
+
+use bedplate_wire::{Fault, Operation};
+use bedplate_wire_bedrock_runtime::ops;
+
+use crate::State;
+
+/// Handlers choose the exception where they know most; see `fault`.
+fn chosen(_: &Operation, fault: Fault) -> Fault {
+    fault
+}
+
+bedplate_wire::operations! {
+    service: "bedrock-runtime", state: State, ops: ops, fault: chosen,
+    Converse => converse::converse,
+    ConverseStream => converse::stream,
+}
