@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use crate::advance::Plan;
 use crate::engine::Inner;
 use crate::feed::Committed;
-use crate::limits::{CONFLICTS_MAX, INPUTS_PER_COMMIT, LETTERS_PER_READ};
+use crate::limits::{BACKOFF_LAST, CONFLICTS_MAX, INPUTS_PER_COMMIT, LETTERS_PER_READ};
 use crate::live::{self, Live};
 use crate::mailbox::{Input, Mailbox};
 use crate::perform::{Performance, Running, progress, told};
@@ -409,6 +409,12 @@ impl Actor {
         self.hand = rest;
         let pause = backoff(self.pause);
         self.pause = Some(pause);
+        if pause == BACKOFF_LAST
+            && let Some(listeners) = self.inner.hub.listeners(&self.exec)
+        {
+            // The work goes on when the store does. Clients would wait without a word for as long as that takes.
+            listeners.lose(&error.to_string());
+        }
         let until = self.inner.clock.now() + pause;
         self.inner.clock.sleep_until(until).await;
     }

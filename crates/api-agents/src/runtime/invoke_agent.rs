@@ -209,7 +209,7 @@ impl Turn {
                 }
             }
             Item::Lost(reason) => self.end(format!(
-                "The answer could not be streamed to the end: {reason}. The session has it all."
+                "The answer could not be streamed to the end: {reason}. The turn goes on without this client, and its answer will be in the session."
             )),
         }
         Ok(())
