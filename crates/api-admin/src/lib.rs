@@ -5,7 +5,7 @@
 //!
 //! | Path | Query | Answer |
 //! |---|---|---|
-//! | `/_bedplate/version` | | `{version, startedAt, account, region, strict}` |
+//! | `/_bedplate/version` | | `{version, startedAt, account, region, keys, strict}` |
 //! | `/_bedplate/agents` | `agent` (name or id) | `{region, agents: [{agentId, agentName, account, region, status, aliases}]}` |
 //! | `/_bedplate/sessions` | `agent`, `limit`, `after` | `{sessions: […], next}` |
 //! | `/_bedplate/sessions/show` | `id`, or `session` and perhaps `agent`; `turns` | one session, request by request |
@@ -43,6 +43,8 @@ pub struct State {
     pub agents: bedplate_api_agents::State,
     /// The program's version.
     pub version: &'static str,
+    /// Whether requests must be signed with a key of the configuration.
+    pub keys: bool,
     /// When the server began.
     pub started_at: Timestamp,
     /// Requests that failed.
@@ -85,6 +87,7 @@ fn version(state: &State, request: &Request) -> Value {
         "startedAt": state.started_at.iso(),
         "account": request.context.place.account,
         "region": request.context.place.region,
+        "keys": state.keys,
         "strict": state.agents.settings.strict,
     })
 }

@@ -152,8 +152,14 @@ impl App {
         })
     }
 
-    /// The doors of the one port.
-    pub(crate) fn doors(&self, place: Place, strict: bool, upstream: Option<Arc<Upstream>>, ready: watch::Receiver<bool>) -> Doors {
+    /// The doors of the one port; `keys` says whether requests must be signed.
+    pub(crate) fn doors(
+        &self,
+        place: Place,
+        (strict, keys): (bool, bool),
+        upstream: Option<Arc<Upstream>>,
+        ready: watch::Receiver<bool>,
+    ) -> Doors {
         let router = Router::new(&[
             &bedplate_wire_bedrock_agent::SERVICE,
             &bedplate_wire_bedrock_agent_runtime::SERVICE,
@@ -173,6 +179,7 @@ impl App {
         let admin = Arc::new(Admin(bedplate_api_admin::State {
             agents: self.agents.clone(),
             version: env!("CARGO_PKG_VERSION"),
+            keys,
             started_at: self.clock.now(),
             advance: self.advance.clone(),
             requests: Arc::clone(&self.requests),

@@ -137,7 +137,8 @@ impl House {
         } = self;
         let _leftovers = leftovers;
         ready.send_replace(true);
-        let doors = app.doors(config.place.clone(), strict, upstream, ready.subscribe());
+        let keys = matches!(credentials, Credentials::Keys(_));
+        let doors = app.doors(config.place.clone(), (strict, keys), upstream, ready.subscribe());
         let limits = config.limits.listener();
         let grace = limits.grace_time;
         let server = Server {

@@ -11,7 +11,7 @@ use crate::turn::{Talk, new_session};
 
 /// Runs the verb.
 pub(crate) async fn run(args: Chat, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let client = Client::new(terminal.server(&args.server)?);
+    let client = Client::of(terminal, &args.server)?;
     let (agent, alias) = directory::split(&args.agent);
     let region = terminal.region().map(str::to_owned);
     let to = directory::find(&client, agent, alias, region.as_deref()).await?;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::Client as Http;
@@ -10,14 +10,22 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use crate::args::Server;
 use crate::failure::Failure;
 use crate::frames::{Frame, Frames};
 use crate::limits::{ANSWER_BYTES_MAX, ANSWER_TIME_MAX, CONNECT_TIME_MAX};
 use crate::locate::{Location, nobody};
+use crate::signer::{ACCESS_KEY, SECRET, Signer};
+use crate::terminal::Terminal;
+
+/// The signing names of the two doors that verbs knock at.
+const ADMIN_SERVICE: &str = "bedplate";
+const AGENT_SERVICE: &str = "bedrock";
 
 /// Talks to one server.
 pub(crate) struct Client {
     pub(crate) location: Location,
+    signer: Option<Signer>,
     http: Http<HttpConnector, Full<Bytes>>,
 }
 
@@ -29,12 +37,18 @@ pub(crate) struct Stream {
 }
 
 impl Client {
-    pub(crate) fn new(location: Location) -> Self {
+    /// To the server that is meant, signing with the shell's key where there is one.
+    pub(crate) fn of(terminal: &Terminal, server: &Server) -> Result<Self, Failure> {
+        Ok(Self::new(terminal.server(server)?, Signer::of(terminal)))
+    }
+
+    pub(crate) fn new(location: Location, signer: Option<Signer>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIME_MAX));
         connector.set_nodelay(true);
         Self {
             location,
+            signer,
             http: Http::builder(TokioExecutor::new()).build(connector),
         }
     }
@@ -51,10 +65,12 @@ impl Client {
 
     async fn ask(&self, method: Method, path: &str) -> Result<String, Failure> {
         let asking = async {
-            let (head, body) = self.send(method, path, &[], Bytes::new()).await?;
+            let (head, body) = self
+                .send(method, path, HeaderMap::new(), Bytes::new(), (ADMIN_SERVICE, None))
+                .await?;
             let text = whole(body, &self.location).await?;
             if head.0 != StatusCode::OK {
-                return Err(refused(head.0, &head.1, &text));
+                return Err(self.refused(head.0, &head.1, &text));
             }
             Ok(text)
         };
@@ -70,17 +86,19 @@ impl Client {
 
     /// Posts JSON, answered by frames.
     pub(crate) async fn stream(&self, path: &str, region: &str, date: &str, body: &Value) -> Result<Stream, Failure> {
-        // No key is needed and none is sent: the scope says which region is meant.
-        let scope = format!("AWS4-HMAC-SHA256 Credential=local/{date}/{region}/bedrock/aws4_request, SignedHeaders=host, Signature=0");
-        let headers = [
-            (CONTENT_TYPE, "application/json".to_owned()),
-            (ACCEPT, "application/vnd.amazon.eventstream".to_owned()),
-            (AUTHORIZATION, scope),
-        ];
-        let (head, incoming) = self.send(Method::POST, path, &headers, body.to_string().into()).await?;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/vnd.amazon.eventstream"));
+        if self.signer.is_none() {
+            // The scope alone says which region is meant, where nobody asks for a key.
+            let scope = format!("AWS4-HMAC-SHA256 Credential=local/{date}/{region}/bedrock/aws4_request, SignedHeaders=host, Signature=0");
+            headers.insert(AUTHORIZATION, header(&scope)?);
+        }
+        let scope = (AGENT_SERVICE, Some(region));
+        let (head, incoming) = self.send(Method::POST, path, headers, body.to_string().into(), scope).await?;
         if head.0 != StatusCode::OK {
             let text = whole(incoming, &self.location).await?;
-            return Err(refused(head.0, &head.1, &text));
+            return Err(self.refused(head.0, &head.1, &text));
         }
         Ok(Stream {
             body: incoming,
@@ -89,22 +107,26 @@ impl Client {
         })
     }
 
+    /// Sends one request, signed for a service and region when there is a key.
     async fn send(
         &self,
         method: Method,
         path: &str,
-        headers: &[(http::HeaderName, String)],
+        mut headers: HeaderMap,
         body: Bytes,
+        (service, region): (&str, Option<&str>),
     ) -> Result<((StatusCode, HeaderMap), Incoming), Failure> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.location.url));
-        let host = self.location.url.trim_start_matches("http://");
-        request = request.header(HOST, host);
-        for (name, value) in headers {
-            request = request.header(name, value);
+        headers.insert(HOST, header(self.location.url.trim_start_matches("http://"))?);
+        if let Some(signer) = &self.signer {
+            let signed = signer.headers((&method, path), &headers, &body, service, region)?;
+            headers.extend(signed);
         }
-        let request = request
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.location.url))
             .body(Full::new(body))
             .map_err(|error| Failure::new(format!("the request cannot be sent: {error}")))?;
+        *request.headers_mut() = headers;
         let response = self
             .http
             .request(request)
@@ -113,6 +135,27 @@ impl Client {
         let (parts, body) = response.into_parts();
         Ok(((parts.status, parts.headers), body))
     }
+
+    /// What the server said when it refused a request, with what helps when it is about keys.
+    fn refused(&self, status: StatusCode, headers: &HeaderMap, text: &str) -> Failure {
+        let failure = refused(status, headers, text);
+        if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return failure;
+        }
+        match &self.signer {
+            None => failure.hint(format!(
+                "to sign requests set {ACCESS_KEY} and {SECRET} to a key of that server: [keys.NAME] of its bedplate.toml, with admin = true"
+            )),
+            Some(signer) => failure.hint(format!(
+                "the request was signed with {ACCESS_KEY}={}: is that a key of this server, and {SECRET} its secret?",
+                signer.access_key
+            )),
+        }
+    }
+}
+
+fn header(text: &str) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(text).map_err(|_| Failure::new(format!("{text:?} cannot stand in a header")))
 }
 
 impl Stream {

@@ -11,7 +11,7 @@ use crate::terminal::Terminal;
 /// Runs the verb.
 pub(crate) async fn run(args: ClockArgs, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let ClockVerb::Advance { by, output, server } = args.verb;
-    let client = Client::new(terminal.server(&server)?);
+    let client = Client::of(terminal, &server)?;
     let answer = client.post(&format!("/_bedplate/clock?advanceMs={}", by.as_millis())).await?;
     match output {
         Format::Json => terminal.line(&answer)?,

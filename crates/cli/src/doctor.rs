@@ -14,6 +14,7 @@ use tokio::process::Command;
 use crate::args::{Doctor, Format};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
+use crate::signer::Signer;
 use crate::style::{DIM, GREEN, RED, YELLOW, clean, one_line, paint};
 use crate::terminal::Terminal;
 
@@ -157,7 +158,7 @@ async fn server(args: &Doctor, terminal: &Terminal) -> Vec<Check> {
         Err(failure) => return vec![Check::fail("server", failure.message, failure.hint.unwrap_or_default())],
     };
     let found = format!("{} ({})", location.url, location.from);
-    match Client::new(location).json("/_bedplate/version").await {
+    match Client::new(location, Signer::of(terminal)).json("/_bedplate/version").await {
         Err(failure) => vec![Check::fail("server", failure.message, failure.hint.unwrap_or_default())],
         Ok(about) => {
             let version = one_line(about["version"].as_str().unwrap_or("unknown"));

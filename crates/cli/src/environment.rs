@@ -5,6 +5,7 @@ use tokio::process::Command;
 use crate::args::Env;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
+use crate::signer::{ACCESS_KEY, SECRET, Signer};
 use crate::terminal::Terminal;
 
 /// Region when the server tells none.
@@ -16,13 +17,23 @@ const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 
 /// Runs the verb.
 pub(crate) async fn run(args: Env, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let client = Client::new(terminal.server(&args.server)?);
+    let client = Client::of(terminal, &args.server)?;
     let about = client.json("/_bedplate/version").await?;
     let served = about["region"].as_str().unwrap_or(REGION);
     let region = terminal.region().unwrap_or(served).to_owned();
     let url = client.location.url.clone();
     warn(terminal);
-    let variables = variables(&url, &region);
+    let keys = match (about["keys"].as_bool().unwrap_or(false), Signer::of(terminal)) {
+        (true, None) => {
+            terminal.tell(&format!(
+                "note: this server takes signed requests only; set {ACCESS_KEY} and {SECRET} to one of its keys\n"
+            ));
+            Keys::Kept
+        }
+        (true, Some(_)) => Keys::Kept,
+        (false, _) => Keys::Local,
+    };
+    let variables = variables(&url, &region, keys);
     let Some((program, arguments)) = args.command.split_first() else {
         terminal.line(&format!(
             "# Every AWS call of this shell now goes to Bedplate at {url}, none to AWS. Close the shell to end that."
@@ -44,17 +55,29 @@ pub(crate) async fn run(args: Env, terminal: &mut Terminal) -> Result<Exit, Fail
     ))
 }
 
+/// Which key SDKs sign with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// Any will do: one that says where it is used, instead of whatever the shell has for AWS.
+    Local,
+    /// The shell's own: the server knows it. It is not printed again.
+    Kept,
+}
+
 /// The variables.
-pub(crate) fn variables(url: &str, region: &str) -> [(&'static str, String); 6] {
-    [
+pub(crate) fn variables(url: &str, region: &str, keys: Keys) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
         (ENDPOINT, url.to_owned()),
         ("AWS_REGION", region.to_owned()),
         ("AWS_DEFAULT_REGION", region.to_owned()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-        // SDKs put the service's name before the host otherwise, which no name server knows.
-        ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true".to_owned()),
-    ]
+    ];
+    if keys == Keys::Local {
+        variables.push((ACCESS_KEY, "local".to_owned()));
+        variables.push((SECRET, "local".to_owned()));
+    }
+    // SDKs put the service's name before the host otherwise, which no name server knows.
+    variables.push(("AWS_DISABLE_HOST_PREFIX_INJECTION", "true".to_owned()));
+    variables
 }
 
 /// Variables that win over ours are told.

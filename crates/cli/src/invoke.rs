@@ -17,7 +17,7 @@ pub(crate) async fn run(args: Invoke, terminal: &mut Terminal) -> Result<Exit, F
         return Err(Failure::usage(format!("{:?} cannot be invoked", args.target)).hint("say agent/NAME, for example agent/tennis-booking"));
     };
     let state = args.session_state.as_deref().map(state_of).transpose()?;
-    let client = Client::new(terminal.server(&args.server)?);
+    let client = Client::of(terminal, &args.server)?;
     let text = match args.text.as_deref() {
         Some("-") => Some(terminal.read_all().await?.trim_end_matches(['\n', '\r']).to_owned()),
         other => other.map(str::to_owned),

@@ -24,6 +24,7 @@ mod play;
 mod printer;
 mod question;
 mod session;
+mod signer;
 mod style;
 mod terminal;
 mod turn;

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::locate::locate;
 use crate::printer::Printer;
 use crate::question::Answers;
+use crate::signer::Signer;
 use crate::terminal::Terminal;
 use crate::turn::{Talk, new_session};
 
@@ -30,7 +31,7 @@ struct Said<'a> {
 /// no line in brackets answers is asked only when a person is there.
 pub async fn play(url: &str, agent: &str, alias: Option<&str>, lines: &[String], terminal: &mut Terminal) -> Result<String, Failure> {
     let conversation = read(lines)?;
-    let client = Client::new(locate(Some(url), None, &terminal.folder)?);
+    let client = Client::new(locate(Some(url), None, &terminal.folder)?, Signer::of(terminal));
     let region = terminal.region().map(str::to_owned);
     let to = directory::find(&client, agent, alias, region.as_deref()).await?;
     let printer = Printer::new(terminal.width, terminal.colors(Color::Auto));

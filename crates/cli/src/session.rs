@@ -23,7 +23,7 @@ pub(crate) async fn run(args: Session, terminal: &mut Terminal) -> Result<Exit, 
             output,
             server,
         } => {
-            let client = Client::new(terminal.server(&server)?);
+            let client = Client::of(terminal, &server)?;
             list(&client, agent.as_deref(), usize::from(limit), output, terminal).await
         }
         SessionVerb::Show {
@@ -34,7 +34,7 @@ pub(crate) async fn run(args: Session, terminal: &mut Terminal) -> Result<Exit, 
             color,
             server,
         } => {
-            let client = Client::new(terminal.server(&server)?);
+            let client = Client::of(terminal, &server)?;
             let path = show_path(&client, &session, terminal).await?;
             if raw {
                 return show_raw(&client, &path, output, terminal).await;

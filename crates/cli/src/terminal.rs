@@ -15,6 +15,7 @@ use crate::args::{Color, Server};
 use crate::failure::Failure;
 use crate::limits::INPUT_BYTES_MAX;
 use crate::locate::{Location, locate};
+use crate::signer;
 use crate::style::{clean, paint};
 
 /// Columns when nothing says how wide the terminal is.
@@ -22,8 +23,11 @@ const WIDTH: usize = 100;
 /// Columns at least and at most: below, steps cannot be read; above, the eye loses the line.
 const WIDTH_RANGE: (usize, usize) = (40, 200);
 /// Variables that verbs look at: those of these names, and AWS's endpoints.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 10] = [
     "BEDPLATE_URL",
+    signer::ACCESS_KEY,
+    signer::SECRET,
+    signer::SESSION_TOKEN,
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -32,6 +36,11 @@ const VARIABLES: [&str; 7] = [
     "COLUMNS",
 ];
 const ENDPOINTS: &str = "AWS_ENDPOINT_URL";
+
+fn system_time() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
 
 /// Where a verb reads and writes, and what it may know of the machine.
 pub struct Terminal {
@@ -50,6 +59,8 @@ pub struct Terminal {
     pub folder: PathBuf,
     /// The time when the verb began.
     pub now: Timestamp,
+    /// The time of each signature.
+    pub clock: fn() -> Timestamp,
 }
 
 impl Terminal {
@@ -62,7 +73,6 @@ impl Terminal {
         let shown = io::stdout().is_terminal();
         let columns = variables.get("COLUMNS").and_then(|text| text.parse().ok());
         let width = columns.or_else(|| shown.then(screen_width).flatten()).unwrap_or(WIDTH);
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
@@ -72,7 +82,8 @@ impl Terminal {
             shown,
             variables,
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
-            now: Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)),
+            now: system_time(),
+            clock: system_time,
         }
     }
 
@@ -93,6 +104,7 @@ impl Terminal {
             variables: BTreeMap::new(),
             folder: folder.to_owned(),
             now: Timestamp::default(),
+            clock: Timestamp::default,
         }
     }
 

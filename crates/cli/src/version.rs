@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::args::{Format, Version};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
+use crate::signer::Signer;
 use crate::style::one_line;
 use crate::terminal::Terminal;
 
@@ -16,7 +17,7 @@ pub(crate) async fn run(args: Version, terminal: &mut Terminal) -> Result<Exit, 
     let named = args.server.url.is_some();
     let server = match terminal.server(&args.server) {
         Ok(location) => {
-            let client = Client::new(location);
+            let client = Client::new(location, Signer::of(terminal));
             client.json("/_bedplate/version").await.map(|about| (client.location.url, about))
         }
         Err(failure) => Err(failure),

@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 
 /// Runs the verb.
 pub(crate) async fn run(args: Why, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let client = Client::new(terminal.server(&args.server)?);
+    let client = Client::of(terminal, &args.server)?;
     let asked = client
         .get(&format!("/_bedplate/requests/show?id={}", escape(args.request_id.trim())))
         .await;

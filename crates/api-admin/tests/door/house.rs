@@ -83,6 +83,7 @@ impl House {
         let state = State {
             agents,
             version: "1.2.3",
+            keys: false,
             started_at,
             requests: Arc::default(),
             advance: None,

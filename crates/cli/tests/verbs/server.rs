@@ -1,5 +1,8 @@
 //! A server that answers what a case says, on a port of its own.
 
+use bedplate_base::Timestamp;
+use bedplate_http::{Credentials, Head, Key, Secret};
+use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +19,7 @@ pub(crate) async fn answer(listener: TcpListener, exchanges: Vec<Value>) {
         if let Some(want) = exchange.get("body") {
             assert_eq!(&serde_json::from_str::<Value>(&body).unwrap(), want, "body of {line}");
         }
+        check_signature(&head, &body, exchange["signed"].as_str());
         for want in exchange["headers"].as_array().into_iter().flatten() {
             let want = want.as_str().unwrap();
             assert!(
@@ -26,6 +30,41 @@ pub(crate) async fn answer(listener: TcpListener, exchanges: Vec<Value>) {
         stream.write_all(&response(&exchange)).await.unwrap();
         stream.shutdown().await.unwrap();
     }
+}
+
+/// Judges a request as a server with one key would: it has to be signed for `scope` (`service/region`), or not at all.
+fn check_signature(head: &str, body: &str, scope: Option<&str>) {
+    let mut lines = head.lines();
+    let line = lines.next().unwrap();
+    let mut words = line.split(' ');
+    let (method, target) = (words.next().unwrap().parse().unwrap(), words.next().unwrap().parse().unwrap());
+    let headers: HeaderMap = lines
+        .map(|line| line.split_once(": ").unwrap())
+        .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+        .collect();
+    let Some(scope) = scope else {
+        assert!(!headers.contains_key("x-amz-date"), "{line} should not be signed");
+        return;
+    };
+    let key = Key {
+        name: "team".into(),
+        access_key: "AKIDTEAM".into(),
+        secret: Secret::new("a-secret-of-forty-characters-of-the-team"),
+        session_token: headers.get("x-amz-security-token").map(|_| Secret::new("a-token")),
+        account: None,
+        regions: Vec::new(),
+        admin: true,
+    };
+    let head = Head {
+        method: &method,
+        uri: &target,
+        headers: &headers,
+    };
+    let proof = Credentials::Keys(vec![key]).examine(&head, Timestamp::default());
+    let proof = proof.unwrap_or_else(|denied| panic!("{line}: {denied:?}"));
+    let signed = proof.signer.clone().unwrap().scope;
+    assert_eq!(format!("{}/{}", signed.service, signed.region.unwrap()), scope, "{line}");
+    proof.settle(body.to_owned().into()).unwrap();
 }
 
 fn response(exchange: &Value) -> Vec<u8> {
