@@ -80,28 +80,31 @@ impl Utterance {
         let past = tokens.iter().enumerate().any(|(at, token)| {
             let of_clock = token.lower == "past"
                 && at > 0
-                && (matches!(tokens[at - 1].lower.as_str(), "half" | "quarter" | "minutes") || in_words(&[tokens[at - 1].lower.as_str()]).is_some() || tokens[at - 1].shape == Shape::Number);
-            !of_clock && matches!(
-                token.lower.as_str(),
-                "was"
-                    | "were"
-                    | "did"
-                    | "last"
-                    | "since"
-                    | "spent"
-                    | "spend"
-                    | "happened"
-                    | "history"
-                    | "past"
-                    | "previous"
-                    | "yesterday"
-                    | "ago"
-                    | "born"
-                    | "transactions"
-                    | "expenses"
-                    | "sold"
-                    | "worked"
-            )
+                && (matches!(tokens[at - 1].lower.as_str(), "half" | "quarter" | "minutes")
+                    || in_words(&[tokens[at - 1].lower.as_str()]).is_some()
+                    || tokens[at - 1].shape == Shape::Number);
+            !of_clock
+                && matches!(
+                    token.lower.as_str(),
+                    "was"
+                        | "were"
+                        | "did"
+                        | "last"
+                        | "since"
+                        | "spent"
+                        | "spend"
+                        | "happened"
+                        | "history"
+                        | "past"
+                        | "previous"
+                        | "yesterday"
+                        | "ago"
+                        | "born"
+                        | "transactions"
+                        | "expenses"
+                        | "sold"
+                        | "worked"
+                )
         });
         let mut entities = entities(&tokens, now, past, verbs);
         order_ranges(&tokens, &mut entities);
@@ -196,10 +199,14 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
                 .filter(|(cents, _)| *cents >= 1.0 && *cents < 100.0 && cents.fract() == 0.0 && value.fract() == 0.0)
                 .filter(|(_, more)| {
                     let behind = tokens.get(at + used + 1 + more);
-                    behind.is_none_or(|behind| behind.shape == Shape::Punct || matches!(behind.lower.as_str(), "for" | "on" | "to" | "cents" | "pence"))
+                    behind.is_none_or(|behind| {
+                        behind.shape == Shape::Punct || matches!(behind.lower.as_str(), "for" | "on" | "to" | "cents" | "pence")
+                    })
                 });
             if let Some((cents, more)) = cents {
-                let named = tokens.get(at + used + 1 + more).is_some_and(|token| matches!(token.lower.as_str(), "cents" | "pence"));
+                let named = tokens
+                    .get(at + used + 1 + more)
+                    .is_some_and(|token| matches!(token.lower.as_str(), "cents" | "pence"));
                 return Some((What::Money(value + cents / 100.0, Some(code)), used + 1 + more + usize::from(named)));
             }
             return Some((What::Money(value, Some(code)), used + 1));
@@ -251,7 +258,8 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
 /// What is quoted, without the comma or full stop of the sentence around it: a text of sentences keeps its own.
 fn quotation(text: &str) -> String {
     let text = text.trim_end_matches(',');
-    let sentence = text.ends_with('.') && (text.contains(". ") || text.contains("! ") || text.contains("? ") || text.split(' ').count() > 4);
+    let sentence =
+        text.ends_with('.') && (text.contains(". ") || text.contains("! ") || text.contains("? ") || text.split(' ').count() > 4);
     if sentence { text } else { text.trim_end_matches('.') }.to_owned()
 }
 

@@ -107,6 +107,10 @@ fn boundary(u: &Utterance, from: usize, at: usize, told: bool) -> Option<usize> 
     if told || at <= from {
         return None;
     }
+    // "come and look", "go ahead and book": one verb
+    if word == "and" && matches!(u.word(at - 1), "come" | "go" | "try" | "ahead") {
+        return None;
+    }
     let mut skip = 0;
     let mut joined = false;
     while matches!(
@@ -130,7 +134,10 @@ fn boundary(u: &Utterance, from: usize, at: usize, told: bool) -> Option<usize> 
         if u.word(at + skip) == "after" && u.word(at + skip + 1) != "that" {
             break;
         }
-        joined |= u.word(at + skip) != "-";
+        let spaced = at + skip > 0
+            && u.tokens[at + skip - 1].end < u.tokens[at + skip].start
+            && u.tokens.get(at + skip + 1).is_some_and(|next| u.tokens[at + skip].end < next.start);
+        joined |= u.word(at + skip) != "-" || spaced;
         skip += if u.word(at + skip) == "after" { 2 } else { 1 };
     }
     if !joined || skip == 0 {
@@ -375,7 +382,15 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
             }
             break;
         }
+        // "could someone come and …"
+        let helper = matches!(word, "someone" | "somebody" | "anyone" | "anybody" | "come" | "guys" | "somehow");
+        if polite && helper {
+            at += 1;
+            continue;
+        }
         if is_filler(word) || matches!(word, "," | "." | "want" | "like" | ":" | "(") {
+            // "can I have …" wishes for a thing
+            out.desire |= matches!(word, "have") && at > from + 1 && is_modal(u.word(at - 2)) && matches!(u.word(at - 1), "i" | "we");
             asks |= matches!(word, "is" | "there") && !polite;
             polite |= is_modal(word) || matches!(word, "please" | "want" | "need" | "like" | "i'd" | "let's");
             out.desire |= matches!(word, "want" | "need" | "like" | "i'd" | "wish" | "wanna" | "would" | "love");
@@ -404,30 +419,29 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
     } else if at < to
         && u.tokens[at].shape == Shape::Word
         && (known.is_verb(&u.tokens[at].stem) && !noun_here(u, at, from, to)
-            || u.verbs.contains(&u.tokens[at].stem) && !known.knows(&u.tokens[at].stem) && at + 1 < to)
+            || u.verbs.contains(&u.tokens[at].stem) && !known.knows(&u.tokens[at].stem) && at + 1 < to
+            || orders(u, at, to))
     {
         out.verb = Some(u.tokens[at].stem.clone());
         out.verb_at = vec![at];
         out.mood = Mood::Command;
         particle(u, at, to, &mut out);
     } else {
-        // the first verb that is not a noun: after `to`, or in its plain form behind a subject
-        let found = (at..to).find(|i| {
-            let token = &u.tokens[*i];
-            token.shape == Shape::Word
-                && known.is_imperative(&token.lower)
-                && *i > from
-                && matches!(u.word(i - 1), "to" | "you" | "please" | "i" | "we")
-                && (u.word(i - 1) != "to" || polite || out.desire || !known.is_noun(&token.stem))
-        });
+        let found = inner_verb(u, from, at, to, polite, asks, &mut out.desire);
         match found {
-            Some(i) if polite || asks || out.desire || matches!(u.word(i - 1), "you" | "please") => {
-                out.verb = Some(u.tokens[i].stem.clone());
-                out.verb_at = vec![i];
+            Some(i) => {
+                let phrase = known
+                    .phrase(|index| (i + index < to).then(|| u.tokens[i + index].stem.as_str()))
+                    .filter(|(phrase, _)| known.is_verb(phrase));
+                let (verb, used) = phrase.unwrap_or_else(|| (u.tokens[i].stem.clone(), 1));
+                out.verb = Some(verb);
+                out.verb_at = (i..i + used).collect();
                 out.mood = Mood::Command;
-                particle(u, i, to, &mut out);
+                if used == 1 {
+                    particle(u, i, to, &mut out);
+                }
             }
-            _ => {
+            None => {
                 // "lights off", "heating on please"
                 if let Some(i) = (at..to).find(|i| {
                     matches!(u.word(*i), "on" | "off") && (*i + 1 == to || matches!(u.word(*i + 1), "please" | "in" | "now" | "."))
@@ -445,10 +459,148 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
     if out.mood != Mood::Question && to < u.tokens.len() && u.word(to) == "?" && out.verb.is_none() {
         out.mood = Mood::Question;
     }
-    if out.verb.as_deref().is_some_and(|verb| verb == "get") && out.desire && !polite {
+    let for_us = out
+        .verb_at
+        .first()
+        .is_some_and(|at| *at > from && matches!(u.word(at - 1), "i" | "we"));
+    if out.verb.as_deref().is_some_and(|verb| verb == "get") && (out.desire && !polite || for_us) {
         out.verb = None;
+        out.desire = true;
     }
     out
+}
+
+/// A verb of the tools at the beginning, in its plain form, with something behind it: "Page Anna", "Mute the alerts".
+fn orders(u: &Utterance, at: usize, to: usize) -> bool {
+    let token = &u.tokens[at];
+    u.verbs.contains(&token.stem)
+        && !token.lower.ends_with('s')
+        && !token.lower.ends_with("ed")
+        && !token.lower.ends_with("ing")
+        && u.tokens.get(at + 1).filter(|_| at + 1 < to).is_some_and(|next| {
+            is_determiner(&next.lower)
+                || is_pronoun(&next.lower)
+                || matches!(next.shape, Shape::Id | Shape::Number | Shape::Quoted | Shape::Email)
+                || u.entities.iter().any(|entity| entity.from == at + 1)
+        })
+}
+
+/// The verb of a wish that does not begin with it: "Nina wants to leave", "V-5 should be moved", "I need it cancelled", "on Friday call Tom".
+fn inner_verb(u: &Utterance, from: usize, at: usize, to: usize, polite: bool, asks: bool, desire: &mut bool) -> Option<usize> {
+    let known = thesaurus();
+    let wishes = |word: &str| {
+        matches!(
+            word,
+            "want"
+                | "wants"
+                | "need"
+                | "needs"
+                | "like"
+                | "likes"
+                | "wish"
+                | "wishes"
+                | "love"
+                | "prefer"
+                | "prefers"
+                | "trying"
+                | "hoping"
+                | "ought"
+                | "going"
+        )
+    };
+    let subject = |range: std::ops::Range<usize>| {
+        u.tokens[range].iter().any(|token| {
+            matches!(
+                token.lower.as_str(),
+                "i" | "we"
+                    | "he"
+                    | "she"
+                    | "they"
+                    | "it"
+                    | "there"
+                    | "who"
+                    | "which"
+                    | "that"
+                    | "is"
+                    | "are"
+                    | "was"
+                    | "were"
+                    | "has"
+                    | "have"
+                    | "had"
+                    | "isn't"
+                    | "don't"
+                    | "doesn't"
+                    | "didn't"
+                    | "can't"
+                    | "won't"
+                    | "cannot"
+                    | "i'm"
+                    | "it's"
+                    | "we're"
+                    | "i've"
+                    | "but"
+                    | "not"
+            )
+        })
+    };
+    let adverbial = is_preposition(u.word(from))
+        || u.entities
+            .iter()
+            .any(|entity| entity.from == from && matches!(entity.what, What::When(_)));
+    for i in at..to {
+        let token = &u.tokens[i];
+        let mention = u
+            .entities
+            .iter()
+            .any(|entity| entity.from <= i && i < entity.to && !matches!(entity.what, What::Ordinal(_)));
+        if mention || token.shape != Shape::Word || i == from {
+            continue;
+        }
+        let word = token.lower.as_str();
+        let (before, before2) = (u.word(i - 1), if i > from + 1 { u.word(i - 2) } else { "" });
+        let plain = known.is_imperative(word) || u.verbs.contains(&token.stem) && *word == *token.stem;
+        let participle = known.is_verb(&token.stem) && !word.ends_with('s') && !word.ends_with("ing");
+        if matches!(word, "wants" | "needs" | "requires" | "want" | "need" | "require") && (i <= from + 6) && u.word(i + 1) != "to" {
+            *desire = true;
+        }
+        // "should be stopped", "to be moved", "can it be changed"
+        if participle && matches!(before, "be" | "get") && !matches!(word, "able" | "sure" | "possible") {
+            let ruled = (from..i).any(|j| is_modal(u.word(j)) || wishes(u.word(j)) || matches!(u.word(j), "has" | "have" | "to"));
+            if ruled {
+                return Some(i);
+            }
+        }
+        if plain && before == "to" && (wishes(before2) || matches!(before2, "has" | "have")) {
+            return Some(i);
+        }
+        if plain && matches!(before, "should" | "must") && !matches!(word, "be" | "have" | "know") {
+            return Some(i);
+        }
+        // "I need it cancelled by noon"
+        let closes =
+            i + 1 >= to || is_preposition(u.word(i + 1)) || matches!(u.tokens[i + 1].shape, Shape::Punct) || u.word(i + 1) == "please";
+        if *desire && participle && i > at && (word.ends_with("ed") || !known.is_imperative(word)) && closes && !is_determiner(before) {
+            return Some(i);
+        }
+        if plain
+            && matches!(before, "to" | "you" | "please" | "i" | "we")
+            && (before != "to" || polite || *desire || !known.is_noun(&token.stem))
+            && (polite || asks || *desire || matches!(before, "you" | "please"))
+        {
+            return Some(i);
+        }
+        let object = u.tokens.get(i + 1).filter(|_| i + 1 < to).is_some_and(|next| {
+            is_determiner(&next.lower)
+                || is_pronoun(&next.lower)
+                || next.lower == "me"
+                || u.entities.iter().any(|entity| entity.from == i + 1)
+        });
+        if plain && adverbial && object && !is_determiner(before) && !is_preposition(before) && !subject(from..i) {
+            return Some(i);
+        }
+    }
+    None
 }
 
 /// "order status", "book title": a verb form that is a noun here.

@@ -10,11 +10,11 @@ use crate::intent::{Match, SCORE_MIN, content, matches};
 use crate::recall::{alike, claim, shared_noun};
 use crate::results::Outcome;
 use crate::schema::{Role, ToolFacts};
-use crate::talk::{about_us, answered, declines, follow_up, small_talk, smalltalk_only};
+use crate::talk::{about_us, answered, corrects, declines, follow_up, small_talk, smalltalk_only};
 use bedplate_language::entities::{Utterance, What};
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::Shape;
-use bedplate_language::words::{is_pronoun, is_stop};
+use bedplate_language::words::{is_auxiliary, is_determiner, is_preposition, is_pronoun, is_stop};
 
 /// Most goals of a turn.
 const GOALS_MAX: usize = 8;
@@ -105,35 +105,94 @@ pub(crate) fn understand(turns: &[Turn], tools: &[ToolFacts], domain: &[String],
     (reading, memory)
 }
 
-fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], now: DateTime) -> Reading {
-    let list = clauses(u);
-    let about_us = about_us(u);
-    let mut wanted: Vec<(Clause, Match)> = Vec::new();
-    let mut context: Vec<(usize, usize)> = Vec::new();
-    let mut refused = false;
-    let mut conditions: Vec<Option<Condition>> = Vec::new();
-    for clause in &list {
-        if clause.forbidden {
-            refused = true;
-            continue;
+/// What a clause is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Politeness, an interjection.
+    Empty,
+    /// What must not be done.
+    Forbidden,
+    /// A circumstance: "it works again", "my number is 5".
+    Tells,
+    Wish,
+}
+
+fn part(u: &Utterance, clause: &Clause) -> Part {
+    if clause.forbidden {
+        return Part::Forbidden;
+    }
+    let mentions = u.entities.iter().any(|entity| clause.from <= entity.from && entity.to <= clause.to);
+    if !clause.has_content(u) && clause.verb.is_none() && !refers(u, clause.from, clause.to) && !mentions {
+        return Part::Empty;
+    }
+    if only_tells(u, clause) || finite(u, clause) {
+        return Part::Tells;
+    }
+    Part::Wish
+}
+
+/// A statement with a verb of its own that asks for nothing.
+fn finite(u: &Utterance, clause: &Clause) -> bool {
+    if clause.mood != Mood::Statement || clause.verb.is_some() || clause.desire || clause.condition.is_some() {
+        return false;
+    }
+    (clause.from..clause.to).any(|at| {
+        let token = &u.tokens[at];
+        if token.shape != Shape::Word || is_auxiliary(&token.lower) && token.lower != "any" {
+            return token.shape == Shape::Word && at > clause.from;
         }
-        if !clause.has_content(u)
-            && clause.verb.is_none()
-            && !refers(u, clause.from, clause.to)
-            && !u.entities.iter().any(|entity| clause.from <= entity.from && entity.to <= clause.to)
-        {
-            continue;
-        }
-        if only_tells(u, clause) {
-            context.push((clause.from, clause.to));
-            continue;
-        }
+        let short = ["'s", "'m", "'re", "'ve"].iter().any(|end| token.lower.ends_with(end)) && is_stop(&token.lower);
+        let inflected = thesaurus().is_verb(&token.stem)
+            && !thesaurus().is_imperative(&token.lower)
+            && !token.lower.ends_with("ing")
+            && at > clause.from
+            && !is_determiner(u.word(at - 1))
+            && !is_preposition(u.word(at - 1))
+            && (!token.lower.ends_with('s') || !thesaurus().is_noun(&token.stem));
+        let past = matches!(u.word(at.saturating_sub(1)), "i" | "we" | "he" | "she" | "they") && at > clause.from && !is_stop(&token.lower);
+        short || inflected || past || matches!(token.lower.as_str(), "won't" | "can't" | "cannot" | "couldn't" | "wouldn't" | "got")
+    })
+}
+
+/// Wishes with the tools that they are matched with.
+#[derive(Default)]
+struct Wanted {
+    wishes: Vec<(Clause, Match)>,
+    conditions: Vec<Option<Condition>>,
+    /// Clauses without a wish of their own.
+    context: Vec<(usize, usize)>,
+}
+
+impl Wanted {
+    fn push(&mut self, clause: &Clause, found: Match) {
+        self.conditions.push(clause.condition.clone());
+        self.wishes.push((clause.clone(), found));
+    }
+}
+
+/// Finds the tool of every clause of `list` that `parts` calls a wish; the others are context.
+fn wanted(u: &Utterance, list: &[Clause], parts: &[Part], memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Wanted {
+    let mut out = Wanted::default();
+    out.context = list
+        .iter()
+        .zip(parts)
+        .filter(|(_, part)| **part == Part::Tells)
+        .map(|(clause, _)| (clause.from, clause.to))
+        .collect();
+    let told = out.context.clone();
+    for (clause, _) in list.iter().zip(parts).filter(|(_, part)| **part == Part::Wish) {
         let pending = !memory.open.is_empty() || !memory.last.is_empty();
         let bare = clause.verb.is_none() && clause.mood == Mood::Statement && !clause.desire;
-        let held: Vec<(usize, usize)> = clause.condition.iter().map(|condition| (condition.from, condition.to)).collect();
+        let held: Vec<(usize, usize)> = clause
+            .condition
+            .iter()
+            .map(|condition| (condition.from, condition.to))
+            .chain(told.iter().copied())
+            .collect();
         let mut found = matches(u, clause, &held, tools, now);
         for found in &mut found {
-            let before = wanted
+            let before = out
+                .wishes
                 .last()
                 .map(|(_, best): &(Clause, Match)| best.tool)
                 .or(memory.last.last().map(|goal| goal.tool));
@@ -167,29 +226,68 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
         if let Some(best) = &good
             && let Some((first, second)) = apart(u, clause, best, tools, now)
         {
-            for half in [first, second] {
-                conditions.push(clause.condition.clone());
-                wanted.push(half);
+            for (_, half) in [first, second].iter().enumerate() {
+                out.conditions.push(clause.condition.clone());
+                out.wishes.push(half.clone());
             }
             continue;
         }
         if let Some(best) = &good
             && let Some(other) = both(u, clause, best, &found_all, tools)
         {
-            conditions.push(clause.condition.clone());
-            wanted.push((clause.clone(), best.clone()));
-            conditions.push(clause.condition.clone());
-            wanted.push((clause.clone(), other));
+            out.push(clause, best.clone());
+            out.push(clause, other);
             continue;
         }
         match good {
-            Some(best) => {
-                conditions.push(clause.condition.clone());
-                wanted.push((clause.clone(), best));
-            }
-            None => context.push((clause.from, clause.to)),
+            Some(best) => out.push(clause, best),
+            None => out.context.push((clause.from, clause.to)),
         }
     }
+    out
+}
+
+fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], now: DateTime) -> Reading {
+    let list = clauses(u);
+    let about_us = about_us(u);
+    let mut parts: Vec<Part> = list.iter().map(|clause| part(u, clause)).collect();
+    let refused = parts.contains(&Part::Forbidden);
+    // "no, make it four": the last wish again, with something else in it
+    if memory.open.is_empty()
+        && corrects(u)
+        && !list.iter().any(|clause| names_action(u, clause, tools, now))
+        && let Some(goals) = follow_up(u, memory, tools, now)
+    {
+        return Reading::Goals(goals);
+    }
+    if !parts.contains(&Part::Wish) {
+        for (clause, part) in list.iter().zip(&mut parts) {
+            if *part == Part::Tells && !only_tells(u, clause) {
+                *part = Part::Wish;
+            }
+        }
+    }
+    let mut found = wanted(u, &list, &parts, memory, tools, now);
+    if found.wishes.is_empty() && parts.contains(&Part::Wish) && parts.contains(&Part::Tells) {
+        // what sounded like a wish was none: perhaps the circumstance is
+        let turned: Vec<Part> = list
+            .iter()
+            .zip(&parts)
+            .map(|(clause, part)| match part {
+                Part::Tells if !only_tells(u, clause) => Part::Wish,
+                other => *other,
+            })
+            .collect();
+        let again = wanted(u, &list, &turned, memory, tools, now);
+        if !again.wishes.is_empty() {
+            found = again;
+        }
+    }
+    let Wanted {
+        wishes: mut wanted,
+        mut conditions,
+        mut context,
+    } = found;
     // an answer to what was asked
     if !memory.open.is_empty() {
         let declines = wanted.is_empty() && declines(u);
@@ -514,6 +612,24 @@ fn only_tells(u: &Utterance, clause: &Clause) -> bool {
     };
     led && (begin..clause.to)
         .any(|at| link(at) && (named(at + 1) || matches!(u.word(at + 1), "number" | "called" | "id" | "user") && named(at + 2)))
+}
+
+/// Whether a clause says itself what is to be done: by a verb that fits a tool, or by what a tool is about.
+fn names_action(u: &Utterance, clause: &Clause, tools: &[ToolFacts], now: DateTime) -> bool {
+    let general = clause.verb.as_deref().is_none_or(|verb| {
+        matches!(
+            verb,
+            "mak" | "make" | "chang" | "set" | "mean" | "say" | "want" | "tak" | "take" | "do" | "let" | "go" | "try" | "get" | "put" | "switch" | "bring" | "giv" | "need"
+        )
+    });
+    let Some(best) = matches(u, clause, &[], tools, now).into_iter().next() else {
+        return false;
+    };
+    if general {
+        best.words >= 1.9 && clause.mood != Mood::Statement && best.score >= SCORE_MIN
+    } else {
+        best.verb >= 2.6 || best.words >= 1.9
+    }
 }
 
 /// Whether the words point at something said before.

@@ -343,8 +343,7 @@ fn by_noun(work: &mut Work) {
             let kind = param.role != Role::Id
                 || id_examples(&param.shows).is_empty()
                 || work.u.tokens.get(next).is_some_and(|token| {
-                    token.shape == Shape::Id && of_kind(&token.text, &param.shows, &work.tool.prefixes)
-                        || token.shape == Shape::Number
+                    token.shape == Shape::Id && of_kind(&token.text, &param.shows, &work.tool.prefixes) || token.shape == Shape::Number
                 });
             if behind && !tool_noun && kind {
                 let end = work

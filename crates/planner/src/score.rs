@@ -351,9 +351,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                 return 0.0;
             }
             // an id with another prefix is the id of something else
-            if !of_kind(text, &param.shows, &tool.prefixes)
-                && matches!(param.role, Role::Id | Role::Thing | Role::Person | Role::Place)
-            {
+            if !of_kind(text, &param.shows, &tool.prefixes) && matches!(param.role, Role::Id | Role::Thing | Role::Person | Role::Place) {
                 return 0.0;
             }
             if param.role != Role::Id && foreign(text, &param.shows, &tool.prefixes) {
