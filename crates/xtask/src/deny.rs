@@ -22,6 +22,9 @@ struct Bans {
 struct Ban {
     name: String,
     reason: String,
+    /// The crates that may bring it all the same: nobody else may depend on it directly.
+    #[serde(default)]
+    wrappers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +50,18 @@ struct Package {
     version: String,
     license: Option<String>,
     source: Option<String>,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+/// What a package depends on, in the same words.
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    #[serde(default)]
+    optional: bool,
+    /// `dev`, `build`; none when it is needed to run.
+    kind: Option<String>,
 }
 
 /// What breaks the rules in the graph of the workspace at `root`.
@@ -68,8 +83,16 @@ pub(crate) fn problems(root: &Path) -> Result<Vec<String>, String> {
 fn judge(rules: &Rules, package: &Package) -> Vec<String> {
     let mut problems = Vec::new();
     let name = format!("{} {}", package.name, package.version);
-    if let Some(ban) = rules.bans.deny.iter().find(|ban| ban.name == package.name) {
-        problems.push(format!("{name} is banned: {}", ban.reason));
+    for ban in &rules.bans.deny {
+        if ban.name == package.name && ban.wrappers.is_empty() {
+            problems.push(format!("{name} is banned: {}", ban.reason));
+        }
+        // With wrappers the ban lies on those who use the crate and are none of them. What is optional or for tests only is not built here.
+        let needed = |other: &&Dependency| !other.optional && other.kind.as_deref() != Some("dev");
+        let uses = package.dependencies.iter().filter(needed).any(|other| other.name == ban.name);
+        if uses && !ban.wrappers.is_empty() && !ban.wrappers.contains(&package.name) {
+            problems.push(format!("{name} uses {}, which is banned: {}", ban.name, ban.reason));
+        }
     }
     if let Some(source) = &package.source {
         let address = source.strip_prefix("registry+").unwrap_or(source);
@@ -133,6 +156,33 @@ fn one(words: &[&str], position: &mut usize, allow: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ban_with_wrappers_lies_on_everybody_else() {
+        let rules: Rules = toml::from_str(
+            r#"
+            bans = { deny = [{ name = "chrono", wrappers = ["s3s"], reason = "jiff" }] }
+            licenses = { allow = ["MIT"] }
+            sources = { allow-registry = [] }
+            "#,
+        )
+        .unwrap();
+        let package = |name: &str, dependency: &str| -> Package {
+            let text =
+                format!(r#"{{"name": "{name}", "version": "1.0.0", "license": "MIT", "source": null, "dependencies": [{dependency}]}}"#);
+            serde_json::from_str(&text).unwrap()
+        };
+        let plain = r#"{"name": "chrono", "kind": null}"#;
+        for (name, dependency, problems) in [
+            ("chrono", "", 0),
+            ("s3s", plain, 0),
+            ("other", plain, 1),
+            ("other", r#"{"name": "chrono", "kind": "dev"}"#, 0),
+            ("other", r#"{"name": "chrono", "kind": null, "optional": true}"#, 0),
+        ] {
+            assert_eq!(judge(&rules, &package(name, dependency)).len(), problems, "{name} {dependency}");
+        }
+    }
 
     #[test]
     fn licences() {
