@@ -15,6 +15,13 @@ const APPLICATION: u32 = 0x4244_504c;
 /// Bytes of a page. Measured with the engine's bench, one session, per turn of four commits: 1024 writes 38 KiB, 2048 52 KiB, 4096 83 KiB at the
 /// same speed; rows longer than a page spill, so the middle one.
 const PAGE_BYTES: u32 = 2048;
+/// Pages in the log after which they are written to the file and the log begins again at its start: the shorter, the sooner a commit
+/// overwrites instead of appending, which an fsync takes 0.18 ms for in place of 0.12 (ext4 on a virtual disk).
+const LOG_PAGES: i64 = 1_000;
+/// Bytes that the log has from the start, written with zeros: twice the pages above, because what moves many commits at once comes on top.
+const LOG_BYTES: usize = 2 * LOG_PAGES as usize * (PAGE_BYTES as usize + 24);
+/// To what a log that had to grow beyond it is cut when it begins again. Ours.
+const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Statements that a connection keeps prepared: all that there are.
 const STATEMENTS: usize = 64;
 
@@ -28,6 +35,7 @@ pub(crate) fn open(file: &Path) -> Result<(Connection, [u8; 32]), OpenError> {
         create(file)?;
     }
     check_header(file)?;
+    lay_out_log(file);
     let connection = connect(file, false)?;
     upgrade(file, &connection)?;
     let key: Vec<u8> = connection
@@ -38,6 +46,26 @@ pub(crate) fn open(file: &Path) -> Result<(Connection, [u8; 32]), OpenError> {
         what: "its server key is not 32 bytes long".into(),
     })?;
     Ok((connection, key))
+}
+
+/// Gives a new log its blocks. SQLite takes a log that does not begin with its number for an empty one (file format, section 4.4).
+fn lay_out_log(file: &Path) {
+    let log = with_suffix(file, "-wal");
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        return;
+    }
+    if let Err(error) = fs::write(&log, vec![0; LOG_BYTES]) {
+        tracing::debug!("{}: is not laid out beforehand: {error}", log.display());
+        // What little space there is may be needed.
+        let _ = fs::remove_file(&log);
+    }
+}
+
+/// Whether there is a log, and something in it.
+fn has_log(file: &Path) -> bool {
+    let mut begin = [0; 4];
+    let read = File::open(with_suffix(file, "-wal")).and_then(|mut log| log.read_exact(&mut begin));
+    read.is_ok() && matches!(u32::from_be_bytes(begin), 0x377f_0682 | 0x377f_0683)
 }
 
 /// A connection to an existing file.
@@ -53,8 +81,8 @@ pub(crate) fn connect(file: &Path, read_only: bool) -> Result<Connection, OpenEr
         if !read_only {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
-            connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-            connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+            connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
         }
         connection.pragma_update(None, "busy_timeout", 5_000)?;
         connection.pragma_update(None, "cache_size", -4_000)?;
@@ -123,6 +151,8 @@ fn create(file: &Path) -> Result<(), OpenError> {
         connection.pragma_update(None, "application_id", APPLICATION)?;
         connection.execute_batch(SCHEMA)?;
         connection.execute("INSERT INTO meta (key, value) VALUES ('server_key', ?1)", [key.as_slice()])?;
+        // Only now: a log beside a file whose header does not speak of one would leave the header so.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.close().map_err(|(_, error)| error)
     };
     build().map_err(OpenError::sqlite(&new))?;
@@ -167,9 +197,8 @@ fn check_header(file: &Path) -> Result<(), OpenError> {
         1 => 65_536,
         bytes => bytes,
     };
-    let log = fs::metadata(with_suffix(file, "-wal")).map_or(0, |log| log.len());
     let expected = page * u64::from(number(&header, 28));
-    if log == 0 && length < expected {
+    if length < expected && !has_log(file) {
         return Err(damaged(&format!("it has {length} bytes of {expected}")));
     }
     Ok(())
