@@ -157,7 +157,7 @@ fn tier(tier: Option<&str>) -> Option<types::ServiceTier> {
     })
 }
 
-fn count(tokens: u64) -> i32 {
+pub(crate) fn count(tokens: u64) -> i32 {
     i32::try_from(tokens).unwrap_or(i32::MAX)
 }
 

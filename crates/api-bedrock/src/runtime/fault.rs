@@ -38,3 +38,19 @@ pub(crate) fn in_converse(failure: &Failure) -> types::ConverseStreamOutput {
         }),
     }
 }
+
+/// The same for InvokeModelWithResponseStream's event stream.
+pub(crate) fn in_chunks(failure: &Failure) -> types::ResponseStream {
+    use types::ResponseStream as Out;
+    let message = Some(failure.cause.clone());
+    match failure.fault {
+        Cause::Throttled => Out::ThrottlingException(types::ThrottlingException { message }),
+        Cause::Validation | Cause::AccessDenied | Cause::NotFound => Out::ValidationException(types::ValidationException { message }),
+        Cause::Unavailable | Cause::NotReady => Out::ServiceUnavailableException(types::ServiceUnavailableException { message }),
+        Cause::Timeout => Out::ModelTimeoutException(types::ModelTimeoutException { message }),
+        Cause::Malformed => Out::ModelStreamErrorException(types::ModelStreamErrorException {
+            message,
+            ..types::ModelStreamErrorException::default()
+        }),
+    }
+}

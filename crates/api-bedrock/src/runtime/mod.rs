@@ -4,6 +4,7 @@ mod checks;
 mod converse;
 mod encode;
 mod fault;
+mod invoke;
 mod live;
 mod submit;
 
@@ -21,4 +22,6 @@ bedplate_wire::operations! {
     service: "bedrock-runtime", state: State, ops: ops, fault: chosen,
     Converse => converse::converse,
     ConverseStream => converse::stream,
+    InvokeModel => invoke::invoke,
+    InvokeModelWithResponseStream => invoke::stream,
 }
