@@ -36,6 +36,8 @@ pub(crate) struct App {
     iam: Arc<bedplate_api_iam::State>,
     /// The agents' operations.
     pub(crate) agents: bedplate_api_agents::State,
+    /// Models without agents.
+    bedrock: bedplate_api_bedrock::State,
     /// Sets the clock forward; none in `serve`.
     advance: Option<Advance>,
     /// Requests that failed, for `why`.
@@ -84,7 +86,7 @@ impl App {
             let clock = clock.clone();
             Arc::new(move |by| clock.advance(by)) as Advance
         });
-        let models = models(config, mode, &clock, announce)?;
+        let models = Arc::new(models(config, mode, &clock, announce)?);
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let host = Host::new(LambdaConfig {
             folder: folder.join("functions"),
@@ -105,7 +107,7 @@ impl App {
         let functions = Functions::new(LambdaTarget::new(host.clone()), &config.functions);
         let engine = Engine::builder(store.clone(), clock.clone())
             .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
-            .target(bedplate_agent::MODEL, Arc::new(models))
+            .target(bedplate_agent::MODEL, models.clone())
             .target(bedplate_agent::LAMBDA, Arc::new(functions))
             .build();
         let catalog = Catalog::new(store);
@@ -115,6 +117,7 @@ impl App {
             strict,
             steps_max: config.limits.steps,
         };
+        let bedrock = bedplate_api_bedrock::State::new(models, catalog.clone(), Arc::new(SystemClock::default()));
         let agents = bedplate_api_agents::State::new(catalog, engine.clone(), clock.clone(), settings);
         // Functions first: the calls that are performed again need them.
         lambda.restore().await?;
@@ -129,6 +132,7 @@ impl App {
             lambda,
             iam,
             agents,
+            bedrock,
             advance,
             requests: Arc::default(),
         })
@@ -173,6 +177,7 @@ impl App {
         let mut services: BTreeMap<&'static str, Arc<dyn ServiceDoor>> = BTreeMap::new();
         services.insert("bedrock-agent", Arc::new(Control(self.agents.clone())));
         services.insert("bedrock-agent-runtime", Arc::new(Runtime(self.agents.clone())));
+        services.insert("bedrock-runtime", Arc::new(Bedrock(self.bedrock.clone())));
         services.insert("lambda", Arc::new(Lambda(self.lambda.clone())));
         services.insert("iam", Arc::new(Iam(self.iam.clone())));
         services.insert("sts", Arc::new(Sts(self.iam.clone())));
@@ -227,6 +232,7 @@ fn moment(now: Timestamp) -> Moment {
 
 struct Control(bedplate_api_agents::State);
 struct Runtime(bedplate_api_agents::State);
+struct Bedrock(bedplate_api_bedrock::State);
 struct Iam(Arc<bedplate_api_iam::State>);
 struct Sts(Arc<bedplate_api_iam::State>);
 struct Lambda(Arc<bedplate_api_lambda::State>);
@@ -243,6 +249,13 @@ impl ServiceDoor for Runtime {
     fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
         let state = self.0.clone();
         Box::pin(async move { bedplate_api_agents::runtime::dispatch(&state, routed, request).await })
+    }
+}
+
+impl ServiceDoor for Bedrock {
+    fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
+        let state = self.0.clone();
+        Box::pin(async move { bedplate_api_bedrock::runtime::dispatch(&state, routed, request).await })
     }
 }
 
