@@ -206,7 +206,7 @@ def test_zips_stay_in_their_folder(functions, entry):
     ("sent", "code"),
     [
         ({"Runtime": "cobol74"}, "ValidationException"),
-        ({"Runtime": "nodejs22.x"}, "InvalidParameterValueException"),
+        ({"Runtime": "ruby3.3"}, "InvalidParameterValueException"),
         ({"Code": {"ZipFile": b"not a zip"}}, "InvalidParameterValueException"),
         ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, "InvalidParameterValueException"),
         ({"Timeout": 901}, "InvalidParameterValueException"),

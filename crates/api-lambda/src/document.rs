@@ -95,6 +95,7 @@ impl Document {
                     .find(*hash)
                     .ok_or_else(|| Error::internal("The unpacked code is not in the state folder any more; send it again"))?,
             },
+            layers: Vec::new(),
             environment: configuration
                 .environment
                 .clone()

@@ -38,6 +38,8 @@ const REMOTE: [&str; 10] = [
 ];
 /// The oldest Python that functions run on.
 const PYTHON_MINOR_MIN: u32 = 8;
+/// The oldest Node.js that functions run on.
+const NODE_MAJOR_MIN: u32 = 18;
 /// What this program is called.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -95,6 +97,7 @@ impl Check {
 pub async fn doctor(args: &Doctor, config: Vec<Check>, providers: &[(String, String)], terminal: &mut Terminal) -> Exit {
     let mut checks = server(args, terminal).await;
     checks.push(python().await);
+    checks.push(node().await);
     checks.push(bubblewrap().await);
     checks.extend(state(&args.state));
     checks.extend(variables(terminal, checks_url(args, terminal).as_deref()));
@@ -194,6 +197,22 @@ async fn python() -> Check {
         "python",
         format!("no working Python 3.{PYTHON_MINOR_MIN} or later in PATH"),
         "install python3: functions in Python do not run without it",
+    )
+}
+
+/// Nobody needs it who has no functions in JavaScript: it is a warning at most.
+async fn node() -> Check {
+    for program in ["node", "nodejs"] {
+        let Some(said) = run(program, &["--version"]).await else { continue };
+        let major: Option<u32> = said.trim().strip_prefix('v').and_then(|said| said.split('.').next()?.parse().ok());
+        if major.is_some_and(|major| major >= NODE_MAJOR_MIN) {
+            return Check::ok("node", format!("{program} is Node.js {}", one_line(&said)));
+        }
+    }
+    Check::warn(
+        "node",
+        format!("no working Node.js {NODE_MAJOR_MIN} or later in PATH"),
+        "install it if you have functions in JavaScript: they do not run without it",
     )
 }
 

@@ -42,6 +42,8 @@ pub struct Function {
     /// The folder that holds the code: the user's own or an unpacked package. Becomes `LAMBDA_TASK_ROOT` and the
     /// working directory.
     pub code: PathBuf,
+    /// Folders of its layers, each seen as `/opt`; of two files with one name the later layer's wins.
+    pub layers: Vec<PathBuf>,
     /// Variables of the handler; they win over the endpoint and credentials that we set.
     pub environment: BTreeMap<String, String>,
     /// How long one invoke may take, without loading.
@@ -63,6 +65,11 @@ pub enum Runtime {
     Python {
         /// The N.
         minor: u32,
+    },
+    /// `nodejsN.x`: our bootstrap under the `node` of this machine, whichever it is.
+    Node {
+        /// The N.
+        major: u32,
     },
     /// `provided.al2023`, …: the executable `bootstrap` in the code folder, which speaks the Runtime API itself.
     Provided {
@@ -91,11 +98,15 @@ impl Runtime {
             "provided" => return Ok(Self::Provided { os: Os::Al1 }),
             _ => {}
         }
+        let major = text.strip_prefix("nodejs").and_then(|rest| rest.strip_suffix(".x")?.parse().ok());
+        if let Some(major @ 12..100) = major {
+            return Ok(Self::Node { major });
+        }
         let minor = text.strip_prefix("python3.").and_then(|minor| minor.parse().ok());
         match minor {
             Some(minor @ 6..100) => Ok(Self::Python { minor }),
             _ => Err(Error::validation(format!(
-                "The runtime `{}` does not run here; these do: python3.8 and later (with the interpreter of this machine), provided.al2023, provided.al2",
+                "The runtime `{}` does not run here; these do: python3.8 and later, nodejs18.x and later (with the interpreters of this machine), provided.al2023, provided.al2",
                 shorten(text, 64)
             ))
             .with_field("runtime", "not a runtime of this server")),
@@ -107,6 +118,7 @@ impl fmt::Display for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Python { minor } => write!(f, "python3.{minor}"),
+            Self::Node { major } => write!(f, "nodejs{major}.x"),
             Self::Provided { os: Os::Al2023 } => f.write_str("provided.al2023"),
             Self::Provided { os: Os::Al2 } => f.write_str("provided.al2"),
             Self::Provided { os: Os::Al1 } => f.write_str("provided"),
@@ -138,10 +150,10 @@ impl Function {
                 "must be at most 128 characters without white space, such as `app.lambda_handler`".into(),
             );
         }
-        if matches!(self.runtime, Runtime::Python { .. }) && !self.handler.contains('.') {
+        if !matches!(self.runtime, Runtime::Provided { .. }) && !self.handler.contains('.') {
             return invalid(
                 "handler",
-                format!("`{}` must be `module.function`, such as `app.lambda_handler`", self.handler),
+                format!("`{}` must be `file.function`, such as `app.lambda_handler`", self.handler),
             );
         }
         if !self.code.is_absolute() || !self.code.is_dir() {

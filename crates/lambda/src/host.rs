@@ -15,13 +15,14 @@ use crate::callback::{Callback, HandlerKey};
 use crate::compiled;
 use crate::family::{Alias, Families};
 use crate::function::{Function, Runtime};
+use crate::interpreter::Interpreters;
 use crate::invocation::{FunctionError, Invocation, Kind, Options};
 use crate::isolation::Isolation;
+use crate::layers;
 use crate::limits;
 use crate::package::{InUse, Packages};
 use crate::pool::Slot;
 use crate::process::{Ended, Groups, Loaded, Process};
-use crate::python::Interpreters;
 use crate::remote::{Remote, Remotes};
 use crate::request::Request;
 use crate::spawn::{self, Surroundings};
@@ -51,7 +52,7 @@ struct Inner {
     running: Arc<Semaphore>,
     interpreters: Interpreters,
     groups: Arc<Groups>,
-    bootstrap_written: AtomicBool,
+    bootstraps_written: AtomicBool,
     seeded: tokio::sync::OnceCell<()>,
     sweeper: Mutex<JoinSet<()>>,
 }
@@ -69,7 +70,7 @@ impl Host {
             running: Arc::new(Semaphore::new(limits::RUNNING_MAX)),
             interpreters: Interpreters::default(),
             groups: Arc::default(),
-            bootstrap_written: AtomicBool::new(false),
+            bootstraps_written: AtomicBool::new(false),
             seeded: tokio::sync::OnceCell::new(),
             sweeper: Mutex::default(),
         }))
@@ -159,8 +160,13 @@ impl Host {
     /// What processes run or may yet run.
     pub fn in_use(&self) -> InUse {
         let alive = self.0.functions().alive();
+        let folders = |slot: &Arc<Slot>| {
+            let function = &slot.function;
+            let merged = layers::folder(&self.0.config.folder, &function.layers);
+            [vec![function.code.clone()], function.layers.clone(), merged.into_iter().collect()].concat()
+        };
         InUse {
-            code: alive.iter().map(|slot| slot.function.code.clone()).collect(),
+            folders: alive.iter().flat_map(folders).collect(),
             names: alive.iter().map(|slot| slot.function.name.clone()).collect(),
         }
     }
@@ -258,22 +264,21 @@ impl Host {
 impl Inner {
     /// Starts and loads a process. The inner error is a function that cannot be loaded: its invoke is over.
     async fn start(self: &Arc<Self>, function: &Function, request: &Request) -> Result<Result<(Process, u64), Box<Invocation>>> {
-        let python = match function.runtime {
-            Runtime::Python { minor } => {
-                self.write_bootstrap()?;
-                Some(self.interpreters.find(minor, &*self.config.clock).await?)
-            }
-            Runtime::Provided { .. } => None,
-        };
+        let interpreter = self.interpreters.find(function.runtime, &*self.config.clock).await?;
+        if interpreter.is_some() {
+            self.write_bootstraps()?;
+        }
         let isolation = lock(&self.isolation).clone();
-        if let (Some(_), Some(python)) = (&isolation, &python) {
+        if let (Some(_), Some(python), Runtime::Python { .. }) = (&isolation, &interpreter, function.runtime) {
             self.plant(python, &function.name).await?;
         }
+        let layers = layers::prepare(self.config.folder.clone(), function.layers.clone()).await?;
         let began = self.config.clock.now();
         let around = Surroundings {
             path: self.config.path.clone(),
             callback: lock(&self.callback).clone(),
-            python,
+            interpreter,
+            layers,
             folder: self.config.folder.clone(),
             isolation,
             now: began,
@@ -327,11 +332,11 @@ impl Inner {
         }
     }
 
-    fn write_bootstrap(&self) -> Result<()> {
-        if !self.bootstrap_written.load(Ordering::Acquire) {
-            let failed = |error| Error::internal("The bootstrap cannot be written to the state folder").with_source(error);
-            spawn::write_bootstrap(&self.config.folder).map_err(failed)?;
-            self.bootstrap_written.store(true, Ordering::Release);
+    fn write_bootstraps(&self) -> Result<()> {
+        if !self.bootstraps_written.load(Ordering::Acquire) {
+            let failed = |error| Error::internal("The bootstraps cannot be written to the state folder").with_source(error);
+            spawn::write_bootstraps(&self.config.folder).map_err(failed)?;
+            self.bootstraps_written.store(true, Ordering::Release);
         }
         Ok(())
     }

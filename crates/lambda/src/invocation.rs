@@ -111,13 +111,18 @@ impl FunctionError {
             return Self::stated(kind, declared.unwrap_or("Runtime.Unknown"), text);
         };
         let text = |member: &str| document.get(member).and_then(Value::as_str).map(str::to_owned);
-        let frames = document.get("stackTrace").and_then(Value::as_array);
-        let stack = frames
-            .into_iter()
-            .flatten()
-            .take(limits::ERROR_FRAMES_MAX)
-            .filter_map(|frame| frame.as_str().map(str::to_owned))
-            .collect();
+        let lines = |member: &str| {
+            let lines = document.get(member).and_then(Value::as_array);
+            let lines = lines.into_iter().flatten().take(limits::ERROR_FRAMES_MAX);
+            lines.filter_map(|line| line.as_str().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        let mut stack = lines("stackTrace");
+        if stack.is_empty() {
+            // Node's: the innermost frame first, below the message.
+            stack = lines("trace");
+            stack.retain(|line| line.trim_start().starts_with("at "));
+            stack.reverse();
+        }
         Self {
             kind,
             error_type: text("errorType")

@@ -12,6 +12,8 @@ use std::time::Duration;
 use bedplate_base::{Clock, Error, Kind, Result};
 use tokio::process::Command;
 
+use crate::layers::OPT;
+
 /// How long bubblewrap may take to show that it works (ours).
 const PROBE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Everything as it is, but devices, processes and what else is hidden. The Runtime API needs the loopback interface.
@@ -38,10 +40,16 @@ pub(crate) struct Isolation {
 
 /// What of the hidden folders one function needs.
 pub(crate) struct Needs<'a> {
-    /// To read; the first becomes the working directory.
-    pub(crate) read: [&'a Path; 2],
+    /// Its code, to read; the working directory.
+    pub(crate) folder: &'a Path,
+    /// More to read.
+    pub(crate) read: &'a [&'a Path],
     /// To read and write; they exist.
-    pub(crate) write: [&'a Path; 2],
+    pub(crate) write: &'a [&'a Path],
+    /// Its layers, to read.
+    pub(crate) opt: Option<&'a Path>,
+    /// Whether they are seen as `/opt`, which exists.
+    pub(crate) opt_is_mounted: bool,
 }
 
 impl Isolation {
@@ -94,21 +102,27 @@ impl Isolation {
                 command.args(["--ro-bind", "/dev/null"]).arg(path);
             }
         }
-        let binds = needs
-            .read
-            .iter()
-            .map(|path| ("--ro-bind", path))
-            .chain(needs.write.iter().map(|path| ("--bind", path)));
-        for (how, path) in binds {
-            let real = std::fs::canonicalize(path).map_err(|error| {
+        let real = |path: &Path| {
+            std::fs::canonicalize(path).map_err(|error| {
                 let message = format!("{} cannot be shown to the function: {error}", path.display());
                 Error::new(Kind::Dependency, message)
-            })?;
+            })
+        };
+        let layers = needs.opt.filter(|_| !needs.opt_is_mounted);
+        let read = [Some(needs.folder), layers].into_iter().flatten().chain(needs.read.iter().copied());
+        let binds = read
+            .map(|path| ("--ro-bind", path))
+            .chain(needs.write.iter().map(|path| ("--bind", *path)));
+        for (how, path) in binds {
+            let real = real(path)?;
             if self.hidden.iter().any(|hidden| real.starts_with(hidden)) {
                 command.arg(how).arg(&real).arg(&real);
             }
         }
-        command.arg("--chdir").arg(needs.read[0]).arg("--").arg(program).args(arguments);
+        if let Some(opt) = needs.opt.filter(|_| needs.opt_is_mounted) {
+            command.arg("--ro-bind").arg(real(opt)?).arg(OPT);
+        }
+        command.arg("--chdir").arg(needs.folder).arg("--").arg(program).args(arguments);
         Ok(command)
     }
 }

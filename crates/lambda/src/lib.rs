@@ -2,8 +2,8 @@
 //!
 //! [`Host`] holds definitions of functions in memory and invokes them. Each process has a listener of its own on the
 //! loopback interface that speaks the Runtime API (`GET …/invocation/next`, `POST …/response`, …), so custom runtimes
-//! built for AWS run unchanged; Python handlers run under a small bootstrap that is part of this crate, so nothing has
-//! to be installed. A function may also be somewhere else: [`Host::map`] sends its invokes to an HTTP address.
+//! built for AWS run unchanged; Python and JavaScript handlers run under small bootstraps that are part of this crate, so
+//! nothing but the interpreter has to be installed. A function may also be somewhere else: [`Host::map`] sends its invokes to an HTTP address.
 //!
 //! What this crate refuses to know: agents, state machines and their event shapes; the Lambda *service* API (that is
 //! `api-lambda`); where definitions are stored. It keeps unpacked deployment packages on disk ([`Packages`]), nothing
@@ -13,17 +13,19 @@
 mod callback;
 mod compiled;
 mod config;
+mod environment;
 mod family;
 mod function;
 mod host;
+mod interpreter;
 mod invocation;
 mod isolation;
+mod layers;
 mod logs;
 mod output;
 mod package;
 mod pool;
 mod process;
-mod python;
 mod reference;
 mod remote;
 mod request;

@@ -24,8 +24,8 @@ pub struct Packages {
 /// What functions that are defined or at work have on disk.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InUse {
-    /// Folders of their code.
-    pub code: BTreeSet<PathBuf>,
+    /// Folders of their code and layers.
+    pub folders: BTreeSet<PathBuf>,
     /// Their names: each has a folder of temporary files.
     pub names: BTreeSet<String>,
 }
@@ -113,6 +113,13 @@ fn sweep(folder: &Path, kept: &BTreeSet<Hash>, in_use: &InUse) -> std::io::Resul
             }
         }
     }
+    for entry in fs::read_dir(folder.join(crate::layers::MERGED)).into_iter().flatten() {
+        let entry = entry?;
+        let unfinished = entry.file_name().as_encoded_bytes().starts_with(b"."); // a start may be at it
+        if !unfinished && !in_use.folders.contains(&entry.path()) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0), // no package has come yet
         entries => entries?,
@@ -125,7 +132,7 @@ fn sweep(folder: &Path, kept: &BTreeSet<Hash>, in_use: &InUse) -> std::io::Resul
             fs::remove_dir_all(&path)?;
         } else if let Some(hash) = Hash::parse(name)
             && !kept.contains(&hash)
-            && !in_use.code.contains(&path)
+            && !in_use.folders.contains(&path)
         {
             // Under another name first: a package is whole or not there, also after a crash.
             let doomed = folder.join(format!(".deleting-{name}"));
@@ -311,7 +318,7 @@ mod tests {
 
         let (none, all) = (Default::default(), [package.sha256].into());
         let run = InUse {
-            code: [package.folder.clone()].into(),
+            folders: [package.folder.clone()].into(),
             names: ["book".to_owned()].into(),
         };
         std::fs::create_dir(state.path().join(".unpacking-1")).unwrap();

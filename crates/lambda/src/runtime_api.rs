@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -160,9 +162,9 @@ impl RuntimeApi {
         }
         match (body, trailer) {
             (Read::Whole(body), None) => self.tell(Event::Answered(body)),
-            (Read::Whole(_), Some(declared)) => self.tell(Event::Failed {
-                declared: Some(declared),
-                body: Bytes::new(),
+            (Read::Whole(_), Some(failure)) => self.tell(Event::Failed {
+                declared: Some(failure.declared),
+                body: failure.body,
             }),
             (Read::TooLarge, _) => {
                 self.tell(Event::TooLarge);
@@ -233,9 +235,28 @@ enum Read {
     Broken,
 }
 
+/// What the trailers of a streamed answer say when the handler failed in its middle.
+struct Failure {
+    declared: String,
+    /// Its document, in Base64 on the wire.
+    body: Bytes,
+}
+
+impl Failure {
+    fn read(trailers: &HeaderMap) -> Option<Self> {
+        let text = |name: &str| trailers.get(name).and_then(|value| value.to_str().ok());
+        let declared = text("Lambda-Runtime-Function-Error-Type")?;
+        let body = text("Lambda-Runtime-Function-Error-Body").and_then(|text| STANDARD.decode(text).ok());
+        Some(Self {
+            declared: crate::function::shorten(declared, 200),
+            body: body.unwrap_or_default().into(),
+        })
+    }
+}
+
 /// Reads a body up to `max` bytes. A longer one is read on and thrown away for a while, so that a client that does not
 /// listen before it has written gets the answer.
-async fn read(request: Request<Incoming>, max: usize, failure: &mut Option<String>) -> Read {
+async fn read(request: Request<Incoming>, max: usize, failure: &mut Option<Failure>) -> Read {
     let mut body = request.into_body();
     let mut whole = BytesMut::new();
     let mut length = 0_usize;
@@ -254,10 +275,7 @@ async fn read(request: Request<Incoming>, max: usize, failure: &mut Option<Strin
                 }
             }
             Err(frame) => {
-                let value = frame
-                    .trailers_ref()
-                    .and_then(|trailers| trailers.get("Lambda-Runtime-Function-Error-Type"));
-                *failure = value.and_then(|value| value.to_str().ok()).map(str::to_owned);
+                *failure = frame.trailers_ref().and_then(Failure::read);
             }
         }
     }

@@ -1,6 +1,5 @@
 //! The command line and the environment of a function's process: nothing of the server's own environment gets in.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -16,9 +15,13 @@ use crate::compiled;
 use crate::function::{Function, Runtime};
 use crate::isolation::{Isolation, Needs};
 use crate::limits;
+use crate::{environment, layers};
 
-/// The bootstrap of Python functions.
-const BOOTSTRAP: &str = include_str!("bootstrap.py");
+/// The bootstraps of Python and Node functions.
+const BOOTSTRAPS: [(&str, &str); 2] = [
+    ("bootstrap.py", include_str!("bootstrap.py")),
+    ("bootstrap.mjs", include_str!("bootstrap.mjs")),
+];
 
 /// A shell's part that ends the whole process group when the writing end of standard input closes: with the server, however
 /// that ends. Bubblewrap does the same by itself.
@@ -35,9 +38,11 @@ pub(crate) struct Surroundings {
     pub(crate) path: OsString,
     /// Where AWS SDKs in the handler go.
     pub(crate) callback: Callback,
-    /// The interpreter, for Python.
-    pub(crate) python: Option<PathBuf>,
-    /// Where the bootstrap and compiled modules are kept.
+    /// The interpreter, for runtimes that have one.
+    pub(crate) interpreter: Option<PathBuf>,
+    /// The folder with all its layers.
+    pub(crate) layers: Option<PathBuf>,
+    /// Where the bootstraps and compiled modules are kept.
     pub(crate) folder: PathBuf,
     /// How it is kept from what it must not see, where that works.
     pub(crate) isolation: Option<Arc<Isolation>>,
@@ -47,19 +52,26 @@ pub(crate) struct Surroundings {
 
 /// The command that runs `function` against the Runtime API at `api`.
 pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAddr) -> Result<Command> {
-    let scratch = scratch(function, around);
+    let scratch = environment::scratch(function, around);
+    let python = matches!(function.runtime, Runtime::Python { .. });
     let compiled = match &around.isolation {
         // Shared, one function could change what another one loads.
         Some(_) => compiled::cache(&around.folder, &function.name),
         None => around.folder.join(".pycache"),
     };
-    for folder in [&scratch, &compiled] {
+    let written: &[&Path] = if python { &[&scratch, &compiled] } else { &[&scratch] };
+    for folder in written {
         let unusable = |error| Error::new(Kind::Dependency, format!("{} cannot be made: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(unusable)?;
     }
-    let bootstrap = bootstrap_file(&around.folder);
-    let python = matches!(function.runtime, Runtime::Python { .. });
-    let (program, mut arguments): (PathBuf, Vec<OsString>) = match (&function.runtime, &around.python) {
+    let bootstrap = match function.runtime {
+        Runtime::Python { .. } => around.folder.join(BOOTSTRAPS[0].0),
+        Runtime::Node { .. } => around.folder.join(BOOTSTRAPS[1].0),
+        Runtime::Provided { .. } => custom_bootstrap(function, around)?,
+    };
+    let (program, mut arguments): (PathBuf, Vec<OsString>) = match (&function.runtime, &around.interpreter) {
+        (Runtime::Provided { .. }, _) => (bootstrap.clone(), Vec::new()),
+        (_, None) => return Err(Error::internal("The function needs an interpreter")),
         (Runtime::Python { .. }, Some(python)) => {
             // Compiled modules go aside: the code folder is the user's, and watched.
             let mut cache = OsString::from("pycache_prefix=");
@@ -67,8 +79,11 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
             let arguments = vec!["-X".into(), cache, bootstrap.clone().into(), limits_of(function).into()];
             (python.clone(), arguments)
         }
-        (Runtime::Python { .. }, None) => return Err(Error::internal("A Python function needs an interpreter")),
-        (Runtime::Provided { .. }, _) => (custom_bootstrap(&function.code)?, Vec::new()),
+        (Runtime::Node { .. }, Some(node)) => {
+            // On AWS the heap has less than the function's memory, and nothing else would stop it here.
+            let heap = format!("--max-old-space-size={}", function.memory_mb);
+            (node.clone(), vec![heap.into(), bootstrap.clone().into()])
+        }
     };
     let watched = around.isolation.is_none();
     let mut script = String::new();
@@ -97,8 +112,11 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
         }
         Some(isolation) => {
             let needs = Needs {
-                read: [&function.code, if python { &bootstrap } else { &function.code }],
-                write: [&scratch, &compiled],
+                folder: &function.code,
+                read: &[&bootstrap],
+                write: written,
+                opt: around.layers.as_deref(),
+                opt_is_mounted: opt_is_mounted(function, around),
             };
             isolation.command(&needs, &program, &arguments)?
         }
@@ -107,7 +125,7 @@ pub(crate) fn command(function: &Function, around: &Surroundings, api: SocketAdd
     command
         .current_dir(&function.code)
         .env_clear()
-        .envs(environment(function, around, api));
+        .envs(environment::variables(function, around, api));
     Ok(command)
 }
 
@@ -121,81 +139,49 @@ fn limits_of(function: &Function) -> String {
     format!("{space},{},{}", u64::from(function.storage_mb) * MB, limits::OPEN_FILES_MAX)
 }
 
-/// Writes the bootstrap; a process that runs the old file is not disturbed.
-pub(crate) fn write_bootstrap(folder: &Path) -> std::io::Result<()> {
-    let file = bootstrap_file(folder);
+/// Writes the bootstraps; a process that runs an old file is not disturbed.
+pub(crate) fn write_bootstraps(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let unfinished = folder.join(format!(".bootstrap-{}", bedplate_base::random_id(12)));
-    std::fs::write(&unfinished, BOOTSTRAP)?;
-    std::fs::rename(&unfinished, file)
-}
-
-fn bootstrap_file(folder: &Path) -> PathBuf {
-    folder.join("bootstrap.py")
-}
-
-fn custom_bootstrap(code: &Path) -> Result<PathBuf> {
-    let file = code.join("bootstrap");
-    let wrong = match std::fs::metadata(&file) {
-        Err(_) => "there is none",
-        Ok(meta) if !meta.is_file() => "it is not a file",
-        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => "it is not executable (chmod +x)",
-        Ok(_) => return Ok(file),
-    };
-    Err(Error::new(
-        Kind::Dependency,
-        format!("A custom runtime needs an executable file `bootstrap` at the top of its code: {wrong}"),
-    ))
-}
-
-/// Where a function's temporary files go: one folder for all its processes, kept between them as in a warm start.
-fn scratch(function: &Function, around: &Surroundings) -> PathBuf {
-    around.folder.join("tmp").join(&function.name)
-}
-
-fn environment(function: &Function, around: &Surroundings, api: SocketAddr) -> BTreeMap<OsString, OsString> {
-    let mut all: BTreeMap<OsString, OsString> = BTreeMap::new();
-    let mut set = |key: &str, value: &dyn AsRef<std::ffi::OsStr>| {
-        all.insert(key.into(), value.as_ref().into());
-    };
-    // What a definition may change.
-    set("PATH", &around.path);
-    set("LANG", &"en_US.UTF-8");
-    set("TZ", &":UTC");
-    // A place that belongs to the state: what a handler keeps there is forgotten with it.
-    set("TMPDIR", &scratch(function, around));
-    set("AWS_REGION", &function.arn.region());
-    set("AWS_DEFAULT_REGION", &function.arn.region());
-    // Somebody else's key comes without our token.
-    let theirs = function.environment.contains_key("AWS_ACCESS_KEY_ID");
-    for (key, value) in around.callback.variables(function.arn.account()) {
-        if !(theirs && key == "AWS_SESSION_TOKEN") {
-            set(key, &value);
-        }
+    for (name, text) in BOOTSTRAPS {
+        let unfinished = folder.join(format!(".bootstrap-{}", bedplate_base::random_id(12)));
+        std::fs::write(&unfinished, text)?;
+        std::fs::rename(&unfinished, folder.join(name))?;
     }
-    for (key, value) in &function.environment {
-        set(key, value);
-    }
-    // What it may not.
-    let date = around
-        .now
-        .iso()
-        .chars()
-        .take(10)
-        .map(|c| if c == '-' { '/' } else { c })
-        .collect::<String>();
-    let stream = format!("{date}/[{}]{}", function.version, bedplate_base::random_uuid().replace('-', ""));
-    set("_HANDLER", &function.handler);
-    set("AWS_LAMBDA_RUNTIME_API", &api.to_string());
-    set("AWS_LAMBDA_FUNCTION_NAME", &function.name);
-    set("AWS_LAMBDA_FUNCTION_VERSION", &function.version);
-    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &function.memory_mb.to_string());
-    set("AWS_LAMBDA_INITIALIZATION_TYPE", &"on-demand");
-    set("AWS_LAMBDA_LOG_GROUP_NAME", &format!("/aws/lambda/{}", function.name));
-    set("AWS_LAMBDA_LOG_STREAM_NAME", &stream);
-    set("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", function.runtime));
-    set("LAMBDA_TASK_ROOT", &function.code);
-    set("PWD", &function.code);
-    set("LAMBDA_RUNTIME_DIR", &around.folder);
-    all
+    Ok(())
+}
+
+/// Whether the function sees its layers at `/opt`. It does not where nothing is isolated, where this machine has no such place, or
+/// where something that it needs is there.
+fn opt_is_mounted(function: &Function, around: &Surroundings) -> bool {
+    let needed = [Some(&function.code), around.interpreter.as_ref(), Some(&around.folder)];
+    let hidden = needed.into_iter().flatten().any(|path| path.starts_with(layers::OPT));
+    around.isolation.is_some() && around.layers.is_some() && Path::new(layers::OPT).is_dir() && !hidden
+}
+
+/// Where a function finds its layers.
+pub(crate) fn opt<'a>(function: &Function, around: &'a Surroundings) -> Option<&'a Path> {
+    let folder = around.layers.as_deref()?;
+    Some(if opt_is_mounted(function, around) {
+        Path::new(layers::OPT)
+    } else {
+        folder
+    })
+}
+
+/// The executable `bootstrap` of the code or, as on AWS, of a layer.
+fn custom_bootstrap(function: &Function, around: &Surroundings) -> Result<PathBuf> {
+    let look = |folder: &Path| match std::fs::metadata(folder.join("bootstrap")) {
+        Err(_) => Err("there is none"),
+        Ok(meta) if !meta.is_file() => Err("it is not a file"),
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => Err("it is not executable (chmod +x)"),
+        Ok(_) => Ok(folder.join("bootstrap")),
+    };
+    let found = match (look(&function.code), &around.layers) {
+        (Err("there is none"), Some(layers)) => look(layers),
+        (found, _) => found,
+    };
+    found.map_err(|wrong| {
+        let message = format!("A custom runtime needs an executable file `bootstrap` at the top of its code: {wrong}");
+        Error::new(Kind::Dependency, message)
+    })
 }

@@ -66,6 +66,7 @@ impl House {
             runtime: Runtime::parse("python3.12").unwrap(),
             handler: "app.handler".into(),
             code,
+            layers: Vec::new(),
             environment: BTreeMap::new(),
             timeout: Duration::from_secs(20),
             memory_mb: 128,
@@ -90,4 +91,10 @@ fn write(file: &Path, text: &str) {
 
 fn cases_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
+}
+
+fn has_node() -> bool {
+    #[allow(clippy::disallowed_methods)] // this is the edge
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).any(|folder| folder.join("node").is_file())
 }
