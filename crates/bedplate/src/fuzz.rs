@@ -13,8 +13,12 @@ use bedplate_cli::Frames;
 use bedplate_converse::{Message, Request};
 use bedplate_http::{Credentials, Head, Key, Secret};
 use bedplate_journal as journal;
-use bedplate_providers::openai::Draft;
-use bedplate_providers::sse::{EventReader, REPLY_BYTES_MAX};
+use bedplate_providers::Draft;
+use bedplate_providers::anthropic::AnthropicDraft;
+use bedplate_providers::bedrock::BedrockDraft;
+use bedplate_providers::frames::{Frame, Frames as StreamFrames, Framing};
+use bedplate_providers::openai::OpenAiDraft;
+use bedplate_providers::sse::REPLY_BYTES_MAX;
 use bedplate_wire::Value;
 
 /// Mutants of each target.
@@ -244,44 +248,51 @@ fn signatures() {
     });
 }
 
-/// What a stream of a provider comes to: events, then a draft of the reply.
-fn stream(bytes: &[u8], size: usize) -> Option<(Vec<String>, bool)> {
-    let (mut reader, mut events) = (EventReader::new(REPLY_BYTES_MAX), Vec::new());
+/// An empty reply to a request, as each kind of provider reads it.
+type Begin = for<'a> fn(&'a Request) -> Box<dyn Draft + 'a>;
+
+/// What a stream of a provider comes to: events, then a draft of the reply. The events, and whether a reply was made of them.
+fn stream(framing: Framing, begin: Begin, bytes: &[u8], size: usize) -> Option<(Vec<Frame>, bool)> {
+    let (mut reader, mut events) = (StreamFrames::new(framing, REPLY_BYTES_MAX), Vec::new());
     for piece in bytes.chunks(size) {
         reader.push(piece, &mut events).ok()?;
     }
     events.extend(reader.finish());
-    let mut draft = Draft::default();
-    let mut read = 0;
-    for event in &events {
-        let Ok(value) = bedplate_wire::parse(event.as_bytes()) else {
-            continue;
-        };
-        read += usize::from(draft.chunk(&value, &mut |_| {}).is_ok());
-    }
-    // A whole reply of the same bytes goes through the other door.
-    if let Ok(value) = bedplate_wire::parse(bytes) {
-        let _ = Draft::default().whole(&value, &mut |_| {});
-    }
-    let done = draft.is_finished();
     let request = Request {
         model: "fuzz".into(),
         messages: vec![Arc::new(Message::user("Hello"))],
         streaming: true,
         ..Request::default()
     };
-    let _ = draft.finish(&request, "fuzz");
+    let mut draft = begin(&request);
+    let mut read = 0;
+    for event in &events {
+        read += usize::from(draft.event(event, &mut |_| {}).is_ok());
+    }
+    // A whole reply of the same bytes goes through the other door.
+    if let Ok(value) = bedplate_wire::parse(bytes) {
+        let _ = begin(&request).whole(&value, &mut |_| {});
+    }
+    let done = draft.is_finished();
+    let _ = draft.finish();
     Some((events, done && read > 0))
 }
 
 #[test]
 fn provider_streams() {
-    check("sse", |bytes| {
-        let whole = stream(bytes, bytes.len().max(1));
-        assert_eq!(stream(bytes, 1), whole);
-        assert_eq!(stream(bytes, 5), whole);
-        whole.is_some_and(|(_, done)| done)
-    });
+    let kinds: [(&str, Framing, Begin); 3] = [
+        ("sse", Framing::Sse, |request| Box::new(OpenAiDraft::new(request, "fuzz"))),
+        ("messages", Framing::Sse, |request| Box::new(AnthropicDraft::new(request, "fuzz"))),
+        ("converse", Framing::EventStream, |request| Box::new(BedrockDraft::new(request, "fuzz"))),
+    ];
+    for (target, framing, begin) in kinds {
+        check(target, |bytes| {
+            let whole = stream(framing, begin, bytes, bytes.len().max(1));
+            assert_eq!(stream(framing, begin, bytes, 1), whole);
+            assert_eq!(stream(framing, begin, bytes, 5), whole);
+            whole.is_some_and(|(_, done)| done)
+        });
+    }
 }
 
 /// One event of each kind.

@@ -293,6 +293,9 @@ impl Reply {
         if let Some(tier) = &facts.service_tier {
             value["serviceTier"] = json!({"type": tier});
         }
+        if facts.lost != Usage::default() {
+            value["lostUsage"] = facts.lost.to_json();
+        }
         if let Some(trace) = &facts.trace {
             value["trace"] = trace.clone();
         }
@@ -318,6 +321,7 @@ impl Reply {
                 additional_fields: value.get("additionalModelResponseFields").cloned(),
                 latency: word(&value["performanceConfig"], "latency"),
                 service_tier: word(&value["serviceTier"], "type"),
+                lost: Usage::from_json(&value["lostUsage"]),
                 trace: value.get("trace").cloned(),
             },
         })

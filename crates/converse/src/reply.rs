@@ -32,6 +32,8 @@ pub struct ReplyFacts {
     pub latency: Option<String>,
     /// `serviceTier.type` as served.
     pub service_tier: Option<String>,
+    /// Tokens that tries before it are known to have used for nothing.
+    pub lost: Usage,
     /// `trace` of real Bedrock (guardrail, prompt router), kept as it came.
     pub trace: Option<Value>,
 }
@@ -74,6 +76,14 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Adds the tokens of another call.
+    pub fn add(&mut self, other: &Self) {
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cache_read_tokens = self.cache_read_tokens.saturating_add(other.cache_read_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
+    }
+
     /// Input that no cache was concerned with: Converse's `inputTokens`.
     pub fn uncached_input_tokens(&self) -> u64 {
         self.input_tokens

@@ -4,6 +4,7 @@
 //! stand in the configuration, only the name of the variable or file that holds them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use serde::{Deserialize, Deserializer};
 pub const BUILTIN: &str = "builtin";
 /// Most routes and most providers of one configuration. Ours: far above what people write by hand.
 pub const ROUTES_MAX: usize = 1_000;
+/// Most entries of one route's `to`. Ours: each costs its tries before the next is asked.
+pub const TO_MAX: usize = 10;
 
 /// Largest size that can be configured. Ours: a reply is held in memory.
 const SIZE_MAX: usize = 1024 * 1024 * 1024;
@@ -37,7 +40,8 @@ pub struct RouteConfig {
     /// names it, with what follows the last `/` of an ARN, and with an inference profile's id without its leading
     /// region group (`us.`, `eu.`, `global.`, …). Example: `anthropic.*`.
     pub model: String,
-    /// Who answers: `provider/model`, in the order of fallback. Example: `["ollama/qwen3"]`.
+    /// Who answers: `provider/model`, in the order of fallback, up to 10. The next one is asked when the one before is throttled, cannot be
+    /// reached, fails or takes too long, never when it refuses the request. Example: `["anthropic/claude-sonnet-4-5", "ollama/qwen3"]`.
     pub to: Vec<String>,
 }
 
@@ -45,25 +49,52 @@ pub struct RouteConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderConfig {
-    /// What it speaks: `"openai"` (Chat Completions, as OpenAI, Ollama, vLLM, LM Studio, llama.cpp and LiteLLM do).
+    /// What it speaks: `"openai"` (Chat Completions, as OpenAI, Ollama, vLLM, LM Studio, llama.cpp and LiteLLM do), `"anthropic"` (the
+    /// Messages API) or `"bedrock"` (Converse of Amazon Bedrock itself).
     pub kind: ProviderKind,
-    /// Where it listens, up to and without `/chat/completions`: `http://127.0.0.1:8000/v1`. May be left out for the names
-    /// `ollama` and `openai`, which have one.
+    /// Where it listens, up to and without `/chat/completions`, `/v1/messages` or `/model/…`: `http://127.0.0.1:8000/v1`. Required for the
+    /// kind `openai`, but for the names `ollama` and `openai`, which have one.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// Name of the environment variable that holds the API key. Never the key.
+    /// Name of the environment variable that holds the API key (for `bedrock`: the bearer key of Amazon Bedrock). Never the key.
     #[serde(default)]
     pub api_key_env: Option<String>,
     /// Path of a file that holds the API key and nothing else, relative to the configuration's folder.
     #[serde(default)]
     pub api_key_file: Option<PathBuf>,
-    /// Field that carries the most tokens of a reply: `"max_tokens"` (default) or `"max_completion_tokens"` (default of
+    /// For `bedrock`: the region, such as `"us-east-1"`; the variables `AWS_REGION` or `AWS_DEFAULT_REGION` by default.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// For `bedrock`: name of the variable that holds the access key id to sign with, when there is no bearer key: `"AWS_ACCESS_KEY_ID"`
+    /// (default). Credentials are read once, at the start.
+    #[serde(default)]
+    pub access_key_env: Option<String>,
+    /// For `bedrock`: name of the variable that holds the secret access key: `"AWS_SECRET_ACCESS_KEY"` (default).
+    #[serde(default)]
+    pub secret_env: Option<String>,
+    /// For `bedrock`: name of the variable that holds the session token of temporary credentials: `"AWS_SESSION_TOKEN"` (default), which need
+    /// not be set.
+    #[serde(default)]
+    pub session_token_env: Option<String>,
+    /// For `anthropic`: value of the header `anthropic-version`; `"2023-06-01"` by default.
+    #[serde(default)]
+    pub anthropic_version: Option<String>,
+    /// Most tokens of a reply when the request does not say; 4,096 by default for `anthropic`, whose API requires a number.
+    #[serde(default)]
+    pub max_tokens: Option<NonZeroU32>,
+    /// Whether cache points are set behind the tools and the system prompt, where the provider takes them: `true` by default.
+    #[serde(default)]
+    pub prompt_cache: Option<bool>,
+    /// For `openai`: field that carries the most tokens of a reply: `"max_tokens"` (default) or `"max_completion_tokens"` (default of
     /// the name `openai`, whose reasoning models refuse the other).
     #[serde(default)]
     pub max_tokens_field: Option<MaxTokensField>,
-    /// Settings that this server refuses and that are left out: of `"temperature"`, `"top_p"`, `"stop"`, `"stream_options"`.
+    /// Settings that this server refuses and that are left out: of `"temperature"`, `"top_p"`, `"top_k"`, `"stop"`, `"stream_options"`.
     #[serde(default)]
     pub omit: Vec<Omit>,
+    /// How long a connection may take to be made: `"5s"` (default).
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub connect_timeout: Option<Duration>,
     /// How long to wait for the first byte of a streamed reply: `"60s"` (default; `"300s"` for the name `ollama`, which
     /// loads models on demand).
     #[serde(default, deserialize_with = "optional_duration")]
@@ -77,6 +108,52 @@ pub struct ProviderConfig {
     /// Most bytes of one reply as sent: `"10MiB"` (default).
     #[serde(default, deserialize_with = "optional_size")]
     pub reply_bytes_max: Option<usize>,
+    /// Tries of one call, the first included: 3 by default.
+    #[serde(default)]
+    pub tries: Option<NonZeroU32>,
+    /// Calls at once; 1,000 by default.
+    #[serde(default)]
+    pub concurrency: Option<NonZeroU32>,
+    /// Calls that wait while there are `concurrency` of them; 1,000 by default. One more is throttled.
+    #[serde(default)]
+    pub queue: Option<u32>,
+    /// Calls that fail in a row until the provider is left alone for `breaker_pause`: 10 by default; 0 for never.
+    #[serde(default)]
+    pub breaker_failures: Option<u32>,
+    /// How long it is left alone; twice as long each time that it still fails then, up to 30 s: `"1s"` (default).
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub breaker_pause: Option<Duration>,
+}
+
+impl ProviderConfig {
+    /// A provider of this kind with all defaults.
+    pub fn of(kind: ProviderKind) -> Self {
+        Self {
+            kind,
+            base_url: None,
+            api_key_env: None,
+            api_key_file: None,
+            region: None,
+            access_key_env: None,
+            secret_env: None,
+            session_token_env: None,
+            anthropic_version: None,
+            max_tokens: None,
+            prompt_cache: None,
+            max_tokens_field: None,
+            omit: Vec::new(),
+            connect_timeout: None,
+            first_byte_timeout: None,
+            idle_timeout: None,
+            reply_timeout: None,
+            reply_bytes_max: None,
+            tries: None,
+            concurrency: None,
+            queue: None,
+            breaker_failures: None,
+            breaker_pause: None,
+        }
+    }
 }
 
 /// What a provider speaks.
@@ -85,6 +162,10 @@ pub struct ProviderConfig {
 pub enum ProviderKind {
     /// OpenAI-compatible Chat Completions.
     OpenAi,
+    /// Anthropic's Messages API.
+    Anthropic,
+    /// Amazon Bedrock's Converse and ConverseStream.
+    Bedrock,
 }
 
 /// The field that carries the most tokens of a reply.
@@ -116,6 +197,8 @@ pub enum Omit {
     Temperature,
     /// `top_p`.
     TopP,
+    /// `top_k`.
+    TopK,
     /// `stop`.
     Stop,
     /// `stream_options`; token counts of streamed replies are then unknown to most servers.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use bedplate_converse::Usage;
+
 /// Most characters of a cause. Ours: causes are journaled and shown in one line.
 const CAUSE_CHARS_MAX: usize = 600;
 
@@ -21,19 +23,22 @@ pub enum Fault {
     Timeout,
     /// The provider cannot be reached or fails (5xx).
     Unavailable,
+    /// The provider knows the model but has not loaded it yet.
+    NotReady,
     /// The answer is garbage, too large or was cut off.
     Malformed,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Throttled,
         Self::AccessDenied,
         Self::NotFound,
         Self::Validation,
         Self::Timeout,
         Self::Unavailable,
+        Self::NotReady,
         Self::Malformed,
     ];
 
@@ -46,7 +51,32 @@ impl Fault {
             Self::Validation => "Model.Validation",
             Self::Timeout => "Model.Timeout",
             Self::Unavailable => "Model.Unavailable",
+            Self::NotReady => "Model.NotReady",
             Self::Malformed => "Model.Malformed",
+        }
+    }
+
+    /// The exception by which Bedrock's runtime reports it: before an answer has begun, or inside its stream (service model of
+    /// bedrock-runtime).
+    pub fn exception(self, streaming: bool) -> &'static str {
+        match self {
+            Self::Throttled => "ThrottlingException",
+            Self::AccessDenied => "AccessDeniedException",
+            Self::NotFound => "ResourceNotFoundException",
+            Self::Validation => "ValidationException",
+            Self::Timeout => "ModelTimeoutException",
+            Self::Unavailable => "ServiceUnavailableException",
+            Self::NotReady => "ModelNotReadyException",
+            Self::Malformed if streaming => "ModelStreamErrorException",
+            Self::Malformed => "ModelErrorException",
+        }
+    }
+
+    /// Whether another provider may do better: it is the provider that fails, not the request.
+    pub fn is_the_providers(self) -> bool {
+        match self {
+            Self::Throttled | Self::Timeout | Self::Unavailable | Self::NotReady | Self::Malformed => true,
+            Self::AccessDenied | Self::NotFound | Self::Validation => false,
         }
     }
 
@@ -62,6 +92,7 @@ impl Fault {
             401..=403 => Self::AccessDenied,
             404 => Self::NotFound,
             408 => Self::Timeout,
+            504 => Self::Timeout,
             500.. => Self::Unavailable,
             _ => Self::Validation,
         }
@@ -75,6 +106,8 @@ pub struct Failure {
     pub fault: Fault,
     /// One line for people: who failed, how, and what would help; holds no secret.
     pub cause: String,
+    /// Tokens that are known to have been used for nothing.
+    pub usage: Usage,
     /// Whether another try may help, and how long the provider asks to wait.
     pub(crate) retry: Retry,
 }
@@ -94,6 +127,7 @@ impl Failure {
         Self {
             fault,
             cause: one_line(cause.as_ref()),
+            usage: Usage::default(),
             retry: Retry::No,
         }
     }
@@ -103,7 +137,20 @@ impl Failure {
         Self {
             fault,
             cause: cause.into(),
+            usage: Usage::default(),
             retry: Retry::No,
+        }
+    }
+
+    /// This failure, with the one of a provider that was asked before.
+    pub(crate) fn after(self, before: Option<Self>) -> Self {
+        let Some(before) = before else { return self };
+        let mut usage = self.usage;
+        usage.add(&before.usage);
+        Self {
+            usage,
+            retry: self.retry,
+            ..Self::new(self.fault, format!("{}; asked before: {before}", self.cause))
         }
     }
 

@@ -14,7 +14,7 @@ use bedplate_journal::{Call, Outcome, Part, Payload, Progress, Raw, Target, Valu
 use crate::config::{BUILTIN, MaxTokensField, ProviderKind};
 use crate::routing::{advice, shown};
 use crate::script::Script;
-use crate::{Failure, Fault, Mode, ModelsConfig, OpenAi, ProviderConfig, Route, Routes, Unrouted};
+use crate::{Failure, Fault, Mode, ModelsConfig, ProviderConfig, Route, Routes, Server, Unrouted};
 
 /// Into how many parts an answer that was there at once is cut for a streaming client. Ours.
 const PARTS: usize = 8;
@@ -42,7 +42,7 @@ pub struct Setup {
 /// All models behind one name.
 pub struct Models {
     routes: Routes,
-    servers: BTreeMap<String, OpenAi>,
+    servers: BTreeMap<String, Server>,
     script: Option<PathBuf>,
     setup: Setup,
     announced: Mutex<HashSet<String>>,
@@ -52,31 +52,56 @@ impl Models {
     /// The name under which deciders call this target.
     pub const TARGET: &'static str = "model";
 
-    /// Checks the configuration and reads the keys of the providers that routes use, by `environment` (a variable's value) or from files.
+    /// Checks the configuration, scripts included, and reads the keys of the providers that routes lead to, by `environment` (a variable's
+    /// value) or from files. Of other providers everything but the keys is checked.
     ///
     /// # Errors
-    /// `Validation`; a field says where it is: `providers.NAME`, or `route.2` for the third.
+    /// `Validation`; a field says where it is: `providers.NAME`, `route.2` for the third, or `script`.
     pub fn new(config: &ModelsConfig, setup: Setup, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         let providers = with_built_in(config)?;
         let known: BTreeSet<&str> = providers.keys().map(String::as_str).chain([BUILTIN]).collect();
         let routes = Routes::compile(config, setup.mode, &known)?;
+        let used: BTreeSet<&str> = routes.used().map(|(_, provider, _)| provider).collect();
         let mut servers = BTreeMap::new();
         for (name, provider) in &providers {
-            if routes.used().contains(name.as_str()) {
-                let mut provider = provider.clone();
-                provider.api_key_file = provider.api_key_file.map(|path| setup.folder.join(path));
-                let ProviderKind::OpenAi = provider.kind;
-                let server = OpenAi::new(name, &provider, environment).map_err(|error| at(error, format!("providers.{name}")))?;
+            let mut provider = provider.clone();
+            provider.api_key_file = provider.api_key_file.map(|path| setup.folder.join(path));
+            let is_used = used.contains(name.as_str());
+            let server = if is_used {
+                Server::new(name, &provider, environment)
+            } else {
+                without_keys(name, provider)
+            };
+            let server = server.map_err(|error| at(error, format!("providers.{name}")))?;
+            if is_used {
                 servers.insert(name.clone(), server);
             }
         }
-        Ok(Self {
+        let models = Self {
             routes,
             servers,
             script: config.script.clone(),
             setup,
             announced: Mutex::default(),
-        })
+        };
+        models.check_scripts()?;
+        Ok(models)
+    }
+
+    /// The configured script, and those that routes name, as they are now; they are read again at each call.
+    fn check_scripts(&self) -> Result<()> {
+        let wrong = |failure: Failure, place: String| at(Error::validation(format!("bedplate.toml: {}", failure.cause)), place);
+        if let Some(script) = &self.script {
+            Script::check(&self.setup.folder.join(script)).map_err(|failure| wrong(failure, "script".into()))?;
+        }
+        for (index, provider, model) in self.routes.used() {
+            if provider == BUILTIN && (model == "script" || model.starts_with("script:")) {
+                self.script_path(model)
+                    .and_then(|path| Script::check(&path))
+                    .map_err(|failure| wrong(failure, format!("route.{index}")))?;
+            }
+        }
+        Ok(())
     }
 
     /// Who answers for `model`.
@@ -84,7 +109,11 @@ impl Models {
         self.routes.find(model)
     }
 
-    /// Asks whoever answers for `request.model`. Parts go to `progress` as they come when the request is for streaming.
+    /// Asks whoever answers for `request.model`, in the order of the route: the next one when a provider itself fails, as long as nothing of its
+    /// answer was shown. Parts go to `progress` as they come when the request is for streaming.
+    ///
+    /// # Errors
+    /// The last provider's failure; its cause says who failed before it.
     pub async fn answer(&self, request: &Request, progress: &Progress) -> Result<Reply, Failure> {
         let route = self
             .route(&request.model)
@@ -92,26 +121,58 @@ impl Models {
         if route.fallback {
             self.announce(&request.model);
         }
-        let mut report = |part| {
-            if request.streaming {
-                progress.part(part);
+        let mut earlier: Option<Failure> = None;
+        let last = route.next.len();
+        let all = std::iter::once((route.provider.as_str(), route.model.as_str()));
+        let all = all.chain(route.next.iter().map(|(provider, model)| (provider.as_str(), model.as_str())));
+        for (number, (provider, model)) in all.enumerate() {
+            let mut is_shown = false;
+            let mut report = |part| {
+                if request.streaming {
+                    is_shown = true;
+                    progress.part(part);
+                }
+            };
+            match (self.ask(provider, model, request, &mut report).await, earlier.take()) {
+                (Ok(mut reply), before) => {
+                    if let Some(before) = before {
+                        reply.facts.lost.add(&before.usage);
+                        tracing::info!(provider, model, asked = %request.model, "the fallback answered");
+                    }
+                    log(provider, model, &reply);
+                    return Ok(reply);
+                }
+                (Err(failure), before) => {
+                    let failure = failure.after(before);
+                    if number == last || is_shown || !failure.fault.is_the_providers() {
+                        return Err(failure);
+                    }
+                    tracing::warn!(provider, model, "{failure}; asking the next provider of the route");
+                    earlier = Some(failure);
+                }
             }
-        };
-        if let Some(server) = self.servers.get(&route.provider) {
-            return server.call(request, &route.model, &mut report).await;
         }
-        match route.model.as_str() {
+        Err(earlier.expect("invariant: a route leads to somebody"))
+    }
+
+    async fn ask(&self, provider: &str, model: &str, request: &Request, report: &mut (dyn FnMut(Part) + Send)) -> Result<Reply, Failure> {
+        if let Some(server) = self.servers.get(provider) {
+            let mut reply = server.call(request, model, report).await?;
+            reply.facts.provider = provider.to_owned();
+            return Ok(reply);
+        }
+        match model {
             "planner" => {
                 let reply = (self.setup.planner)(request);
-                report_reply(&reply, &mut report);
+                report_reply(&reply, report);
                 Ok(reply)
             }
             "echo" => {
                 let reply = echo(request);
-                report_reply(&reply, &mut report);
+                report_reply(&reply, report);
                 Ok(reply)
             }
-            name => Script::open(&self.script_path(name)?).await?.answer(request, &mut report),
+            name => Script::open(&self.script_path(name)?).await?.answer(request, report),
         }
     }
 
@@ -160,19 +221,38 @@ fn request_of(payload: &Payload) -> Option<Arc<Request>> {
     typed.downcast().ok()
 }
 
+/// One line for whoever follows what happens.
+fn log(provider: &str, model: &str, reply: &Reply) {
+    let usage = &reply.usage;
+    tracing::debug!(
+        provider,
+        model,
+        answered = %reply.model,
+        stop = reply.stop.as_str(),
+        input_tokens = usage.input_tokens,
+        output_tokens = usage.output_tokens,
+        cached_tokens = usage.cache_read_tokens,
+        lost_tokens = reply.facts.lost.total_tokens(),
+        "a model answered"
+    );
+}
+
+/// A provider that no route leads to, as far as it can be checked without its keys, which may not be there yet.
+fn without_keys(name: &str, mut provider: ProviderConfig) -> Result<Server> {
+    if provider.api_key_env.is_none() || provider.api_key_file.is_none() {
+        provider.api_key_file = None;
+    }
+    Server::new(name, &provider, &|variable| {
+        let stand_in = if variable.contains("REGION") { "us-east-1" } else { "unused" };
+        Some(stand_in.to_owned())
+    })
+}
+
 /// The configured providers and those that exist without configuration; a configured one of the same name fills its gaps from them.
 fn with_built_in(config: &ModelsConfig) -> Result<BTreeMap<String, ProviderConfig>> {
     let server = |base_url: &str| ProviderConfig {
-        kind: ProviderKind::OpenAi,
         base_url: Some(base_url.into()),
-        api_key_env: None,
-        api_key_file: None,
-        max_tokens_field: None,
-        omit: Vec::new(),
-        first_byte_timeout: None,
-        idle_timeout: None,
-        reply_timeout: None,
-        reply_bytes_max: None,
+        ..ProviderConfig::of(ProviderKind::OpenAi)
     };
     // Ollama loads a model at its first request and gives up after five minutes itself (its OLLAMA_LOAD_TIMEOUT).
     let ollama = ProviderConfig {
@@ -184,7 +264,18 @@ fn with_built_in(config: &ModelsConfig) -> Result<BTreeMap<String, ProviderConfi
         max_tokens_field: Some(MaxTokensField::MaxCompletionTokens),
         ..server("https://api.openai.com/v1")
     };
-    let mut providers = BTreeMap::from([("ollama".to_owned(), ollama), ("openai".to_owned(), openai)]);
+    let anthropic = ProviderConfig {
+        api_key_env: Some("ANTHROPIC_API_KEY".into()),
+        ..ProviderConfig::of(ProviderKind::Anthropic)
+    };
+    let bedrock = ProviderConfig::of(ProviderKind::Bedrock);
+    let known = [
+        ("ollama", ollama),
+        ("openai", openai),
+        ("anthropic", anthropic),
+        ("bedrock", bedrock),
+    ];
+    let mut providers = BTreeMap::from(known.map(|(name, provider)| (name.to_owned(), provider)));
     for (name, provider) in &config.providers {
         if name == BUILTIN || name.is_empty() || name.contains('/') {
             let error = Error::validation(format!(
@@ -193,7 +284,7 @@ fn with_built_in(config: &ModelsConfig) -> Result<BTreeMap<String, ProviderConfi
             return Err(at(error, format!("providers.{name}")));
         }
         let mut provider = provider.clone();
-        if let Some(ours) = providers.get(name) {
+        if let Some(ours) = providers.get(name).filter(|ours| ours.kind == provider.kind) {
             // At another address the key of the well-known one has no business.
             if provider.base_url.is_none() && provider.api_key_file.is_none() {
                 provider.api_key_env = provider.api_key_env.or_else(|| ours.api_key_env.clone());
@@ -230,17 +321,24 @@ fn echo(request: &Request) -> Reply {
 }
 
 /// Reports a reply that was there at once as if it had come in parts.
-fn report_reply(reply: &Reply, report: &mut dyn FnMut(Part)) {
+fn report_reply(reply: &Reply, report: &mut (dyn FnMut(Part) + Send)) {
     for block in &reply.message.content {
         match block {
             Block::Text(text) => parts_of(text).into_iter().for_each(|part| report(Part::Text(part.to_owned()))),
             Block::Reasoning { text, .. } => report(Part::Thinking(text.clone())),
-            Block::ToolUse { id, name, .. } => report(Part::Tool {
-                id: id.clone(),
-                name: name.clone(),
-            }),
-            _ => {}
+            Block::ToolUse { id, name, input } => {
+                report(Part::Tool {
+                    id: id.clone(),
+                    name: name.clone(),
+                });
+                report(Part::ToolInput {
+                    id: id.clone(),
+                    json: input.to_string(),
+                });
+            }
+            _ => continue,
         }
+        report(Part::BlockEnd);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Which provider answers for a model id. Pure: nothing switches by itself because a key or a server happens to be there.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bedplate_base::{Error, Result};
 
-use crate::config::{BUILTIN, ROUTES_MAX};
+use crate::config::{BUILTIN, ROUTES_MAX, TO_MAX};
 use crate::{ModelsConfig, RouteConfig};
 
 /// Most characters of a model id (CreateAgent's `foundationModel`: 2048, service model of bedrock-agent).
@@ -33,6 +34,8 @@ pub struct Route {
     pub model: String,
     /// Whether nothing matched and the planner steps in.
     pub fallback: bool,
+    /// Who is asked next, in this order, when that one fails: provider and model.
+    pub next: Arc<[(String, String)]>,
 }
 
 /// Nobody answers for a model id.
@@ -52,8 +55,8 @@ pub struct Routes {
 #[derive(Clone, Debug)]
 struct Compiled {
     pattern: String,
-    /// In the order of fallback; never empty. Only the first is used so far.
-    to: Vec<(String, String)>,
+    first: (String, String),
+    next: Arc<[(String, String)]>,
 }
 
 impl Routes {
@@ -81,11 +84,13 @@ impl Routes {
             .routes
             .iter()
             .find(|route| names.iter().any(|name| matches(&route.pattern, name)));
-        if let Some((provider, model)) = matching.and_then(|route| route.to.first()) {
+        if let Some(route) = matching {
+            let (provider, model) = &route.first;
             return Ok(Route {
                 provider: provider.clone(),
                 model: model.clone(),
                 fallback: false,
+                next: Arc::clone(&route.next),
             });
         }
         if let Some(name) = model.strip_prefix("builtin/")
@@ -96,6 +101,7 @@ impl Routes {
                 provider: BUILTIN.into(),
                 model: name.into(),
                 fallback: false,
+                next: Arc::default(),
             });
         }
         match self.mode {
@@ -103,6 +109,7 @@ impl Routes {
                 provider: BUILTIN.into(),
                 model: PLANNER.into(),
                 fallback: true,
+                next: Arc::default(),
             }),
             Mode::Serve => Err(Unrouted {
                 message: format!("no model is configured for {:?}: {}", shown(model), advice(model)),
@@ -110,13 +117,12 @@ impl Routes {
         }
     }
 
-    /// The names of the providers that routes use first.
-    pub(crate) fn used(&self) -> BTreeSet<&str> {
-        self.routes
-            .iter()
-            .filter_map(|route| route.to.first())
-            .map(|(provider, _)| provider.as_str())
-            .collect()
+    /// The providers and models that routes lead to, each with the number of its route.
+    pub(crate) fn used(&self) -> impl Iterator<Item = (usize, &str, &str)> {
+        self.routes.iter().enumerate().flat_map(|(index, route)| {
+            let all = std::iter::once(&route.first).chain(route.next.iter());
+            all.map(move |(provider, model)| (index, provider.as_str(), model.as_str()))
+        })
     }
 }
 
@@ -141,6 +147,12 @@ fn compile(index: usize, route: &RouteConfig, known: &BTreeSet<&str>) -> Result<
             "{at}: to is empty; name at least one provider/model, such as \"ollama/qwen3\""
         )));
     }
+    if route.to.len() > TO_MAX {
+        return Err(Error::validation(format!(
+            "{at}: to has {} entries, at most {TO_MAX} are asked",
+            route.to.len()
+        )));
+    }
     let to = route.to.iter().map(|entry| {
         let Some((provider, model)) = entry.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty()) else {
             return Err(Error::validation(format!("{at}: {entry:?} in to is not of the form \"provider/model\", such as \"ollama/qwen3\"")));
@@ -154,15 +166,18 @@ fn compile(index: usize, route: &RouteConfig, known: &BTreeSet<&str>) -> Result<
         } else if !known.contains(provider) {
             let names: Vec<&str> = known.iter().copied().collect();
             return Err(Error::validation(format!(
-                "{at}: provider {provider:?} of {entry:?} is unknown; known are {}. Add [providers.{provider}] with kind = \"openai\" and base_url",
+                "{at}: provider {provider:?} of {entry:?} is unknown; known are {}. Add [providers.{provider}] with kind (openai, anthropic or bedrock) and what it needs",
                 names.join(", ")
             )));
         }
         Ok((provider.to_owned(), model.to_owned()))
     });
+    let mut to = to.collect::<Result<Vec<_>>>()?;
+    let first = to.remove(0);
     Ok(Compiled {
         pattern: route.model.clone(),
-        to: to.collect::<Result<_>>()?,
+        first,
+        next: to.into(),
     })
 }
 

@@ -83,6 +83,19 @@ impl Script {
         Self::parse(&text, is_json).map_err(wrong)
     }
 
+    /// Checks the file, at the start.
+    pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+        let wrong = |why: String| Failure::new(Fault::Validation, format!("the script {}: {why}", path.display()));
+        let unreadable = |error: std::io::Error| wrong(format!("cannot be read ({error})"));
+        let size = std::fs::metadata(path).map_err(unreadable)?.len();
+        if size > SCRIPT_BYTES_MAX {
+            return Err(wrong(format!("has {size} bytes, at most {SCRIPT_BYTES_MAX} are read")));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let is_json = path.extension().is_some_and(|extension| extension == "json");
+        Self::parse(&text, is_json).map(drop).map_err(wrong)
+    }
+
     /// Reads and checks a script; the error says what is wrong and where.
     pub fn parse(text: &str, is_json: bool) -> Result<Self, String> {
         let steps: Vec<Step> = if is_json {
@@ -158,7 +171,8 @@ impl Step {
         }
         match &self.stop {
             Some(stop) if StopReason::parse(stop).is_none() => Err(format!(
-                "stop {stop:?} is unknown; it is one of end_turn, tool_use, max_tokens, stop_sequence, content_filtered"
+                "stop {stop:?} is unknown; it is one of {}",
+                StopReason::ALL.map(StopReason::as_str).join(", ")
             )),
             _ => Ok(()),
         }
@@ -184,10 +198,16 @@ impl Step {
                 id: id.clone(),
                 name: tool.name.clone(),
             });
+            let input = tool.input.clone().unwrap_or_else(|| Value::Object(Map::new()));
+            report(Part::ToolInput {
+                id: id.clone(),
+                json: input.as_str().map_or_else(|| input.to_string(), str::to_owned),
+            });
+            report(Part::BlockEnd);
             content.push(Block::ToolUse {
                 id,
                 name: tool.name.clone(),
-                input: tool.input.clone().unwrap_or_else(|| Value::Object(Map::new())),
+                input,
             });
         }
         let by_tools = if self.tools.is_empty() {

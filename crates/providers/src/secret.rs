@@ -53,13 +53,25 @@ impl Secret {
                 (text, format!("the file {}", path.display()))
             }
         };
+        Self::checked(name, &value, &source).map(Some)
+    }
+
+    /// The value of a variable of provider `name`; `None` when it is not set.
+    pub(crate) fn of_variable(name: &str, variable: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>> {
+        match environment(variable) {
+            Some(value) => Self::checked(name, &value, &format!("the environment variable {variable}")).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn checked(name: &str, value: &str, source: &str) -> Result<Self> {
         let value = value.trim();
         if value.is_empty() || value.len() > KEY_BYTES_MAX || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::validation(format!(
                 "the key of provider {name:?} from {source} is not usable: it must be one line of up to {KEY_BYTES_MAX} visible ASCII characters"
             )));
         }
-        Ok(Some(Self(value.to_owned())))
+        Ok(Self(value.to_owned()))
     }
 
     /// The value of the `Authorization` header, marked so that it is never logged.
@@ -67,6 +79,18 @@ impl Secret {
         let mut value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;
         value.set_sensitive(true);
         Some(value)
+    }
+
+    /// The value of a header that holds nothing but the key, marked so that it is never logged.
+    pub(crate) fn plain(&self) -> Option<reqwest::header::HeaderValue> {
+        let mut value = reqwest::header::HeaderValue::from_str(&self.0).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// The key itself, to sign with.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
     }
 
     /// `text` with the key taken out: providers like to quote it in their errors.

@@ -1,25 +1,22 @@
 //! What a Chat Completions server says, folded into a neutral reply. A whole reply is one piece, a streamed one many:
 //! both go through the same fold.
 
-use std::collections::HashSet;
-
-use bedplate_converse::{Block, Message, Reply, Request, Role, StopReason, Usage};
+use bedplate_converse::{Block, Message, Reply, ReplyFacts, Request, Role, StopReason, Usage};
 use bedplate_journal::Part;
 use serde_json::Value;
 
+use crate::calls::{Ids, NAME_CHARS_MAX, TOOL_CALLS_MAX, arguments};
+use crate::frames::Frame;
+use crate::protocol::{Draft, json_of, message_of, pick_fields};
 use crate::{Failure, Fault};
 
-/// Most tool calls of one reply (OpenAI allows 128 functions in a request; nobody calls each of them at once).
-pub const TOOL_CALLS_MAX: usize = 128;
-/// How deep lists and objects of a tool call's arguments may lie in each other. Ours: what is journaled puts the arguments a few
-/// levels deeper, and JSON readers give up at 128.
-const ARGUMENTS_DEPTH_MAX: usize = 100;
-/// Most characters of an id or a model name that we take over. Ours.
-const NAME_CHARS_MAX: usize = 256;
-
 /// A reply as far as it is known.
-#[derive(Debug, Default)]
-pub struct Draft {
+#[derive(Debug)]
+pub struct OpenAiDraft<'a> {
+    request: &'a Request,
+    /// What the server was asked for, should it not say who answered.
+    asked: &'a str,
+    ids: Option<Ids>,
     text: String,
     reasoning: String,
     calls: Vec<CallDraft>,
@@ -27,34 +24,119 @@ pub struct Draft {
     stopped_by: Option<String>,
     usage: Usage,
     model: String,
+    service_tier: Option<String>,
+    additional_fields: Option<Value>,
     anything: bool,
 }
 
 #[derive(Debug, Default)]
 struct CallDraft {
     index: Option<u64>,
+    /// As the server gave it.
     id: String,
+    /// As the conversation knows it, once the call is reported.
+    begun: Option<String>,
     name: String,
     arguments: String,
 }
 
-impl Draft {
-    /// Takes a streamed piece (`chat.completion.chunk`) and reports what it adds.
-    pub fn chunk(&mut self, value: &Value, report: &mut dyn FnMut(Part)) -> Result<(), Failure> {
-        self.take(value, "delta", report)
-    }
-
+impl Draft for OpenAiDraft<'_> {
     /// Takes a whole reply (`chat.completion`).
-    pub fn whole(&mut self, value: &Value, report: &mut dyn FnMut(Part)) -> Result<(), Failure> {
+    fn whole(&mut self, value: &Value, report: &mut dyn FnMut(Part)) -> Result<(), Failure> {
         if !value["choices"][0].is_object() && error_of(value).is_none() {
             return Err(Failure::raw(Fault::Malformed, format!("the reply has no choices: {value}")));
         }
-        self.take(value, "message", report)
+        self.take(value, "message", report)?;
+        self.begin_all(report);
+        self.additional_fields = pick_fields(value, &self.request.options.response_field_paths);
+        Ok(())
     }
 
-    /// Whether the model has said why it stopped: what comes then is only token counts.
-    pub fn is_finished(&self) -> bool {
+    /// Takes a streamed piece (`chat.completion.chunk`) and reports what it adds.
+    fn event(&mut self, frame: &Frame, report: &mut dyn FnMut(Part)) -> Result<bool, Failure> {
+        let data = frame.data.trim_ascii();
+        if data.is_empty() {
+            return Ok(false);
+        }
+        if data == b"[DONE]" {
+            return Ok(true);
+        }
+        self.take(&json_of(frame)?, "delta", report)?;
+        if self.is_finished() {
+            self.begin_all(report);
+        }
+        Ok(false)
+    }
+
+    fn is_finished(&self) -> bool {
         self.finish.is_some()
+    }
+
+    fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Reply, Failure> {
+        if !self.anything && self.finish.is_none() {
+            return Err(Failure::raw(Fault::Malformed, "the reply is empty"));
+        }
+        self.begin_all(&mut |_| {});
+        let stop = self.stop();
+        let mut content = Vec::new();
+        if !self.reasoning.is_empty() {
+            content.push(Block::Reasoning {
+                text: self.reasoning,
+                signature: None,
+            });
+        }
+        if !self.text.is_empty() || self.calls.is_empty() {
+            content.push(Block::Text(self.text));
+        }
+        for call in self.calls {
+            let Some(id) = call.begun else {
+                return Err(Failure::raw(Fault::Malformed, "the reply has a tool call without a name"));
+            };
+            content.push(Block::ToolUse {
+                id,
+                name: call.name,
+                input: arguments(&call.arguments),
+            });
+        }
+        Ok(Reply {
+            message: Message {
+                role: Role::Assistant,
+                content,
+            },
+            stop,
+            usage: self.usage,
+            model: if self.model.is_empty() { self.asked.to_owned() } else { self.model },
+            facts: ReplyFacts {
+                service_tier: self.service_tier,
+                additional_fields: self.additional_fields,
+                ..ReplyFacts::default()
+            },
+        })
+    }
+}
+
+impl<'a> OpenAiDraft<'a> {
+    /// The reply to `request`, which `model` is asked for.
+    pub fn new(request: &'a Request, model: &'a str) -> Self {
+        Self {
+            request,
+            asked: model,
+            ids: None,
+            text: String::new(),
+            reasoning: String::new(),
+            calls: Vec::new(),
+            finish: None,
+            stopped_by: None,
+            usage: Usage::default(),
+            model: String::new(),
+            service_tier: None,
+            additional_fields: None,
+            anything: false,
+        }
     }
 
     fn take(&mut self, value: &Value, member: &str, report: &mut dyn FnMut(Part)) -> Result<(), Failure> {
@@ -71,6 +153,9 @@ impl Draft {
             && self.model.is_empty()
         {
             self.model = model.chars().filter(|letter| !letter.is_control()).take(NAME_CHARS_MAX).collect();
+        }
+        if let Some(tier) = value["service_tier"].as_str() {
+            self.service_tier = Some(tier.chars().take(NAME_CHARS_MAX).collect());
         }
         if value["usage"].is_object() {
             self.usage = usage(&value["usage"]);
@@ -138,6 +223,7 @@ impl Draft {
 
     fn speak(&mut self, text: &str, report: &mut dyn FnMut(Part)) {
         if !text.is_empty() {
+            self.begin_all(report);
             self.anything = true;
             self.text.push_str(text);
             report(Part::Text(text.to_owned()));
@@ -171,14 +257,12 @@ impl Draft {
                     index,
                     ..CallDraft::default()
                 });
-                report(Part::Tool {
-                    id: id.to_owned(),
-                    name: name.to_owned(),
-                });
                 self.calls.len() - 1
             }
         };
         self.anything = true;
+        // The names of the calls before it are whole.
+        (0..at).for_each(|earlier| self.begin(earlier, report));
         let draft = &mut self.calls[at];
         if draft.id.is_empty() {
             draft.id = id.to_owned();
@@ -186,12 +270,48 @@ impl Draft {
         if draft.name != name {
             draft.name.push_str(name);
         }
-        match &function["arguments"] {
-            Value::String(text) => draft.arguments.push_str(text),
-            Value::Null => {}
-            other => draft.arguments.push_str(&other.to_string()),
+        let piece = match &function["arguments"] {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        draft.arguments.push_str(&piece);
+        match &draft.begun {
+            Some(id) if !piece.is_empty() => report(Part::ToolInput {
+                id: id.clone(),
+                json: piece,
+            }),
+            Some(_) => {}
+            // Its name may still grow; once there are arguments it does not.
+            None if !piece.is_empty() => self.begin(at, report),
+            None => {}
         }
         Ok(())
+    }
+
+    /// Reports a call that has a name: from now on it goes by an id that is unique in the conversation.
+    fn begin(&mut self, at: usize, report: &mut dyn FnMut(Part)) {
+        let draft = &mut self.calls[at];
+        if draft.begun.is_some() || draft.name.is_empty() {
+            return;
+        }
+        let request = self.request;
+        let id = self.ids.get_or_insert_with(|| Ids::of(request)).take(&draft.id);
+        draft.begun = Some(id.clone());
+        report(Part::Tool {
+            id: id.clone(),
+            name: draft.name.clone(),
+        });
+        if !draft.arguments.is_empty() {
+            report(Part::ToolInput {
+                id,
+                json: draft.arguments.clone(),
+            });
+        }
+    }
+
+    fn begin_all(&mut self, report: &mut dyn FnMut(Part)) {
+        (0..self.calls.len()).for_each(|at| self.begin(at, report));
     }
 
     /// The call that a streamed piece continues. Servers differ: the index says it; some give every parallel call the
@@ -210,47 +330,7 @@ impl Draft {
         }
     }
 
-    /// The reply to `request`, complete. `model` is what the server was asked for, should it not say who answered.
-    pub fn finish(self, request: &Request, model: &str) -> Result<Reply, Failure> {
-        if !self.anything && self.finish.is_none() {
-            return Err(Failure::raw(Fault::Malformed, "the reply is empty"));
-        }
-        let stop = self.stop(request);
-        let mut content = Vec::new();
-        if !self.reasoning.is_empty() {
-            content.push(Block::Reasoning {
-                text: self.reasoning,
-                signature: None,
-            });
-        }
-        if !self.text.is_empty() || self.calls.is_empty() {
-            content.push(Block::Text(self.text));
-        }
-        let mut ids = Ids::of(request);
-        for call in self.calls {
-            if call.name.is_empty() {
-                return Err(Failure::raw(Fault::Malformed, "the reply has a tool call without a name"));
-            }
-            content.push(Block::ToolUse {
-                id: ids.take(call.id),
-                name: call.name,
-                input: arguments(&call.arguments),
-            });
-        }
-        let model = if self.model.is_empty() { model.to_owned() } else { self.model };
-        Ok(Reply {
-            message: Message {
-                role: Role::Assistant,
-                content,
-            },
-            stop,
-            usage: self.usage,
-            model,
-            ..Reply::default()
-        })
-    }
-
-    fn stop(&self, request: &Request) -> StopReason {
+    fn stop(&self) -> StopReason {
         let ended = if self.calls.is_empty() {
             StopReason::EndTurn
         } else {
@@ -263,79 +343,12 @@ impl Draft {
                 && self
                     .stopped_by
                     .as_ref()
-                    .is_some_and(|text| request.inference.stop_sequences.contains(text)) =>
+                    .is_some_and(|text| self.request.inference.stop_sequences.contains(text)) =>
             {
                 StopReason::StopSequence
             }
             _ => ended,
         }
-    }
-}
-
-/// Ids of tool calls, unique within the conversation: servers leave them out or count from zero in every reply.
-struct Ids {
-    taken: HashSet<String>,
-    turn: usize,
-    made: usize,
-}
-
-impl Ids {
-    fn of(request: &Request) -> Self {
-        let blocks = request.messages.iter().flat_map(|message| &message.content);
-        let taken = blocks
-            .filter_map(|block| {
-                if let Block::ToolUse { id, .. } = block {
-                    Some(id.clone())
-                } else {
-                    None
-                }
-            })
-            .collect();
-        let turn = request.messages.iter().filter(|message| message.role == Role::Assistant).count();
-        Self { taken, turn, made: 0 }
-    }
-
-    /// `id` when it is usable and new, else one that follows from the position in the conversation.
-    fn take(&mut self, id: String) -> String {
-        let usable = !id.is_empty() && id.len() <= NAME_CHARS_MAX && id.bytes().all(|byte| byte.is_ascii_graphic());
-        if usable && self.taken.insert(id.clone()) {
-            return id;
-        }
-        loop {
-            self.made += 1;
-            let made = format!("call_{}_{}", self.turn, self.made);
-            if self.taken.insert(made.clone()) {
-                return made;
-            }
-        }
-    }
-}
-
-/// Arguments as an object; what is none stays the text that the model wrote, so that it can be asked again.
-fn arguments(text: &str) -> Value {
-    let trimmed = text.trim();
-    if trimmed.is_empty() {
-        return Value::Object(serde_json::Map::new());
-    }
-    match serde_json::from_str(trimmed) {
-        Ok(Value::Null) => Value::Object(serde_json::Map::new()),
-        Ok(deep) if depth(&deep) > ARGUMENTS_DEPTH_MAX => Value::String(text.to_owned()),
-        Ok(object @ Value::Object(_)) => object,
-        // Encoded twice, as some models do.
-        Ok(Value::String(inner)) => match serde_json::from_str(&inner) {
-            Ok(object @ Value::Object(_)) if depth(&object) <= ARGUMENTS_DEPTH_MAX => object,
-            _ => Value::String(text.to_owned()),
-        },
-        _ => Value::String(text.to_owned()),
-    }
-}
-
-/// Levels of lists and objects; the reader that made the value bounds them.
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
-        _ => 0,
     }
 }
 
@@ -374,17 +387,4 @@ pub(crate) fn error_of(value: &Value) -> Option<Failure> {
     };
     let message = message_of(value).unwrap_or_else(|| error.to_string());
     Some(Failure::raw(fault, message))
-}
-
-/// The message of an error answer, in the shapes that servers use.
-pub(crate) fn message_of(value: &Value) -> Option<String> {
-    let found = [
-        &value["error"]["message"],
-        &value["error"],
-        &value["message"],
-        &value["detail"],
-        &value["errors"],
-    ];
-    let found = found.into_iter().find(|found| !found.is_null())?;
-    Some(found.as_str().map_or_else(|| found.to_string(), str::to_owned)).filter(|text| !text.is_empty())
 }

@@ -1,20 +1,28 @@
 //! A neutral request as the body of a Chat Completions request.
 
-use bedplate_converse::{Block, Message, Request, ResultPart, Role, Tool, ToolChoice};
+use std::num::NonZeroU32;
+
+use bedplate_converse::{Block, Media, MediaKind, Message, Request, ResultPart, Role, Source, Tool, ToolChoice};
 use serde_json::{Map, Value, json};
 
+use crate::Failure;
+use crate::calls::{sendable_arguments, sendable_name};
 use crate::config::{MaxTokensField, Omit};
+use crate::media::{elsewhere, refused, text_of};
+use crate::protocol::add_fields;
 
 /// Most stop sequences of a request (OpenAI API reference, `stop`: up to 4).
 const STOP_MAX: usize = 4;
-/// Most characters of a function's name (OpenAI API reference, `tools[].function.name`).
-const NAME_CHARS_MAX: usize = 64;
+/// The name of a schema that has none (OpenAI API reference: `response_format.json_schema.name` is required).
+const SCHEMA_NAME: &str = "reply";
 
 /// How a server wants its requests.
 #[derive(Clone, Debug, Default)]
 pub struct Dialect {
     /// The field that carries the most tokens of the reply.
     pub max_tokens_field: MaxTokensField,
+    /// Most tokens of a reply when the request does not say.
+    pub max_tokens: Option<NonZeroU32>,
     /// What is left out.
     pub omit: Vec<Omit>,
 }
@@ -22,11 +30,14 @@ pub struct Dialect {
 impl Dialect {
     /// The body for `request`, served by `model`.
     ///
-    /// Thoughts are not sent back: the API has no place for them. `top_k` is not part of the API.
-    pub fn encode(&self, request: &Request, model: &str) -> Value {
+    /// Thoughts are not sent back: the API has no place for them. `top_k` is not part of the API; caching is the server's own affair.
+    ///
+    /// # Errors
+    /// `Validation` for content that the API has no place for.
+    pub fn encode(&self, request: &Request, model: &str) -> Result<Value, Failure> {
         let mut body = Map::new();
         body.insert("model".into(), json!(model));
-        body.insert("messages".into(), Value::Array(messages(request)));
+        body.insert("messages".into(), Value::Array(messages(request)?));
         if !request.tools.is_empty() {
             body.insert("tools".into(), request.tools.iter().map(tool).collect());
             match &request.tool_choice {
@@ -35,6 +46,40 @@ impl Dialect {
                 ToolChoice::Tool(name) => drop(body.insert("tool_choice".into(), json!({"type": "function", "function": {"name": name}}))),
             }
         }
+        self.sampling(request, &mut body);
+        let options = &request.options;
+        if let Some(output) = &options.output {
+            let mut schema = Map::new();
+            schema.insert(
+                "name".into(),
+                json!(output.name.as_deref().map_or_else(|| SCHEMA_NAME.to_owned(), sendable_name)),
+            );
+            if let Some(description) = &output.description {
+                schema.insert("description".into(), json!(description));
+            }
+            schema.insert("schema".into(), output.schema.clone());
+            schema.insert("strict".into(), json!(true));
+            body.insert("response_format".into(), json!({"type": "json_schema", "json_schema": schema}));
+        }
+        if let Some(effort) = &options.effort {
+            body.insert("reasoning_effort".into(), json!(effort));
+        }
+        if let Some(tier @ ("priority" | "flex" | "default")) = options.service_tier.as_deref() {
+            body.insert("service_tier".into(), json!(tier));
+        }
+        if request.streaming {
+            body.insert("stream".into(), json!(true));
+            if self.sends(Omit::StreamOptions) {
+                body.insert("stream_options".into(), json!({"include_usage": true}));
+            }
+        }
+        if let Some(fields) = &options.additional_fields {
+            add_fields(&mut body, fields)?;
+        }
+        Ok(Value::Object(body))
+    }
+
+    fn sampling(&self, request: &Request, body: &mut Map<String, Value>) {
         let inference = &request.inference;
         if let Some(temperature) = inference.temperature.filter(|_| self.sends(Omit::Temperature)) {
             body.insert("temperature".into(), json!(temperature));
@@ -42,7 +87,7 @@ impl Dialect {
         if let Some(top_p) = inference.top_p.filter(|_| self.sends(Omit::TopP)) {
             body.insert("top_p".into(), json!(top_p));
         }
-        if let Some(max_tokens) = inference.max_tokens {
+        if let Some(max_tokens) = inference.max_tokens.or(self.max_tokens.map(NonZeroU32::get)) {
             body.insert(self.max_tokens_field.as_str().into(), json!(max_tokens));
         }
         let stop: Vec<&String> = inference
@@ -54,13 +99,6 @@ impl Dialect {
         if !stop.is_empty() && self.sends(Omit::Stop) {
             body.insert("stop".into(), json!(stop));
         }
-        if request.streaming {
-            body.insert("stream".into(), json!(true));
-            if self.sends(Omit::StreamOptions) {
-                body.insert("stream_options".into(), json!({"include_usage": true}));
-            }
-        }
-        Value::Object(body)
     }
 
     fn sends(&self, setting: Omit) -> bool {
@@ -68,7 +106,7 @@ impl Dialect {
     }
 }
 
-fn messages(request: &Request) -> Vec<Value> {
+fn messages(request: &Request) -> Result<Vec<Value>, Failure> {
     let mut out = Vec::with_capacity(request.messages.len() + 1);
     let system = request.system_text();
     if !system.is_empty() {
@@ -76,28 +114,85 @@ fn messages(request: &Request) -> Vec<Value> {
     }
     for message in &request.messages {
         match message.role {
-            Role::User => user(message, &mut out),
+            Role::User => user(message, &mut out)?,
             Role::Assistant => out.extend(assistant(message)),
         }
     }
-    out
+    Ok(out)
 }
 
-/// Results first: they must follow the calls that they answer.
-fn user(message: &Message, out: &mut Vec<Value>) {
+/// Results first: they must follow the calls that they answer. A result holds text only, so its images follow in a message of the user.
+fn user(message: &Message, out: &mut Vec<Value>) -> Result<(), Failure> {
+    let mut shown = Vec::new();
     for block in &message.content {
         if let Block::ToolResult { id, content, .. } = block {
-            out.push(json!({"role": "tool", "tool_call_id": id, "content": ResultPart::join(content)}));
+            let mut texts = Vec::new();
+            for part in content {
+                match part {
+                    ResultPart::Text(_) | ResultPart::Json(_) => texts.push(ResultPart::join(std::slice::from_ref(part))),
+                    ResultPart::Media(media) => match text_of(media) {
+                        Some(text) => texts.push(text),
+                        None => shown.push(self::media(media)?),
+                    },
+                    ResultPart::Other(_) => return Err(refused("a part of a tool result", "Chat Completions")),
+                }
+            }
+            out.push(json!({"role": "tool", "tool_call_id": id, "content": texts.concat()}));
         }
     }
-    let text = texts(message);
-    if !text.is_empty() {
-        out.push(json!({"role": "user", "content": text}));
+    let mut parts: Vec<Value> = shown;
+    for block in &message.content {
+        match block {
+            Block::Media(media) => match text_of(media) {
+                Some(text) => parts.push(json!({"type": "text", "text": text})),
+                None => parts.push(self::media(media)?),
+            },
+            Block::Guard(content) if content.get("image").is_some() => {
+                if let Some(image) = Media::from_json(content).ok().flatten() {
+                    parts.push(self::media(&image)?);
+                }
+            }
+            Block::Other(_) => return Err(refused("a content block", "Chat Completions")),
+            _ => parts.extend(spoken(block).map(|text| json!({"type": "text", "text": text}))),
+        }
+    }
+    if parts.iter().all(|part| part["type"] == "text") {
+        // The form that every server understands.
+        let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
+        if !texts.is_empty() {
+            out.push(json!({"role": "user", "content": texts.join("\n")}));
+        }
+    } else {
+        out.push(json!({"role": "user", "content": parts}));
+    }
+    Ok(())
+}
+
+/// A part that is not text (OpenAI API reference, "Chat", content parts).
+fn media(media: &Media) -> Result<Value, Failure> {
+    let Source::Bytes(base64) = &media.source else {
+        return Err(elsewhere(media));
+    };
+    let url = format!("data:{};base64,{base64}", media.media_type());
+    match media.kind {
+        MediaKind::Image => Ok(json!({"type": "image_url", "image_url": {"url": url}})),
+        MediaKind::Document => {
+            let name = media.document.as_ref().map_or("document", |facts| facts.name.as_str());
+            let name = if media.format.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{name}.{}", media.format)
+            };
+            Ok(json!({"type": "file", "file": {"filename": name, "file_data": url}}))
+        }
+        MediaKind::Audio => Ok(json!({"type": "input_audio", "input_audio": {"data": base64, "format": media.format}})),
+        MediaKind::Video => Err(refused("a video", "Chat Completions")),
     }
 }
 
 fn assistant(message: &Message) -> Option<Value> {
-    let text = texts(message);
+    let texts: Vec<&str> = message.content.iter().filter_map(spoken).collect();
+    let text = texts.join("\n");
     let calls: Vec<Value> = message
         .content
         .iter()
@@ -105,7 +200,7 @@ fn assistant(message: &Message) -> Option<Value> {
             Block::ToolUse { id, name, input } => Some(json!({
                 "id": id,
                 "type": "function",
-                "function": {"name": sendable(name), "arguments": arguments(input)},
+                "function": {"name": sendable_name(name), "arguments": sendable_arguments(input).to_string()},
             })),
             _ => None,
         })
@@ -118,42 +213,14 @@ fn assistant(message: &Message) -> Option<Value> {
     }
 }
 
-fn texts(message: &Message) -> String {
-    let texts: Vec<&str> = message
-        .content
-        .iter()
-        .filter_map(|block| match block {
-            Block::Text(text) if !text.is_empty() => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    texts.join("\n")
-}
-
-/// Arguments as JSON text. What the model once said instead of an object is wrapped: servers parse old arguments again
-/// and fail on anything but an object.
-fn arguments(input: &Value) -> String {
-    match input {
-        Value::Object(_) => input.to_string(),
-        Value::Null => "{}".into(),
-        other => json!({"invalid_arguments": other}).to_string(),
-    }
-}
-
-/// A name that servers accept: the model may have made one up.
-fn sendable(name: &str) -> String {
-    let clean: String = name
-        .chars()
-        .take(NAME_CHARS_MAX)
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-') {
-                letter
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    if clean.is_empty() { "_".into() } else { clean }
+/// The text of a block, when it has one.
+fn spoken(block: &Block) -> Option<&str> {
+    let text = match block {
+        Block::Text(text) | Block::Cited { text, .. } => text.as_str(),
+        Block::Guard(content) => content["text"]["text"].as_str()?,
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
 }
 
 fn tool(tool: &Tool) -> Value {
@@ -163,5 +230,8 @@ fn tool(tool: &Tool) -> Value {
         function.insert("description".into(), json!(tool.description));
     }
     function.insert("parameters".into(), tool.schema.clone());
+    if let Some(strict) = tool.strict {
+        function.insert("strict".into(), json!(strict));
+    }
     json!({"type": "function", "function": function})
 }

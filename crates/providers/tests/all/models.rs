@@ -103,8 +103,8 @@ async fn an_unmatched_id_runs_on_the_planner_announced_once() {
             (&json!("builtin/planner"), &json!("tool_use"))
         );
         if streaming {
-            let (tool, texts) = parts.split_last().unwrap();
-            assert_eq!(tool, "tool: plan");
+            let (texts, tool) = parts.split_at(parts.len() - 4);
+            assert_eq!(tool, ["end", "tool: plan", "input: {}", "end"]);
             assert!(texts.len() > 2, "{texts:?}");
             assert_eq!(
                 texts.iter().map(|part| part.strip_prefix("text: ").unwrap()).collect::<String>(),
@@ -115,7 +115,7 @@ async fn an_unmatched_id_runs_on_the_planner_announced_once() {
         }
     }
     let (_, parts) = ask(&models, &asks("builtin/echo", true)).await;
-    assert_eq!(parts, ["text: Hello"]);
+    assert_eq!(parts, ["text: Hello", "end"]);
     let announced = announced.lock().unwrap();
     assert_eq!(announced.len(), 1, "{announced:?}");
     assert_eq!(announced[0].0, "anthropic.claude-3-haiku");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bedplate_converse::{Inference, Message, Request, SystemBlock, Tool, ToolChoice};
 use bedplate_journal::Part;
-use bedplate_providers::{OpenAi, ProviderConfig};
+use bedplate_providers::{ProviderConfig, Server as Provider};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -116,15 +116,36 @@ pub(crate) fn part_text(part: &Part) -> String {
     }
 }
 
-fn server_of(base_url: &str, settings: &serde_json::Map<String, Value>) -> OpenAi {
+fn server_of(base_url: &str, settings: &serde_json::Map<String, Value>) -> Provider {
     let mut settings = settings.clone();
-    settings.insert("kind".into(), json!("openai"));
+    settings.entry("kind").or_insert(json!("openai"));
     settings.insert("base_url".into(), json!(base_url));
     let config: ProviderConfig = serde_json::from_value(settings.into()).unwrap();
-    let environment = |name: &str| (name == "TEST_KEY").then(|| KEY.to_owned());
-    OpenAi::new("test", &config, &environment)
+    let environment = |name: &str| match name {
+        "TEST_KEY" => Some(KEY.to_owned()),
+        "TEST_ID" => Some("AKIATESTTESTTEST".to_owned()),
+        _ => None,
+    };
+    Provider::new("test", &config, &environment)
         .unwrap()
         .with_backoff(Duration::from_millis(1))
+}
+
+/// Where requests go: below the scripted server's `/v1`.
+fn path_of(provider: &serde_json::Map<String, Value>, streaming: bool) -> &'static str {
+    match (provider.get("kind").and_then(Value::as_str), streaming) {
+        (Some("anthropic"), _) => "/v1/messages",
+        (Some("bedrock"), false) => "/v1/model/test-model%3A0/converse",
+        (Some("bedrock"), true) => "/v1/model/test-model%3A0/converse-stream",
+        _ => "/v1/chat/completions",
+    }
+}
+
+fn model_of(provider: &serde_json::Map<String, Value>) -> &'static str {
+    match provider.get("kind").and_then(Value::as_str) {
+        Some("bedrock") => "test-model:0",
+        _ => "test-model",
+    }
 }
 
 async fn check(case: Case) {
@@ -133,18 +154,19 @@ async fn check(case: Case) {
     let mut server = Server::start(case.exchanges).await;
     let provider = server_of(&server.base_url, &case.provider);
     let request = case.request.request();
+    let path = path_of(&case.provider, request.streaming);
     let mut parts = Vec::new();
     let mut report = |part: Part| {
         parts.push(part_text(&part));
         server.parts.send_replace(parts.len());
     };
-    let result = provider.call(&request, "test-model", &mut report).await;
+    let result = provider.call(&request, model_of(&case.provider), &mut report).await;
     for (index, exchange) in expected.iter().enumerate() {
         let asked = server
             .asked
             .try_recv()
             .unwrap_or_else(|_| panic!("{name}: request {} was never made; {result:?}", index + 1));
-        assert_eq!(asked.line, "POST /v1/chat/completions HTTP/1.1", "{name}");
+        assert_eq!(asked.line, format!("POST {path} HTTP/1.1"), "{name}");
         if let Some(body) = &exchange.expect {
             assert_eq!(&asked.body, body, "{name}: request {}", index + 1);
         }
