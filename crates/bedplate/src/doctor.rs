@@ -4,8 +4,11 @@ use std::path::Path;
 
 use bedplate_cli::{Check, Doctor, Exit, Terminal, doctor};
 
+use crate::checked;
 use crate::config::Config;
-use crate::{app, clock, serve};
+
+/// What to do about a mistake in the configuration.
+const MEND: &str = "mend it; `bedplate config check` tells when it is right";
 
 /// The addresses of providers that need no `base_url`.
 const KNOWN: [(&str, &str); 2] = [("ollama", "http://127.0.0.1:11434/v1"), ("openai", "https://api.openai.com/v1")];
@@ -13,28 +16,23 @@ const KNOWN: [(&str, &str); 2] = [("ollama", "http://127.0.0.1:11434/v1"), ("ope
 /// Runs the verb.
 pub(crate) async fn run(args: Doctor) -> Exit {
     let (checks, providers) = match Config::read(args.config.as_deref(), Path::new(".")) {
-        Ok(config) => (vec![check(&config)], providers(&config)),
-        Err(error) => (vec![wrong(error)], Vec::new()),
+        Ok(config) => (checks(&config), providers(&config)),
+        Err(error) => (vec![Check::fail("config", error, MEND)], Vec::new()),
     };
     doctor(&args, checks, &providers, &mut Terminal::system()).await
 }
 
-fn check(config: &Config) -> Check {
-    let models = app::models(
-        config,
-        bedplate_providers::Mode::Serve,
-        &clock::SystemClock::default(),
-        std::sync::Arc::new(|_, _| {}),
-    );
-    match (models, &config.file) {
-        (Err(error), _) => wrong(serve::chain(&error)),
-        (Ok(_), None) => Check::ok("config", "there is no bedplate.toml here; the defaults hold"),
-        (Ok(_), Some(file)) => Check::ok("config", format!("{}: {} routes", file.display(), config.models.routes.len())),
-    }
-}
-
-fn wrong(error: String) -> Check {
-    Check::fail("config", error, "mend it; `bedplate config check` tells when it is right")
+fn checks(config: &Config) -> Vec<Check> {
+    let read = match &config.file {
+        None => "there is no bedplate.toml here; the defaults hold".to_owned(),
+        Some(file) => file.display().to_string(),
+    };
+    let mut checks = vec![Check::ok("config", read)];
+    checks.extend(checked::parts(config).into_iter().map(|part| match part.mistake {
+        None => Check::ok(&part.name, part.found),
+        Some(mistake) => Check::fail(&part.name, mistake, MEND),
+    }));
+    checks
 }
 
 /// Names and addresses of the providers that routes lead to.

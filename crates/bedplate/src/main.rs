@@ -6,6 +6,7 @@
 mod app;
 mod apply;
 mod args;
+mod checked;
 mod clock;
 mod config;
 mod dev;
@@ -67,13 +68,10 @@ async fn run(args: args::Args) -> ExitCode {
 /// `config check`: what the server would make of the configuration.
 fn check(given: Option<&Path>) -> Result<(), String> {
     let config = config::Config::read(given, Path::new("."))?;
-    app::models(
-        &config,
-        bedplate_providers::Mode::Serve,
-        &clock::SystemClock::default(),
-        std::sync::Arc::new(|_, _| {}),
-    )
-    .map_err(|error| serve::chain(&error))?;
+    let mistakes: Vec<String> = checked::parts(&config).into_iter().filter_map(|part| part.mistake).collect();
+    if !mistakes.is_empty() {
+        return Err(mistakes.join("\nbedplate: "));
+    }
     match &config.file {
         None => println!("there is no bedplate.toml here; the defaults hold"),
         Some(file) => println!(
