@@ -1,7 +1,7 @@
 //! The fold: what each event makes of a session. It decodes and keeps, and evaluates nothing that could fail.
 
 use bedplate_base::Timestamp;
-use bedplate_converse::{Message, Reply, ToolStatus};
+use bedplate_converse::{Message, Reply, StopReason, ToolStatus};
 use bedplate_journal::{Body, CallId, Callee, Event, Outcome, Sender, Signal, Value};
 
 use crate::decider::SessionDecider;
@@ -13,6 +13,8 @@ use crate::turn::{Answer, AskedKind, Request, failure};
 
 /// AWS's words for a model that failed or took too long.
 pub(crate) const MODEL_FAILED: &str = "Dependency resource: received model timeout/error exception from Bedrock. Try the request again.";
+/// What the user is told when a provider's filter held back all that the model said: the service's words (assumed).
+const HELD_BACK: &str = "Sorry, I am unable to assist you with this request.";
 /// What the model is told when the user says no.
 const DECLINED: &str = "The user declined this action; it was not run. Do not try it again unless the user asks for it.";
 /// What the model is told of an action whose question was given up.
@@ -28,7 +30,7 @@ impl SessionDecider {
     pub(crate) fn fold(&mut self, event: &Event) {
         match &event.body {
             Body::Signaled(Signal::Message { from, program, payload }) => self.message(from, program.as_ref(), payload, event.at),
-            Body::Called { step, callee, .. } => self.session.called(CallId(event.seq), &step.0, callee, &event.body),
+            Body::Called { step, callee, .. } => self.session.called(event, &step.0, callee),
             Body::Answered { call, outcome } => self.session.answered(*call, outcome),
             Body::Cancelled(_) => self.session.abandoned(),
             Body::Replied { to, outcome } => self.session.replied(to, outcome, event.at),
@@ -55,7 +57,7 @@ impl SessionDecider {
             return refuse(session, failure::REPEATED, &cause);
         }
         if let Some(answer) = &request.answer {
-            return match session.accept(answer) {
+            return match session.accept(answer, request.alone.then_some(at)) {
                 Ok(()) => {
                     session.taken(from, &request);
                     let turn = session.turn.as_mut().expect("invariant: an accepted answer has a turn");
@@ -108,6 +110,11 @@ impl SessionDecider {
 }
 
 impl Session {
+    /// Seconds without anything, until `at`.
+    fn idle_s(&self, at: Timestamp) -> u64 {
+        self.last_at.map_or(0, |last| at.since(last).as_secs())
+    }
+
     /// Starts the next waiting turn.
     fn begin(&mut self) {
         let Some(Waiting {
@@ -119,8 +126,7 @@ impl Session {
         else {
             return;
         };
-        let idle_s = self.last_at.map_or(0, |last| at.since(last).as_secs());
-        if idle_s > program.idle_ttl_s {
+        if self.idle_s(at) > program.idle_ttl_s {
             self.reset();
         }
         self.turns += 1;
@@ -155,15 +161,22 @@ impl Session {
         });
     }
 
-    /// Whether an answer fits the open question.
-    fn accept(&self, answer: &Answer) -> Result<(), String> {
+    /// Whether an answer fits the open question. With a time, the session must not have expired by then.
+    fn accept(&self, answer: &Answer, at: Option<Timestamp>) -> Result<(), String> {
         let Some(Turn {
             phase: Phase::Asking { question, next: None, .. },
+            program,
             ..
         }) = &self.turn
         else {
             return Err("No return of control is waiting in this session: it was answered already, given up, or never asked for.".into());
         };
+        if at.is_some_and(|at| self.idle_s(at) > program.idle_ttl_s) {
+            return Err(format!(
+                "No return of control is waiting in this session: the session expired, its idle time-out is {} seconds.",
+                program.idle_ttl_s
+            ));
+        }
         if question.invocation_id != answer.invocation_id {
             return Err(format!(
                 "The invocationId {} in the session state does not match the one that is waiting, {}.",
@@ -211,13 +224,14 @@ impl Session {
         }
     }
 
-    fn called(&mut self, id: CallId, step: &str, callee: &Callee, body: &Body) {
+    fn called(&mut self, event: &Event, step: &str, callee: &Callee) {
+        let id = CallId(event.seq);
         // A message that came while the turn ran is worked on as if it came after its answer: it gives the question up.
         let next = (!self.queue.is_empty()).then_some(Next::Abandoned);
         let Some(turn) = &mut self.turn else { return };
         match (callee, &mut turn.phase) {
             (Callee::Asker, phase @ Phase::Acting(_)) => {
-                let question = match body {
+                let question = match &event.body {
                     Body::Called {
                         input: bedplate_journal::Input::Value(value),
                         ..
@@ -233,6 +247,7 @@ impl Session {
                     acts,
                     next,
                 };
+                self.last_at = Some(event.at);
             }
             (Callee::Target(_), phase @ Phase::Model) => {
                 turn.model_calls += 1;
@@ -301,6 +316,9 @@ impl Session {
         let reading = reply::read(&reply);
         self.say(reply::transcript(&reply.message));
         let Some(turn) = &mut self.turn else { return };
+        if reading.uses.is_empty() && reading.answer.trim().is_empty() {
+            return self.nothing_said(&reply);
+        }
         if reading.uses.is_empty() {
             let text = if turn.request.streaming {
                 reading.answer.trim_start_matches(['\n', '\r']).to_owned()
@@ -322,6 +340,28 @@ impl Session {
             act.finish(format!("Not run: more than {ACTS_MAX} calls in one reply."), ToolStatus::Error);
         }
         turn.phase = Phase::Acting(acts);
+    }
+
+    /// A reply without a word for the user and without a call: no stream may end in silence.
+    fn nothing_said(&mut self, reply: &Reply) {
+        if matches!(reply.stop, StopReason::ContentFiltered | StopReason::GuardrailIntervened) {
+            self.say(Message::assistant(HELD_BACK));
+            if let Some(turn) = &mut self.turn {
+                turn.phase = Phase::Answering(HELD_BACK.into());
+            }
+            return;
+        }
+        let written = reply.usage.output_tokens;
+        let cause = match reply.stop {
+            StopReason::MaxTokens => format!(
+                "the model was cut off after {written} tokens, before the first word of its answer; let it write more (maximumLength), or choose a model that thinks less"
+            ),
+            stop => format!(
+                "the model ended its reply ({}) with neither a text nor a tool call; try again, or choose another model",
+                stop.as_str()
+            ),
+        };
+        self.model_failed("Model.Empty", &cause);
     }
 
     fn model_failed(&mut self, error: &str, cause: &str) {
@@ -434,8 +474,10 @@ impl Session {
                 .for_each(|act| act.finish(UNANSWERED, ToolStatus::Error));
             self.tell_results(&acts);
         }
-        // The session was waiting, not idle.
-        self.last_at = None;
+        if !self.queue.front().is_some_and(|waiting| waiting.request.alone) {
+            // The session was waiting, not idle. The service makes no such difference, and neither does who wants to be strict.
+            self.last_at = None;
+        }
         self.begin();
     }
 

@@ -89,12 +89,22 @@ fn malformed(function: &str, why: &str) -> Answer {
     }
 }
 
+/// The version of the contract.
+const VERSION: &str = "1.0";
+
 /// Reads a handler's answer. `messageVersion` may be absent, as it is in many handlers; the body's content type is `TEXT`,
 /// others are taken as well.
 fn envelope(function: &str, text: &str) -> Answer {
     let Ok(document) = serde_json::from_str::<Value>(text) else {
         return malformed(function, "it is not JSON");
     };
+    match document.get("messageVersion") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(version)) if version == VERSION => {}
+        // Written without quotes.
+        Some(Value::Number(version)) if version.as_f64() == Some(1.0) => {}
+        Some(other) => return malformed(function, &format!("'messageVersion' is {other}; the version of this contract is \"{VERSION}\"")),
+    }
     let Some(response) = document.get("response").filter(|response| response.is_object()) else {
         return malformed(function, "'response' is missing or not an object");
     };

@@ -48,7 +48,9 @@ fn replies() {
             let mut desk = Desk::new(&program(Vec::new()), streaming);
             desk.reply(&reply(&case.text));
             let wanted = if streaming { case.streaming.as_ref() } else { None };
-            assert_eq!(desk.answer.as_ref(), wanted.or(Some(&case.answer)), "{}", case.about);
+            // Without a word there is no answer: the turn fails.
+            let wanted = Some(wanted.unwrap_or(&case.answer)).filter(|answer| !answer.trim().is_empty());
+            assert_eq!(desk.answer.as_ref(), wanted, "{}", case.about);
             let rationale = desk.shown.iter().find_map(|step| match &step.kind {
                 Kind::Rationale(text) => Some(text.clone()),
                 _ => None,
@@ -69,9 +71,11 @@ fn streamed(parts: &[&str]) -> String {
 fn check_cuts(text: &str, random: &mut u64) {
     let mut desk = Desk::new(&program(Vec::new()), true);
     desk.reply(&reply(text));
-    let answer = desk.answer.unwrap();
     let whole = streamed(&[text]);
-    assert!(answer.starts_with(&whole), "{text:?}: {answer:?} does not begin with {whole:?}");
+    match desk.answer {
+        Some(answer) => assert!(answer.starts_with(&whole), "{text:?}: {answer:?} does not begin with {whole:?}"),
+        None => assert!(whole.trim().is_empty(), "{text:?}: nothing was said, and {whole:?} was shown"),
+    }
     let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
     for at in &places {
         let (one, other) = text.split_at(*at);

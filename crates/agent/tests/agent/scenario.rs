@@ -73,6 +73,8 @@ pub(crate) struct Said {
     pub fails: Option<String>,
     /// The outcome's JSON as it is.
     pub raw: Option<Json>,
+    /// Why the reply ended, when that is not plain: `content_filtered`.
+    pub stop: Option<String>,
     pub never: bool,
     pub after_s: u64,
 }
@@ -265,7 +267,9 @@ impl Said {
             name: used.tool.clone(),
             input: used.input.clone(),
         }));
-        let stop = if self.uses.is_empty() {
+        let stop = if let Some(word) = &self.stop {
+            StopReason::parse(word).unwrap_or_else(|| panic!("{word} is no stop reason"))
+        } else if self.uses.is_empty() {
             StopReason::EndTurn
         } else {
             StopReason::ToolUse
