@@ -1,5 +1,8 @@
 """bedrock-runtime's Converse and ConverseStream, as boto3 sees them."""
 
+import json
+import socket
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -198,3 +201,35 @@ def test_a_stream_that_is_cut_ends_with_an_exception(runtime, model):
 def test_model_ids_of_every_form_are_routed(runtime, model, model_id):
     model.will(say("Yes."))
     assert runtime.converse(modelId=model_id, messages=[user("Hi")])["output"]["message"] == assistant("Yes.")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_client_that_leaves_ends_the_call(new_server, streaming):
+    with socket.create_server(("127.0.0.1", 0)) as provider:
+        provider.settimeout(20)
+        address = "http://127.0.0.1:%d/v1" % provider.getsockname()[1]
+        config = f'[providers.slow]\nkind = "openai"\nbase_url = "{address}"\n[[route]]\nmodel = "*"\nto = ["slow/m"]\n'
+        server = new_server("serve", config=config).start()
+        body = json.dumps({"messages": [user("Hi")]}).encode()
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as client:
+            verb = "converse-stream" if streaming else "converse"
+            head = f"POST /model/any/{verb} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            client.sendall(head.encode() + body)
+            call, _ = provider.accept()
+            call.settimeout(20)
+            seen = b""
+            while b'"Hi"' not in seen:
+                seen += call.recv(65536)
+            if streaming:
+                delta = json.dumps({"choices": [{"index": 0, "delta": {"content": "The first half, "}}]})
+                call.sendall(f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {delta}\n\n".encode())
+                client.settimeout(20)
+                told = b""
+                while b"first half" not in told:
+                    told += client.recv(65536)
+        rest = call.recv(65536)
+        while rest and b"}" in rest:
+            rest = call.recv(65536)
+        assert rest == b"", "the call to the provider goes on although nobody wants its answer"
+        call.close()

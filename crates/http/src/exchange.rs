@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use crate::access::Line;
 use crate::activity::Busy;
 use crate::body;
-use crate::limits::{BODY_BYTES_MAX, FORM_BYTES_MAX, UPSTREAM_BYTES_MAX, body_bytes_max};
+use crate::limits::{BODY_BYTES_MAX, FORM_BYTES_MAX, UPSTREAM_BYTES_MAX, body_bytes_max, ends_with_client};
 use crate::listener::{Phase, Shared};
 use crate::observe;
 use crate::origin;
@@ -307,6 +307,7 @@ async fn answer(
     };
     busy.place.clone_from(&turn);
     let request_id = request.context.request_id.clone();
+    let tied = matches!(&goal, Goal::Service(routed) if ends_with_client(routed.operation));
     // The door is called inside the task, so that even a panic before its first await ends only this request.
     let work: BoxFuture<'static, Response> = match goal {
         Goal::Service(routed) => match shared.doors.services.get(routed.service.name).map(Arc::clone) {
@@ -321,7 +322,9 @@ async fn answer(
             Box::pin(async move { door.call(request).await })
         }
     };
-    perform(shared, work, &request_id, (permit, turn, held)).await.map(Answer::Ours)
+    perform(shared, work, &request_id, tied, (permit, turn, held))
+        .await
+        .map(Answer::Ours)
 }
 
 /// Verifies a body.
@@ -353,11 +356,22 @@ pub(crate) fn unframe(headers: &mut HeaderMap) {
     };
 }
 
-/// Does a door's work as a task: a client that hangs up must not cut a commit in two. Its places stay taken until it is done.
+/// Ends a task when its client has left.
+struct Tied(tokio::task::AbortHandle);
+
+impl Drop for Tied {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Does a door's work as a task: a client that hangs up must not cut a commit in two. Its places stay taken until it is done. Work that is
+/// `tied` to its client ends with it.
 async fn perform<P: Send + 'static>(
     shared: &Arc<Shared>,
     work: BoxFuture<'static, Response>,
     request_id: &str,
+    tied: bool,
     places: P,
 ) -> Result<Response, Refusal> {
     let (mut phase, alive) = (shared.phase.clone(), shared.alive.clone());
@@ -368,6 +382,7 @@ async fn perform<P: Send + 'static>(
             _ = phase.wait_for(|phase| *phase == Phase::Gone) => Err(Refusal::busy("The server is shutting down.")),
         }
     });
+    let _tied = tied.then(|| Tied(task.abort_handle()));
     match task.await {
         Ok(done) => done,
         Err(failure) => {

@@ -67,6 +67,12 @@ pub(crate) fn is_turn(operation: &wire::Operation) -> bool {
     body_bytes_max(operation) == TURN_BYTES_MAX
 }
 
+/// Whether the work of `operation` ends with the client that asked for it: a call of a model without an agent changes nothing here, and a
+/// provider takes money for what nobody reads.
+pub(crate) fn ends_with_client(operation: &wire::Operation) -> bool {
+    operation.service == "bedrock-runtime" && is_turn(operation)
+}
+
 /// How large the body of `operation` may be.
 pub(crate) fn body_bytes_max(operation: &wire::Operation) -> usize {
     match (operation.service, operation.name) {
