@@ -11,7 +11,11 @@ use crate::config::Config;
 const MEND: &str = "mend it; `bedplate config check` tells when it is right";
 
 /// The addresses of providers that need no `base_url`.
-const KNOWN: [(&str, &str); 2] = [("ollama", "http://127.0.0.1:11434/v1"), ("openai", "https://api.openai.com/v1")];
+const KNOWN: [(&str, &str); 3] = [
+    ("ollama", "http://127.0.0.1:11434/v1"),
+    ("openai", "https://api.openai.com/v1"),
+    ("anthropic", "https://api.anthropic.com"),
+];
 
 /// Runs the verb.
 pub(crate) async fn run(args: Doctor) -> Exit {
