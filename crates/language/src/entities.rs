@@ -8,7 +8,7 @@ use crate::numbers::{in_digits, in_words, ordinal};
 use crate::thesaurus::thesaurus;
 use crate::tokens::{Shape, Token, tokens};
 use crate::when::{self, When};
-use crate::words::{is_auxiliary, is_filler, is_modal, is_question_word, is_stop};
+use crate::words::{is_auxiliary, is_determiner, is_filler, is_modal, is_question_word, is_stop};
 
 /// What is mentioned.
 #[derive(Clone, Debug, PartialEq)]
@@ -404,7 +404,20 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
             || is_modal(&token.lower);
         // "Heat Otter", "Silence Report Builder": a word that we know before a name that we do not know
         let before_name = known(token) && next.is_some_and(|next| capital(next) && !known(next));
-        if verb_first || before_name || known(token) && !next.is_some_and(&capital) || crate::words::is_preposition(&token.lower) {
+        // "Better make it …", "Silence the …": an order or an exclamation, not a name
+        let plain_verb = next.is_some_and(|next| {
+            next.shape == Shape::Word
+                && !capital(next)
+                && (thesaurus().is_imperative(&next.lower) && !thesaurus().is_noun(&next.stem)
+                    || is_determiner(&next.lower)
+                    || matches!(next.lower.as_str(), "him" | "her" | "them" | "me" | "us" | "it"))
+        });
+        if verb_first
+            || before_name
+            || plain_verb
+            || known(token) && !next.is_some_and(&capital)
+            || crate::words::is_preposition(&token.lower)
+        {
             return None;
         }
     }

@@ -160,10 +160,29 @@ pub fn read(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(W
         }
         let (year, extra) = year_after(tokens, at + 1);
         if extra > 0
+            || !matches!(
+                word(0),
+                "may" | "march" | "mar" | "dec" | "jan" | "sep" | "oct" | "jun" | "april" | "june" | "august"
+            )
             || at.checked_sub(1).is_some_and(|index| {
                 matches!(
                     tokens[index].lower.as_str(),
-                    "in" | "for" | "last" | "of" | "this" | "next" | "during"
+                    "in" | "for"
+                        | "last"
+                        | "of"
+                        | "this"
+                        | "next"
+                        | "during"
+                        | "and"
+                        | "or"
+                        | "about"
+                        | "meant"
+                        | "mean"
+                        | "till"
+                        | "until"
+                        | "from"
+                        | "since"
+                        | "to"
                 )
             })
         {

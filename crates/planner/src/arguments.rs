@@ -129,7 +129,7 @@ impl Work<'_> {
 
     /// Mentions with a value of their own go to the parameter that suits them best.
     fn mentions(&mut self) {
-        let entities = self.open_entities();
+        let mut entities = self.open_entities();
         let arounds: Vec<Around> = entities.iter().map(|entity| around(self.u, entity, self.spans[0].0)).collect();
         let mut scored: Vec<(f64, usize, usize)> = Vec::new();
         for (e, entity) in entities.iter().enumerate() {
@@ -146,6 +146,20 @@ impl Work<'_> {
         scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
         let mut used = vec![false; entities.len()];
         for (score, e, p) in scored {
+            let param = &self.tool.params[p];
+            // a day without a year lies where such days lie
+            if let Some(other) = &entities[e].other
+                && let Some(past) = values::tense(param, &self.tool.verbs)
+                && let (What::When(found), today) = (&entities[e].what, self.now.date())
+            {
+                let gone = |when: &When| match when {
+                    When::Date(date) | When::Range(date, _) => *date <= today,
+                    _ => false,
+                };
+                if gone(found) != past && gone(other) == past {
+                    entities[e].what = What::When(other.clone());
+                }
+            }
             let param = &self.tool.params[p];
             let range = matches!(entities[e].what, What::When(When::Range(..)));
             let both = matches!(entities[e].what, What::When(When::DateTime(_)));

@@ -619,7 +619,25 @@ fn names_action(u: &Utterance, clause: &Clause, tools: &[ToolFacts], now: DateTi
     let general = clause.verb.as_deref().is_none_or(|verb| {
         matches!(
             verb,
-            "mak" | "make" | "chang" | "set" | "mean" | "say" | "want" | "tak" | "take" | "do" | "let" | "go" | "try" | "get" | "put" | "switch" | "bring" | "giv" | "need"
+            "mak"
+                | "make"
+                | "chang"
+                | "set"
+                | "mean"
+                | "say"
+                | "want"
+                | "tak"
+                | "take"
+                | "do"
+                | "let"
+                | "go"
+                | "try"
+                | "get"
+                | "put"
+                | "switch"
+                | "bring"
+                | "giv"
+                | "need"
         )
     });
     let Some(best) = matches(u, clause, &[], tools, now).into_iter().next() else {

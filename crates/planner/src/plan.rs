@@ -258,6 +258,30 @@ pub fn explain(request: &Request, now: Moment) -> String {
     let mut out = String::new();
     let Some(turn) = turns.last() else { return out };
     let u = &turn.said;
+    for tool in &facts {
+        let params: Vec<String> = tool
+            .params
+            .iter()
+            .map(|param| {
+                format!(
+                    "{}{}:{:?}/{:?}",
+                    param.name,
+                    if param.required { "*" } else { "" },
+                    param.role,
+                    param.end
+                )
+            })
+            .collect();
+        let _ = writeln!(
+            out,
+            "    tool {} verbs={:?} reads={} suppliers={:?} {}",
+            tool.name,
+            tool.verbs,
+            tool.reads,
+            tool.suppliers,
+            params.join(" ")
+        );
+    }
     for entity in &u.entities {
         let _ = writeln!(out, "    mention {:?} = {:?}", u.slice(entity.from, entity.to), entity.what);
     }

@@ -41,7 +41,11 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
         if ends(&["id", "number", "no", "code", "reference", "ref"]) && !said(&["count", "many"]) && !about.starts_with("number of") {
             return Role::Id;
         }
-        if has(&["percent", "percentage", "brightness", "volume", "humidity"])
+        let measured = words
+            .iter()
+            .any(|word| matches!(word.as_str(), "ml" | "l" | "litre" | "liter" | "litres" | "liters" | "kg" | "m3"))
+            || about.contains("lit");
+        if has(&["percent", "percentage", "brightness", "volume", "humidity"]) && !measured
             || about.contains("percent")
             || about.contains("0-100")
             || about.contains("0 to 100")
@@ -194,7 +198,7 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
     {
         return Role::Id;
     }
-    if (about.starts_with("id of") || about.starts_with("identifier") || about.starts_with("number of the") || shows_id(about))
+    if (about.starts_with("id of") || about.starts_with("identifier") || about.starts_with("number of the") || shows_only_id(about))
         && !has(&["query", "search", "text", "message", "note", "name", "term", "keyword"])
     {
         return Role::Id;
@@ -321,6 +325,47 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
         "dentist",
         "stylist",
         "barber",
+        "engineer",
+        "interviewer",
+        "interviewee",
+        "mechanic",
+        "nurse",
+        "colleague",
+        "coworker",
+        "volunteer",
+        "donor",
+        "visitor",
+        "musician",
+        "soloist",
+        "conductor",
+        "player",
+        "translator",
+        "giver",
+        "taker",
+        "operator",
+        "inspector",
+        "guide",
+        "speaker",
+        "mentor",
+        "trainee",
+        "borrower",
+        "lender",
+        "courier",
+        "resident",
+        "neighbour",
+        "neighbor",
+        "companion",
+        "spouse",
+        "child",
+        "keeper",
+        "groomer",
+        "walker",
+        "sitter",
+        "observer",
+        "astronomer",
+        "editor",
+        "reporter",
+        "officer",
     ];
     let product = [
         "product",
@@ -369,12 +414,20 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
     by_synonym(words.last().map_or("", String::as_str), about)
 }
 
-/// Whether the description gives an id as its example: "e.g. rm-17".
-fn shows_id(about: &str) -> bool {
-    ["e.g.", "for example", "such as", "like ", "example"]
+/// Whether the description gives an id as its example: "e.g. rm-17". A short one behind words for something else ("Object to observe, e.g.
+/// M31") shows a name that happens to have digits.
+fn shows_only_id(about: &str) -> bool {
+    let Some(lead) = ["e.g.", "for example", "such as", "like ", "example"]
         .iter()
-        .any(|lead| about.contains(lead))
-        && id_examples(about).iter().any(|example| example.len() >= 3)
+        .filter_map(|lead| about.find(lead))
+        .min()
+    else {
+        return false;
+    };
+    let bare = about[..lead].split_whitespace().count() <= 1;
+    id_examples(about)
+        .iter()
+        .any(|example| example.len() >= 3 && (bare || example.contains('-') || example.len() >= 5))
 }
 
 /// The role of a name that no list has: by its synonyms, then by what the description says.
@@ -416,7 +469,22 @@ pub(crate) fn by_synonym(last: &str, about: &str) -> Role {
         "what the problem",
         "describe",
         "explanation",
-        "what happened",
+        "what happen",
+        "what fix",
+        "what to say",
+        "what to tell",
+        "what was ",
+        "what has ",
+        "what should ",
+        "what must ",
+        "how it ",
+        "words ",
+        "short description",
+        "free text",
+        "any ",
+        "anything ",
+        "extra ",
+        "further ",
         "what should be said",
         "note",
     ]) {
@@ -445,7 +513,36 @@ pub(crate) fn by_synonym(last: &str, about: &str) -> Role {
     Role::Thing
 }
 
-pub(crate) fn end(words: &[String], about: &str) -> End {
+pub(crate) fn end(words: &[String], about: &str, role: Role) -> End {
+    // "last name", "target of an observation": only what has a beginning and an end has ends
+    let ranged = matches!(
+        role,
+        Role::Date | Role::Time | Role::DateTime | Role::Place | Role::Money | Role::Count | Role::Currency | Role::Percent | Role::Length
+    );
+    if !ranged {
+        let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+        return if has(&["from", "origin", "source", "sender", "old", "giver", "current"]) {
+            End::From
+        } else if has(&[
+            "to",
+            "destination",
+            "recipient",
+            "payee",
+            "beneficiary",
+            "new",
+            "target",
+            "receiver",
+            "taker",
+        ]) {
+            End::To
+        } else if about.contains("takes it over") || about.contains("who receives") || about.contains("who gets") {
+            End::To
+        } else if about.contains("has it now") || about.contains("who gives") || about.contains("who has the") {
+            End::From
+        } else {
+            End::None
+        };
+    }
     let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
     if has(&[
         "from",

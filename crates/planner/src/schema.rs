@@ -237,7 +237,11 @@ fn tool(tool: &Tool) -> ToolFacts {
         verbs.push(verb);
     } else if let Some(first) = words
         .first()
-        .filter(|first| words.len() > 1 && !known.knows(first) && !asking(&first_words) && !is_stop(first) && !is_determiner(first))
+        .filter(|first| {
+            // what is described as doing something begins its name with a verb, even with one that is a noun elsewhere: "queue_job"
+            let does = told.as_ref().is_some_and(|verb| !known.has_class(verb, READ));
+            words.len() > 1 && (!known.knows(first) || does) && !asking(&first_words) && !is_stop(first) && !is_determiner(first)
+        })
         // what is described as showing something has a noun for a name
         .filter(|first| {
             !told
@@ -396,7 +400,7 @@ fn param(name: &str, schema: &Value, required: bool) -> Param {
     }
     Param {
         name: name.to_owned(),
-        end: end(&plain, &lower),
+        end: end(&plain, &lower, role),
         about: content(&description),
         shows: description.clone(),
         description,

@@ -121,7 +121,9 @@ pub(crate) fn unit_of(param: &Param) -> Option<&'static str> {
         ("year", "years"),
     ];
     let find = |words: &[String]| {
-        words.iter().find_map(|word| {
+        // "min_years" is a least number of years
+        let skip = usize::from(words.len() > 1 && matches!(words[0].as_str(), "min" | "max" | "minimum" | "maximum"));
+        words.iter().skip(skip).find_map(|word| {
             units
                 .iter()
                 .find(|(known, _)| known == word || word.strip_suffix('s') == Some(known))
@@ -129,6 +131,111 @@ pub(crate) fn unit_of(param: &Param) -> Option<&'static str> {
         })
     };
     find(&param.words).or_else(|| find(&param.about))
+}
+
+/// Whether a parameter is about days gone by: `spent_on`, "Day the meter was read"; or about days to come.
+pub(crate) fn tense(param: &Param, verbs: &[String]) -> Option<bool> {
+    let about = param.description.to_lowercase();
+    let words = || {
+        param
+            .plain
+            .iter()
+            .map(String::as_str)
+            .chain(about.split(|c: char| !c.is_alphanumeric()))
+    };
+    let past = [
+        "was",
+        "were",
+        "happened",
+        "occurred",
+        "spent",
+        "bought",
+        "paid",
+        "driven",
+        "taken",
+        "read",
+        "purchase",
+        "made",
+        "done",
+        "seen",
+        "born",
+        "birth",
+        "noticed",
+        "observed",
+        "visited",
+        "worked",
+        "received",
+        "given",
+        "incurred",
+        "last",
+        "previous",
+        "past",
+        "history",
+        "since",
+        "performed",
+        "measured",
+        "sampled",
+        "collected",
+        "harvested",
+        "inspected",
+        "lost",
+        "found",
+        "issued",
+        "invoice",
+    ];
+    let coming = [
+        "due",
+        "deadline",
+        "planned",
+        "desired",
+        "wanted",
+        "wished",
+        "new",
+        "next",
+        "starts",
+        "begins",
+        "delivery",
+        "pickup",
+        "appointment",
+        "booking",
+        "reservation",
+        "arrival",
+        "departure",
+        "expires",
+        "valid",
+    ];
+    if words().any(|word| past.contains(&word)) {
+        return Some(true);
+    }
+    if words().any(|word| coming.contains(&word)) {
+        return Some(false);
+    }
+    let has = |list: &[&str]| verbs.first().is_some_and(|verb| list.contains(&verb.as_str()));
+    if has(&["log", "record", "report", "note", "claim"]) {
+        return Some(true);
+    }
+    has(&[
+        "book",
+        "schedul",
+        "reserv",
+        "plan",
+        "mov",
+        "reschedul",
+        "remind",
+        "order",
+        "rent",
+        "hir",
+        "postpon",
+        "extend",
+        "arrang",
+        "send",
+        "invit",
+        "creat",
+        "mak",
+        "put",
+        "swap",
+    ])
+    .then_some(false)
 }
 
 /// A mention as the value of a parameter, when it can be one.
