@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bedplate_api_agents::browse;
 use bedplate_base::{Error, Place, Result};
-use bedplate_journal::ExecId;
+use bedplate_engine::Engine;
+use bedplate_journal::{Body, Callee, ExecId};
 use bedplate_store::{Head, Page};
 use serde_json::{Value, json};
 
@@ -19,6 +20,8 @@ const PAGE: usize = 100;
 const PAGE_MAX: usize = 1_000;
 /// Sessions that are searched for one of a given id. Ours: beyond it, the agent has to be named.
 const SEARCHED_MAX: usize = 100_000;
+/// Last events of a session in which an open question is looked for. Ours: after a question only refused requests follow, with two events each.
+const LAST: u32 = 32;
 /// Sessions that a message lists.
 const SHOWN: usize = 5;
 
@@ -90,18 +93,39 @@ pub(crate) async fn list(state: &State, mut query: Query) -> Result<Value> {
                 found
             }
         };
-        sessions.push(summary(head, &name, named));
+        let waits = waits(&state.agents.engine, head).await?;
+        sessions.push(summary(head, &name, named, waits));
     }
     let next = heads.last().filter(|_| more).map(|head| head.exec.to_string());
     Ok(json!({"sessions": sessions, "next": next}))
 }
 
-/// What is known of a session without folding it.
-pub(crate) fn summary(head: &Head, name: &Name, (agent_name, alias_name): (Option<String>, Option<String>)) -> Value {
-    let state = match (head.ended, head.busy) {
-        (true, _) => "ended",
-        (false, true) => "running",
-        (false, false) => "idle",
+/// Whether a question to the client is open.
+pub(crate) async fn waits(engine: &Engine, head: &Head) -> Result<bool> {
+    if head.ended || head.busy {
+        return Ok(false);
+    }
+    let mut open = None;
+    for event in engine
+        .events(&head.exec, head.version.saturating_sub(LAST.into()), LAST as usize)
+        .await?
+    {
+        match event.body {
+            Body::Called { callee: Callee::Asker, .. } => open = Some(event.seq),
+            Body::Answered { call, .. } | Body::Cancelled(call) if open == Some(call.0) => open = None,
+            _ => {}
+        }
+    }
+    Ok(open.is_some())
+}
+
+/// What is known of a session without folding it; `waits` says whether a question of it is open.
+pub(crate) fn summary(head: &Head, name: &Name, (agent_name, alias_name): (Option<String>, Option<String>), waits: bool) -> Value {
+    let state = match (head.ended, head.busy, waits) {
+        (true, ..) => "ended",
+        (false, true, _) => "running",
+        (false, false, true) => "waiting",
+        (false, false, false) => "idle",
     };
     json!({
         "id": head.exec.as_str(),

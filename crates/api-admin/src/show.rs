@@ -37,7 +37,8 @@ pub(crate) async fn show(state: &State, mut query: Query) -> Result<Value> {
         .await?
         .ok_or_else(gone)?;
     let names = browse::names(&state.agents, &name.place, &name.agent, &name.alias).await?;
-    let mut out = sessions::summary(&head, &name, names);
+    let waits = sessions::waits(engine, &head).await?;
+    let mut out = sessions::summary(&head, &name, names, waits);
     out["earlier"] = json!(session.earlier);
     out["turns"] = session.turns.iter().map(turn).collect();
     Ok(out)

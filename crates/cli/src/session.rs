@@ -108,7 +108,8 @@ fn table(rows: &[Value], terminal: &mut Terminal) -> Result<(), Failure> {
         let agent = row.agent_name.as_deref().unwrap_or(&row.agent_id);
         let alias = row.alias_name.as_deref().unwrap_or(&row.alias_id);
         let time = row.updated_at.get(..19).unwrap_or(&row.updated_at).replace('T', " ");
-        [row.session_id.as_str(), agent, alias, &row.state, &time].map(one_line)
+        let state = if row.state == "waiting" { "waiting for you" } else { &row.state };
+        [row.session_id.as_str(), agent, alias, state, &time].map(one_line)
     });
     let head = ["SESSION", "AGENT", "ALIAS", "STATE", "LAST ACTIVE (UTC)"].map(str::to_owned);
     let lines: Vec<[String; 5]> = std::iter::once(head).chain(cells).collect();

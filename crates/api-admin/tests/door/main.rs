@@ -35,9 +35,13 @@ fn a_stored_session_carries_every_trace_byte_for_byte() {
         let asked = live.last().unwrap().clone();
         assert!(asked.starts_with(r#"{"returnControl":"#), "{asked}");
         let id = serde_json::from_str::<Value>(&asked).unwrap()["returnControl"]["invocationId"].clone();
+        let state = async |house: &House| house.json(SESSIONS, "").await["sessions"][0]["state"].clone();
+        assert_eq!(state(&house).await, "waiting");
+        assert_eq!(house.json(SHOW, "session=s-1").await["state"], "waiting");
         let result = json!({"functionResult": {"actionGroup": "courts", "function": "cancel", "confirmationState": "CONFIRM"}});
-        let state = json!({"sessionState": {"invocationId": id, "returnControlInvocationResults": [result]}});
-        live.extend(house.turn("s-1", state).await);
+        let answer = json!({"sessionState": {"invocationId": id, "returnControlInvocationResults": [result]}});
+        live.extend(house.turn("s-1", answer).await);
+        assert_eq!(state(&house).await, "idle");
         live.extend(house.turn("s-1", json!({"inputText": "break"})).await);
         // Another process: nothing but the store is left.
         let house = house.restarted();
