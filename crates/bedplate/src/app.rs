@@ -109,6 +109,10 @@ impl App {
             .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
             .target(bedplate_agent::MODEL, models.clone())
             .target(bedplate_agent::LAMBDA, Arc::new(functions))
+            .limits(bedplate_engine::Limits {
+                retention: config.retention.engine(),
+                ..bedplate_engine::Limits::default()
+            })
             .build();
         let catalog = Catalog::new(store);
         let lambda = Arc::new(bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone()));

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::limits::LimitsConfig;
+use crate::retention::RetentionConfig;
 
 /// Bytes of a configuration file at most.
 const BYTES_MAX: u64 = 1024 * 1024;
@@ -26,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) models: ModelsConfig,
     /// How much may be done at a time.
     pub(crate) limits: LimitsConfig,
+    /// How long sessions are kept.
+    pub(crate) retention: RetentionConfig,
     /// Where functions are, and how they are called.
     pub(crate) functions: BTreeMap<String, FunctionConfig>,
     /// Where requests to other AWS services go.
@@ -49,6 +52,8 @@ struct File {
     upstream: UpstreamConfig,
     /// `[limits]`
     limits: LimitsConfig,
+    /// `[retention]`
+    retention: RetentionConfig,
     /// `[keys.NAME]`
     keys: BTreeMap<String, Spanned<KeyConfig>>,
     /// `[[route]]`
@@ -139,6 +144,7 @@ impl Config {
             place,
             models,
             limits: file.limits,
+            retention: file.retention,
             functions,
             upstream: file.upstream,
             keys,
@@ -200,8 +206,23 @@ fn located(path: &Path, text: &str, error: &toml::de::Error) -> String {
         Some(before) => {
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
-            let source = text.lines().nth(line - 1).unwrap_or_default().trim();
+            let source = hide(text.lines().nth(line - 1).unwrap_or_default().trim());
             format!("{}:{line}:{column}: {}\n    {source}", path.display(), error.message())
         }
+    }
+}
+
+/// A line of the file for an error. What is written behind a key such as `api_key` stays unsaid: secrets do not belong into the file, and where
+/// one stands there by mistake it must not go on into a log.
+fn hide(source: &str) -> String {
+    match source.split_once('=') {
+        Some((key, _))
+            if ["key", "secret", "token", "password"]
+                .iter()
+                .any(|word| source.to_ascii_lowercase().contains(word)) =>
+        {
+            format!("{key}= …")
+        }
+        _ => source.to_owned(),
     }
 }

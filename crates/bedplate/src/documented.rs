@@ -93,6 +93,7 @@ fn keys_of_the_configuration() {
         ("[providers.x]", ""),
         ("[keys.x]", ""),
         ("[limits]", "limits."),
+        ("[retention]", "retention."),
         ("[upstream]", "upstream."),
         ("[functions.x]", ""),
     ] {

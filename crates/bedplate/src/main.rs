@@ -18,6 +18,7 @@ mod functions;
 #[cfg(test)]
 mod fuzz;
 mod limits;
+mod retention;
 mod screen;
 mod serve;
 mod watch;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bedplate_http::{Credentials, Drained, Key, Secret, Server, Upstream};
 use bedplate_lambda::HandlerKey;
 use bedplate_providers::{Announce, Mode};
 use bedplate_store::{MemoryStore, Store};
-use bedplate_store_sqlite::SqliteStore;
+use bedplate_store_sqlite::{OpenError, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,7 +21,11 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 
 /// How long the last words of streams may take at a shutdown.
-const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often a state folder is looked at that something holds which a dead server had started, and the pause between two looks: two seconds in
+/// all. Seen: some milliseconds, once in a hundred kills.
+const LOOKS: usize = 400;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A server that listens but says that it is not ready yet.
 pub(crate) struct House {
@@ -83,7 +88,7 @@ impl House {
         }
         let address = SocketAddr::new(args.host, args.port);
         let mut leftovers = Leftovers::default();
-        let (store, folder) = open_store(args, &mut leftovers)?;
+        let (store, folder) = open_store(args, &mut leftovers).await?;
         let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => {
                 format!(
@@ -225,7 +230,7 @@ fn credentials(config: &Config) -> Result<(Credentials, BTreeMap<String, Handler
     Ok((Credentials::Keys(keys), own))
 }
 
-fn open_store(args: &Serve, leftovers: &mut Leftovers) -> Result<(Arc<dyn Store>, PathBuf), String> {
+async fn open_store(args: &Serve, leftovers: &mut Leftovers) -> Result<(Arc<dyn Store>, PathBuf), String> {
     if args.ephemeral {
         let folder = std::env::temp_dir().join(format!("bedplate-{}-{}", std::process::id(), bedplate_base::random_id(6)));
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -233,8 +238,25 @@ fn open_store(args: &Serve, leftovers: &mut Leftovers) -> Result<(Arc<dyn Store>
         return Ok((Arc::new(MemoryStore::default()), folder));
     }
     let folder = std::path::absolute(&args.state).map_err(|error| format!("{}: {error}", args.state.display()))?;
-    let store = SqliteStore::open(&folder).map_err(|error| chain(&error))?;
+    let store = take_over(&folder).await.map_err(|error| chain(&error))?;
     Ok((Arc::new(store), folder))
+}
+
+/// Opens the state folder. One that a dead process seems to hold is tried again: what that process had started holds the lock too, until it
+/// has become another program.
+async fn take_over(folder: &Path) -> Result<SqliteStore, OpenError> {
+    for _ in 1..LOOKS {
+        match SqliteStore::open(folder) {
+            Err(OpenError::Held { pid: Some(pid), .. }) if is_dead(pid) => tokio::time::sleep(PAUSE).await,
+            opened => return opened,
+        }
+    }
+    SqliteStore::open(folder)
+}
+
+fn is_dead(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
 /// Writes where the server is, so that the other verbs find it.
