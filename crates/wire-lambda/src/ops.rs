@@ -10,7 +10,17 @@ pub const NAME: &str = "lambda";
 
 /// Calls `$callback!` with the names of all operations that have types: for tests that go through all of them.
 #[macro_export]
-macro_rules! for_each_operation { ($callback:ident) => { $callback! { AddPermission, CreateAlias, CreateFunction, DeleteAlias, DeleteFunction, DeleteFunctionConcurrency, GetAccountSettings, GetAlias, GetFunction, GetFunctionConcurrency, GetFunctionConfiguration, GetPolicy, Invoke, InvokeAsync, InvokeWithResponseStream, ListAliases, ListFunctions, ListTags, ListVersionsByFunction, PublishVersion, PutFunctionConcurrency, RemovePermission, TagResource, UntagResource, UpdateAlias, UpdateFunctionCode, UpdateFunctionConfiguration } }; }
+macro_rules! for_each_operation { ($callback:ident) => { $callback! { AddLayerVersionPermission, AddPermission, CreateAlias, CreateFunction, DeleteAlias, DeleteFunction, DeleteFunctionConcurrency, DeleteFunctionEventInvokeConfig, DeleteLayerVersion, GetAccountSettings, GetAlias, GetFunction, GetFunctionConcurrency, GetFunctionConfiguration, GetFunctionEventInvokeConfig, GetLayerVersion, GetLayerVersionByArn, GetLayerVersionPolicy, GetPolicy, Invoke, InvokeAsync, InvokeWithResponseStream, ListAliases, ListFunctionEventInvokeConfigs, ListFunctions, ListLayerVersions, ListLayers, ListTags, ListVersionsByFunction, PublishLayerVersion, PublishVersion, PutFunctionConcurrency, PutFunctionEventInvokeConfig, RemoveLayerVersionPermission, RemovePermission, TagResource, UntagResource, UpdateAlias, UpdateFunctionCode, UpdateFunctionConfiguration, UpdateFunctionEventInvokeConfig } }; }
+
+/// Operation `AddLayerVersionPermission`.
+#[derive(Clone, Copy, Debug)]
+pub struct AddLayerVersionPermission;
+
+impl Call for AddLayerVersionPermission {
+    type Input = types::AddLayerVersionPermissionRequest;
+    type Output = types::AddLayerVersionPermissionResponse;
+    const NAME: &'static str = "AddLayerVersionPermission";
+}
 
 /// Operation `AddPermission`.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +82,26 @@ impl Call for DeleteFunctionConcurrency {
     const NAME: &'static str = "DeleteFunctionConcurrency";
 }
 
+/// Operation `DeleteFunctionEventInvokeConfig`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteFunctionEventInvokeConfig;
+
+impl Call for DeleteFunctionEventInvokeConfig {
+    type Input = types::DeleteFunctionEventInvokeConfigRequest;
+    type Output = Empty;
+    const NAME: &'static str = "DeleteFunctionEventInvokeConfig";
+}
+
+/// Operation `DeleteLayerVersion`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteLayerVersion;
+
+impl Call for DeleteLayerVersion {
+    type Input = types::DeleteLayerVersionRequest;
+    type Output = Empty;
+    const NAME: &'static str = "DeleteLayerVersion";
+}
+
 /// Operation `GetAccountSettings`.
 #[derive(Clone, Copy, Debug)]
 pub struct GetAccountSettings;
@@ -120,6 +150,46 @@ impl Call for GetFunctionConfiguration {
     type Input = types::GetFunctionConfigurationRequest;
     type Output = types::FunctionConfiguration;
     const NAME: &'static str = "GetFunctionConfiguration";
+}
+
+/// Operation `GetFunctionEventInvokeConfig`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetFunctionEventInvokeConfig;
+
+impl Call for GetFunctionEventInvokeConfig {
+    type Input = types::GetFunctionEventInvokeConfigRequest;
+    type Output = types::FunctionEventInvokeConfig;
+    const NAME: &'static str = "GetFunctionEventInvokeConfig";
+}
+
+/// Operation `GetLayerVersion`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetLayerVersion;
+
+impl Call for GetLayerVersion {
+    type Input = types::GetLayerVersionRequest;
+    type Output = types::GetLayerVersionResponse;
+    const NAME: &'static str = "GetLayerVersion";
+}
+
+/// Operation `GetLayerVersionByArn`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetLayerVersionByArn;
+
+impl Call for GetLayerVersionByArn {
+    type Input = types::GetLayerVersionByArnRequest;
+    type Output = types::GetLayerVersionResponse;
+    const NAME: &'static str = "GetLayerVersionByArn";
+}
+
+/// Operation `GetLayerVersionPolicy`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetLayerVersionPolicy;
+
+impl Call for GetLayerVersionPolicy {
+    type Input = types::GetLayerVersionPolicyRequest;
+    type Output = types::GetLayerVersionPolicyResponse;
+    const NAME: &'static str = "GetLayerVersionPolicy";
 }
 
 /// Operation `GetPolicy`.
@@ -172,6 +242,16 @@ impl Call for ListAliases {
     const NAME: &'static str = "ListAliases";
 }
 
+/// Operation `ListFunctionEventInvokeConfigs`.
+#[derive(Clone, Copy, Debug)]
+pub struct ListFunctionEventInvokeConfigs;
+
+impl Call for ListFunctionEventInvokeConfigs {
+    type Input = types::ListFunctionEventInvokeConfigsRequest;
+    type Output = types::ListFunctionEventInvokeConfigsResponse;
+    const NAME: &'static str = "ListFunctionEventInvokeConfigs";
+}
+
 /// Operation `ListFunctions`.
 #[derive(Clone, Copy, Debug)]
 pub struct ListFunctions;
@@ -180,6 +260,26 @@ impl Call for ListFunctions {
     type Input = types::ListFunctionsRequest;
     type Output = types::ListFunctionsResponse;
     const NAME: &'static str = "ListFunctions";
+}
+
+/// Operation `ListLayerVersions`.
+#[derive(Clone, Copy, Debug)]
+pub struct ListLayerVersions;
+
+impl Call for ListLayerVersions {
+    type Input = types::ListLayerVersionsRequest;
+    type Output = types::ListLayerVersionsResponse;
+    const NAME: &'static str = "ListLayerVersions";
+}
+
+/// Operation `ListLayers`.
+#[derive(Clone, Copy, Debug)]
+pub struct ListLayers;
+
+impl Call for ListLayers {
+    type Input = types::ListLayersRequest;
+    type Output = types::ListLayersResponse;
+    const NAME: &'static str = "ListLayers";
 }
 
 /// Operation `ListTags`.
@@ -202,6 +302,16 @@ impl Call for ListVersionsByFunction {
     const NAME: &'static str = "ListVersionsByFunction";
 }
 
+/// Operation `PublishLayerVersion`.
+#[derive(Clone, Copy, Debug)]
+pub struct PublishLayerVersion;
+
+impl Call for PublishLayerVersion {
+    type Input = types::PublishLayerVersionRequest;
+    type Output = types::PublishLayerVersionResponse;
+    const NAME: &'static str = "PublishLayerVersion";
+}
+
 /// Operation `PublishVersion`.
 #[derive(Clone, Copy, Debug)]
 pub struct PublishVersion;
@@ -220,6 +330,26 @@ impl Call for PutFunctionConcurrency {
     type Input = types::PutFunctionConcurrencyRequest;
     type Output = types::Concurrency;
     const NAME: &'static str = "PutFunctionConcurrency";
+}
+
+/// Operation `PutFunctionEventInvokeConfig`.
+#[derive(Clone, Copy, Debug)]
+pub struct PutFunctionEventInvokeConfig;
+
+impl Call for PutFunctionEventInvokeConfig {
+    type Input = types::PutFunctionEventInvokeConfigRequest;
+    type Output = types::FunctionEventInvokeConfig;
+    const NAME: &'static str = "PutFunctionEventInvokeConfig";
+}
+
+/// Operation `RemoveLayerVersionPermission`.
+#[derive(Clone, Copy, Debug)]
+pub struct RemoveLayerVersionPermission;
+
+impl Call for RemoveLayerVersionPermission {
+    type Input = types::RemoveLayerVersionPermissionRequest;
+    type Output = Empty;
+    const NAME: &'static str = "RemoveLayerVersionPermission";
 }
 
 /// Operation `RemovePermission`.
@@ -280,4 +410,14 @@ impl Call for UpdateFunctionConfiguration {
     type Input = types::UpdateFunctionConfigurationRequest;
     type Output = types::FunctionConfiguration;
     const NAME: &'static str = "UpdateFunctionConfiguration";
+}
+
+/// Operation `UpdateFunctionEventInvokeConfig`.
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateFunctionEventInvokeConfig;
+
+impl Call for UpdateFunctionEventInvokeConfig {
+    type Input = types::UpdateFunctionEventInvokeConfigRequest;
+    type Output = types::FunctionEventInvokeConfig;
+    const NAME: &'static str = "UpdateFunctionEventInvokeConfig";
 }

@@ -65,6 +65,63 @@ pub(crate) static ADDITIONAL_VERSION_WEIGHTS: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static ADD_LAYER_VERSION_PERMISSION_REQUEST: Schema = Schema {
+    name: "AddLayerVersionPermissionRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "LayerName",
+            schema: &LAYER_NAME_OR_ARN,
+            required: true,
+            place: Place::Label("LayerName"),
+        },
+        Member {
+            name: "VersionNumber",
+            schema: &LAYER_VERSION_NUMBER,
+            required: true,
+            place: Place::Label("VersionNumber"),
+        },
+        Member {
+            name: "StatementId",
+            schema: &STATEMENT_ID,
+            required: true,
+            place: Place::Body,
+        },
+        Member {
+            name: "Action",
+            schema: &LAYER_PERMISSION_ALLOWED_ACTION,
+            required: true,
+            place: Place::Body,
+        },
+        Member {
+            name: "Principal",
+            schema: &LAYER_PERMISSION_ALLOWED_PRINCIPAL,
+            required: true,
+            place: Place::Body,
+        },
+        Member {
+            name: "OrganizationId",
+            schema: &ORGANIZATION_ID,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "RevisionId",
+            schema: &STRING,
+            required: false,
+            place: Place::Query("RevisionId"),
+        },
+    ]),
+    lenient: None,
+};
+
+pub(crate) static ADD_LAYER_VERSION_PERMISSION_RESPONSE: Schema = Schema {
+    name: "AddLayerVersionPermissionResponse",
+    sensitive: false,
+    kind: Kind::Structure(&[]),
+    lenient: None,
+};
+
 pub(crate) static ADD_PERMISSION_REQUEST: Schema = Schema {
     name: "AddPermissionRequest",
     sensitive: false,

@@ -47,6 +47,28 @@ pub(crate) static CODE_SIGNING_CONFIG_ARN: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static COMPATIBLE_ARCHITECTURES: Schema = Schema {
+    name: "CompatibleArchitectures",
+    sensitive: false,
+    kind: Kind::List {
+        member: &ARCHITECTURE,
+        min: 0,
+        max: 2,
+    },
+    lenient: None,
+};
+
+pub(crate) static COMPATIBLE_RUNTIMES: Schema = Schema {
+    name: "CompatibleRuntimes",
+    sensitive: false,
+    kind: Kind::List {
+        member: &RUNTIME,
+        min: 0,
+        max: 15,
+    },
+    lenient: None,
+};
+
 pub(crate) static CONCURRENCY: Schema = Schema {
     name: "Concurrency",
     sensitive: false,

@@ -49,6 +49,26 @@ pub(crate) static DELETE_FUNCTION_CONCURRENCY_REQUEST: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Schema = Schema {
+    name: "DeleteFunctionEventInvokeConfigRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "FunctionName",
+            schema: &NAMESPACED_FUNCTION_NAME,
+            required: true,
+            place: Place::Label("FunctionName"),
+        },
+        Member {
+            name: "Qualifier",
+            schema: &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+            required: false,
+            place: Place::Query("Qualifier"),
+        },
+    ]),
+    lenient: None,
+};
+
 pub(crate) static DELETE_FUNCTION_REQUEST: Schema = Schema {
     name: "DeleteFunctionRequest",
     sensitive: false,
@@ -86,6 +106,26 @@ pub(crate) static DELETE_FUNCTION_RESPONSE: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static DELETE_LAYER_VERSION_REQUEST: Schema = Schema {
+    name: "DeleteLayerVersionRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "LayerName",
+            schema: &LAYER_NAME_OR_ARN,
+            required: true,
+            place: Place::Label("LayerName"),
+        },
+        Member {
+            name: "VersionNumber",
+            schema: &LAYER_VERSION_NUMBER,
+            required: true,
+            place: Place::Label("VersionNumber"),
+        },
+    ]),
+    lenient: None,
+};
+
 pub(crate) static DESCRIPTION: Schema = Schema {
     name: "Description",
     sensitive: false,
@@ -94,6 +134,41 @@ pub(crate) static DESCRIPTION: Schema = Schema {
         max: 256,
         pattern: None,
     },
+    lenient: None,
+};
+
+pub(crate) static DESTINATION_ARN: Schema = Schema {
+    name: "DestinationArn",
+    sensitive: false,
+    kind: Kind::String {
+        min: 0,
+        max: 350,
+        pattern: Some(Pattern::new(
+            "$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)",
+            "$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:(.*)",
+            None,
+        )),
+    },
+    lenient: None,
+};
+
+pub(crate) static DESTINATION_CONFIG: Schema = Schema {
+    name: "DestinationConfig",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "OnSuccess",
+            schema: &ON_SUCCESS,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "OnFailure",
+            schema: &ON_FAILURE,
+            required: false,
+            place: Place::Body,
+        },
+    ]),
     lenient: None,
 };
 

@@ -114,6 +114,13 @@ pub(crate) static FUNCTION_CONFIGURATION: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG: Schema = Schema {
+    name: "FunctionEventInvokeConfig",
+    sensitive: false,
+    kind: Kind::Structure(&[]),
+    lenient: None,
+};
+
 pub(crate) static FUNCTION_NAME_LENIENT: Schema = Schema {
     name: "FunctionName",
     sensitive: false,

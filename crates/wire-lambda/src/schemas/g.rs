@@ -78,6 +78,26 @@ pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Schema = Schema {
+    name: "GetFunctionEventInvokeConfigRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "FunctionName",
+            schema: &NAMESPACED_FUNCTION_NAME,
+            required: true,
+            place: Place::Label("FunctionName"),
+        },
+        Member {
+            name: "Qualifier",
+            schema: &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+            required: false,
+            place: Place::Query("Qualifier"),
+        },
+    ]),
+    lenient: None,
+};
+
 pub(crate) static GET_FUNCTION_REQUEST: Schema = Schema {
     name: "GetFunctionRequest",
     sensitive: false,
@@ -100,6 +120,72 @@ pub(crate) static GET_FUNCTION_REQUEST: Schema = Schema {
 
 pub(crate) static GET_FUNCTION_RESPONSE: Schema = Schema {
     name: "GetFunctionResponse",
+    sensitive: false,
+    kind: Kind::Structure(&[]),
+    lenient: None,
+};
+
+pub(crate) static GET_LAYER_VERSION_BY_ARN_REQUEST: Schema = Schema {
+    name: "GetLayerVersionByArnRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[Member {
+        name: "Arn",
+        schema: &LAYER_VERSION_ARN,
+        required: true,
+        place: Place::Query("Arn"),
+    }]),
+    lenient: None,
+};
+
+pub(crate) static GET_LAYER_VERSION_POLICY_REQUEST: Schema = Schema {
+    name: "GetLayerVersionPolicyRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "LayerName",
+            schema: &LAYER_NAME_OR_ARN,
+            required: true,
+            place: Place::Label("LayerName"),
+        },
+        Member {
+            name: "VersionNumber",
+            schema: &LAYER_VERSION_NUMBER,
+            required: true,
+            place: Place::Label("VersionNumber"),
+        },
+    ]),
+    lenient: None,
+};
+
+pub(crate) static GET_LAYER_VERSION_POLICY_RESPONSE: Schema = Schema {
+    name: "GetLayerVersionPolicyResponse",
+    sensitive: false,
+    kind: Kind::Structure(&[]),
+    lenient: None,
+};
+
+pub(crate) static GET_LAYER_VERSION_REQUEST: Schema = Schema {
+    name: "GetLayerVersionRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "LayerName",
+            schema: &LAYER_NAME_OR_ARN,
+            required: true,
+            place: Place::Label("LayerName"),
+        },
+        Member {
+            name: "VersionNumber",
+            schema: &LAYER_VERSION_NUMBER,
+            required: true,
+            place: Place::Label("VersionNumber"),
+        },
+    ]),
+    lenient: None,
+};
+
+pub(crate) static GET_LAYER_VERSION_RESPONSE: Schema = Schema {
+    name: "GetLayerVersionResponse",
     sensitive: false,
     kind: Kind::Structure(&[]),
     lenient: None,

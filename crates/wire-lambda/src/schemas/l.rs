@@ -42,6 +42,47 @@ pub(crate) static LAYER_LIST: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static LAYER_NAME_OR_ARN: Schema = Schema {
+    name: "LayerNameOrArn",
+    sensitive: false,
+    kind: Kind::String {
+        min: 1,
+        max: 2048,
+        pattern: Some(Pattern::new(
+            "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})",
+            "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})",
+            None,
+        )),
+    },
+    lenient: None,
+};
+
+pub(crate) static LAYER_PERMISSION_ALLOWED_ACTION: Schema = Schema {
+    name: "LayerPermissionAllowedAction",
+    sensitive: false,
+    kind: Kind::String {
+        min: 0,
+        max: 22,
+        pattern: Some(Pattern::new("lambda:GetLayerVersion", "lambda:GetLayerVersion", None)),
+    },
+    lenient: None,
+};
+
+pub(crate) static LAYER_PERMISSION_ALLOWED_PRINCIPAL: Schema = Schema {
+    name: "LayerPermissionAllowedPrincipal",
+    sensitive: false,
+    kind: Kind::String {
+        min: 0,
+        max: 10000,
+        pattern: Some(Pattern::new(
+            "\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root",
+            "[0-9]{12}|\\*|arn:(aws[a-zA-Z-]*):iam::[0-9]{12}:root",
+            None,
+        )),
+    },
+    lenient: None,
+};
+
 pub(crate) static LAYER_VERSION_ARN: Schema = Schema {
     name: "LayerVersionArn",
     sensitive: false,
@@ -53,6 +94,65 @@ pub(crate) static LAYER_VERSION_ARN: Schema = Schema {
             "((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))",
             None,
         )),
+    },
+    lenient: None,
+};
+
+pub(crate) static LAYER_VERSION_CONTENT_INPUT: Schema = Schema {
+    name: "LayerVersionContentInput",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "S3Bucket",
+            schema: &S3_BUCKET,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "S3Key",
+            schema: &S3_KEY,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "S3ObjectVersion",
+            schema: &S3_OBJECT_VERSION,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "S3ObjectStorageMode",
+            schema: &S3_OBJECT_STORAGE_MODE,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "ZipFile",
+            schema: &BLOB,
+            required: false,
+            place: Place::Body,
+        },
+    ]),
+    lenient: None,
+};
+
+pub(crate) static LAYER_VERSION_NUMBER: Schema = Schema {
+    name: "LayerVersionNumber",
+    sensitive: false,
+    kind: Kind::Long {
+        min: i64::MIN,
+        max: i64::MAX,
+    },
+    lenient: None,
+};
+
+pub(crate) static LICENSE_INFO: Schema = Schema {
+    name: "LicenseInfo",
+    sensitive: false,
+    kind: Kind::String {
+        min: 0,
+        max: 512,
+        pattern: Some(Pattern::new(".*", ".*", None)),
     },
     lenient: None,
 };
@@ -130,6 +230,123 @@ pub(crate) static LIST_FUNCTIONS_REQUEST: Schema = Schema {
 
 pub(crate) static LIST_FUNCTIONS_RESPONSE: Schema = Schema {
     name: "ListFunctionsResponse",
+    sensitive: false,
+    kind: Kind::Structure(&[]),
+    lenient: None,
+};
+
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST: Schema = Schema {
+    name: "ListFunctionEventInvokeConfigsRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "FunctionName",
+            schema: &NAMESPACED_FUNCTION_NAME,
+            required: true,
+            place: Place::Label("FunctionName"),
+        },
+        Member {
+            name: "Marker",
+            schema: &STRING,
+            required: false,
+            place: Place::Query("Marker"),
+        },
+        Member {
+            name: "MaxItems",
+            schema: &MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS,
+            required: false,
+            place: Place::Query("MaxItems"),
+        },
+    ]),
+    lenient: None,
+};
+
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE: Schema = Schema {
+    name: "ListFunctionEventInvokeConfigsResponse",
+    sensitive: false,
+    kind: Kind::Structure(&[]),
+    lenient: None,
+};
+
+pub(crate) static LIST_LAYERS_REQUEST: Schema = Schema {
+    name: "ListLayersRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "CompatibleArchitecture",
+            schema: &ARCHITECTURE,
+            required: false,
+            place: Place::Query("CompatibleArchitecture"),
+        },
+        Member {
+            name: "CompatibleRuntime",
+            schema: &RUNTIME,
+            required: false,
+            place: Place::Query("CompatibleRuntime"),
+        },
+        Member {
+            name: "Marker",
+            schema: &STRING,
+            required: false,
+            place: Place::Query("Marker"),
+        },
+        Member {
+            name: "MaxItems",
+            schema: &MAX_LAYER_LIST_ITEMS,
+            required: false,
+            place: Place::Query("MaxItems"),
+        },
+    ]),
+    lenient: None,
+};
+
+pub(crate) static LIST_LAYERS_RESPONSE: Schema = Schema {
+    name: "ListLayersResponse",
+    sensitive: false,
+    kind: Kind::Structure(&[]),
+    lenient: None,
+};
+
+pub(crate) static LIST_LAYER_VERSIONS_REQUEST: Schema = Schema {
+    name: "ListLayerVersionsRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "CompatibleArchitecture",
+            schema: &ARCHITECTURE,
+            required: false,
+            place: Place::Query("CompatibleArchitecture"),
+        },
+        Member {
+            name: "CompatibleRuntime",
+            schema: &RUNTIME,
+            required: false,
+            place: Place::Query("CompatibleRuntime"),
+        },
+        Member {
+            name: "LayerName",
+            schema: &LAYER_NAME_OR_ARN,
+            required: true,
+            place: Place::Label("LayerName"),
+        },
+        Member {
+            name: "Marker",
+            schema: &STRING,
+            required: false,
+            place: Place::Query("Marker"),
+        },
+        Member {
+            name: "MaxItems",
+            schema: &MAX_LAYER_LIST_ITEMS,
+            required: false,
+            place: Place::Query("MaxItems"),
+        },
+    ]),
+    lenient: None,
+};
+
+pub(crate) static LIST_LAYER_VERSIONS_RESPONSE: Schema = Schema {
+    name: "ListLayerVersionsResponse",
     sensitive: false,
     kind: Kind::Structure(&[]),
     lenient: None,

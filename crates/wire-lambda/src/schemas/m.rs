@@ -20,6 +20,34 @@ pub(crate) static MASTER_REGION: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static MAXIMUM_EVENT_AGE_IN_SECONDS: Schema = Schema {
+    name: "MaximumEventAgeInSeconds",
+    sensitive: false,
+    kind: Kind::Integer { min: 60, max: 21600 },
+    lenient: None,
+};
+
+pub(crate) static MAXIMUM_RETRY_ATTEMPTS: Schema = Schema {
+    name: "MaximumRetryAttempts",
+    sensitive: false,
+    kind: Kind::Integer { min: 0, max: 2 },
+    lenient: None,
+};
+
+pub(crate) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Schema = Schema {
+    name: "MaxFunctionEventInvokeConfigListItems",
+    sensitive: false,
+    kind: Kind::Integer { min: 1, max: 50 },
+    lenient: None,
+};
+
+pub(crate) static MAX_LAYER_LIST_ITEMS: Schema = Schema {
+    name: "MaxLayerListItems",
+    sensitive: false,
+    kind: Kind::Integer { min: 1, max: 50 },
+    lenient: None,
+};
+
 pub(crate) static MAX_LIST_ITEMS: Schema = Schema {
     name: "MaxListItems",
     sensitive: false,

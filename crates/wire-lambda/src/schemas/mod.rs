@@ -14,6 +14,7 @@ mod k;
 mod l;
 mod m;
 mod n;
+mod o;
 mod p;
 mod r;
 mod s;
@@ -35,6 +36,7 @@ pub(crate) use k::*;
 pub(crate) use l::*;
 pub(crate) use m::*;
 pub(crate) use n::*;
+pub(crate) use o::*;
 pub(crate) use p::*;
 pub(crate) use r::*;
 pub(crate) use s::*;
@@ -52,6 +54,7 @@ static PATTERNS: &[&bedplate_wire::Schema] = &[
     &ARN,
     &CAPACITY_PROVIDER_ARN,
     &CODE_SIGNING_CONFIG_ARN,
+    &DESTINATION_ARN,
     &DURABLE_EXECUTION_NAME,
     &ENVIRONMENT_VARIABLE_NAME,
     &EVENT_SOURCE_TOKEN,
@@ -61,7 +64,11 @@ static PATTERNS: &[&bedplate_wire::Schema] = &[
     &FUNCTION_RUNTIME_ARN,
     &HANDLER,
     &KMS_KEY_ARN,
+    &LAYER_NAME_OR_ARN,
+    &LAYER_PERMISSION_ALLOWED_ACTION,
+    &LAYER_PERMISSION_ALLOWED_PRINCIPAL,
     &LAYER_VERSION_ARN,
+    &LICENSE_INFO,
     &LOCAL_MOUNT_PATH,
     &LOG_GROUP,
     &MASTER_REGION,
@@ -69,6 +76,7 @@ static PATTERNS: &[&bedplate_wire::Schema] = &[
     &NAMESPACED_FUNCTION_NAME_LENIENT,
     &NAMESPACED_STATEMENT_ID,
     &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    &ORGANIZATION_ID,
     &PRINCIPAL,
     &PRINCIPAL_ORG_ID,
     &RESOURCE_ARN,

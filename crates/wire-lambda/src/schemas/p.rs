@@ -41,6 +41,57 @@ pub(crate) static PRINCIPAL_ORG_ID: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static PUBLISH_LAYER_VERSION_REQUEST: Schema = Schema {
+    name: "PublishLayerVersionRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "LayerName",
+            schema: &LAYER_NAME_OR_ARN,
+            required: true,
+            place: Place::Label("LayerName"),
+        },
+        Member {
+            name: "Description",
+            schema: &DESCRIPTION,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "Content",
+            schema: &LAYER_VERSION_CONTENT_INPUT,
+            required: true,
+            place: Place::Body,
+        },
+        Member {
+            name: "CompatibleArchitectures",
+            schema: &COMPATIBLE_ARCHITECTURES,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "CompatibleRuntimes",
+            schema: &COMPATIBLE_RUNTIMES,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "LicenseInfo",
+            schema: &LICENSE_INFO,
+            required: false,
+            place: Place::Body,
+        },
+    ]),
+    lenient: None,
+};
+
+pub(crate) static PUBLISH_LAYER_VERSION_RESPONSE: Schema = Schema {
+    name: "PublishLayerVersionResponse",
+    sensitive: false,
+    kind: Kind::Structure(&[]),
+    lenient: None,
+};
+
 pub(crate) static PUBLISH_VERSION_REQUEST: Schema = Schema {
     name: "PublishVersionRequest",
     sensitive: false,
@@ -93,6 +144,44 @@ pub(crate) static PUT_FUNCTION_CONCURRENCY_REQUEST: Schema = Schema {
             name: "ReservedConcurrentExecutions",
             schema: &RESERVED_CONCURRENT_EXECUTIONS,
             required: true,
+            place: Place::Body,
+        },
+    ]),
+    lenient: None,
+};
+
+pub(crate) static PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Schema = Schema {
+    name: "PutFunctionEventInvokeConfigRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "FunctionName",
+            schema: &NAMESPACED_FUNCTION_NAME,
+            required: true,
+            place: Place::Label("FunctionName"),
+        },
+        Member {
+            name: "Qualifier",
+            schema: &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+            required: false,
+            place: Place::Query("Qualifier"),
+        },
+        Member {
+            name: "MaximumRetryAttempts",
+            schema: &MAXIMUM_RETRY_ATTEMPTS,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "MaximumEventAgeInSeconds",
+            schema: &MAXIMUM_EVENT_AGE_IN_SECONDS,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "DestinationConfig",
+            schema: &DESTINATION_CONFIG,
+            required: false,
             place: Place::Body,
         },
     ]),

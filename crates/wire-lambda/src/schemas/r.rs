@@ -5,6 +5,38 @@ use bedplate_wire::{Kind, Member, Pattern, Place, Schema, TimeFormat};
 
 use super::*;
 
+pub(crate) static REMOVE_LAYER_VERSION_PERMISSION_REQUEST: Schema = Schema {
+    name: "RemoveLayerVersionPermissionRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "LayerName",
+            schema: &LAYER_NAME_OR_ARN,
+            required: true,
+            place: Place::Label("LayerName"),
+        },
+        Member {
+            name: "VersionNumber",
+            schema: &LAYER_VERSION_NUMBER,
+            required: true,
+            place: Place::Label("VersionNumber"),
+        },
+        Member {
+            name: "StatementId",
+            schema: &STATEMENT_ID,
+            required: true,
+            place: Place::Label("StatementId"),
+        },
+        Member {
+            name: "RevisionId",
+            schema: &STRING,
+            required: false,
+            place: Place::Query("RevisionId"),
+        },
+    ]),
+    lenient: None,
+};
+
 pub(crate) static REMOVE_PERMISSION_REQUEST: Schema = Schema {
     name: "RemovePermissionRequest",
     sensitive: false,

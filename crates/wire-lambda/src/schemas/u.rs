@@ -300,3 +300,41 @@ pub(crate) static UPDATE_FUNCTION_CONFIGURATION_REQUEST: Schema = Schema {
     ]),
     lenient: None,
 };
+
+pub(crate) static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Schema = Schema {
+    name: "UpdateFunctionEventInvokeConfigRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[
+        Member {
+            name: "FunctionName",
+            schema: &NAMESPACED_FUNCTION_NAME,
+            required: true,
+            place: Place::Label("FunctionName"),
+        },
+        Member {
+            name: "Qualifier",
+            schema: &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+            required: false,
+            place: Place::Query("Qualifier"),
+        },
+        Member {
+            name: "MaximumRetryAttempts",
+            schema: &MAXIMUM_RETRY_ATTEMPTS,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "MaximumEventAgeInSeconds",
+            schema: &MAXIMUM_EVENT_AGE_IN_SECONDS,
+            required: false,
+            place: Place::Body,
+        },
+        Member {
+            name: "DestinationConfig",
+            schema: &DESTINATION_CONFIG,
+            required: false,
+            place: Place::Body,
+        },
+    ]),
+    lenient: None,
+};

@@ -87,6 +87,81 @@ impl wire::Json for AccountUsage {
     }
 }
 
+/// Shape `AddLayerVersionPermissionRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddLayerVersionPermissionRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+    pub statement_id: String,
+    pub action: String,
+    pub principal: String,
+    pub organization_id: Option<String>,
+    pub revision_id: Option<String>,
+}
+
+impl wire::Json for AddLayerVersionPermissionRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("Action", &self.action);
+        out.put("LayerName", &self.layer_name);
+        out.opt("OrganizationId", &self.organization_id);
+        out.put("Principal", &self.principal);
+        out.opt("RevisionId", &self.revision_id);
+        out.put("StatementId", &self.statement_id);
+        out.put("VersionNumber", &self.version_number);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            layer_name: fields.need("LayerName")?,
+            version_number: fields.need("VersionNumber")?,
+            statement_id: fields.need("StatementId")?,
+            action: fields.need("Action")?,
+            principal: fields.need("Principal")?,
+            organization_id: fields.get("OrganizationId")?,
+            revision_id: fields.get("RevisionId")?,
+        })
+    }
+}
+
+impl wire::Bound for AddLayerVersionPermissionRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::ADD_LAYER_VERSION_PERMISSION_REQUEST
+    }
+}
+
+/// Shape `AddLayerVersionPermissionResponse` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddLayerVersionPermissionResponse {
+    pub statement: Option<String>,
+    pub revision_id: Option<String>,
+}
+
+impl wire::Json for AddLayerVersionPermissionResponse {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("RevisionId", &self.revision_id);
+        out.opt("Statement", &self.statement);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            statement: fields.get("Statement")?,
+            revision_id: fields.get("RevisionId")?,
+        })
+    }
+}
+
+impl wire::Bound for AddLayerVersionPermissionResponse {
+    fn schema() -> &'static wire::Schema {
+        &schemas::ADD_LAYER_VERSION_PERMISSION_RESPONSE
+    }
+}
+
 /// Shape `AddPermissionRequest` of lambda.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPermissionRequest {

@@ -87,6 +87,36 @@ impl wire::Bound for DeleteFunctionConcurrencyRequest {
     }
 }
 
+/// Shape `DeleteFunctionEventInvokeConfigRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteFunctionEventInvokeConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+}
+
+impl wire::Json for DeleteFunctionEventInvokeConfigRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("FunctionName", &self.function_name);
+        out.opt("Qualifier", &self.qualifier);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            function_name: fields.need("FunctionName")?,
+            qualifier: fields.get("Qualifier")?,
+        })
+    }
+}
+
+impl wire::Bound for DeleteFunctionEventInvokeConfigRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST
+    }
+}
+
 /// Shape `DeleteFunctionRequest` of lambda.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionRequest {
@@ -141,6 +171,60 @@ impl wire::Json for DeleteFunctionResponse {
 impl wire::Bound for DeleteFunctionResponse {
     fn schema() -> &'static wire::Schema {
         &schemas::DELETE_FUNCTION_RESPONSE
+    }
+}
+
+/// Shape `DeleteLayerVersionRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLayerVersionRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+}
+
+impl wire::Json for DeleteLayerVersionRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("LayerName", &self.layer_name);
+        out.put("VersionNumber", &self.version_number);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            layer_name: fields.need("LayerName")?,
+            version_number: fields.need("VersionNumber")?,
+        })
+    }
+}
+
+impl wire::Bound for DeleteLayerVersionRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::DELETE_LAYER_VERSION_REQUEST
+    }
+}
+
+/// Shape `DestinationConfig` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DestinationConfig {
+    pub on_success: Option<OnSuccess>,
+    pub on_failure: Option<OnFailure>,
+}
+
+impl wire::Json for DestinationConfig {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("OnFailure", &self.on_failure);
+        out.opt("OnSuccess", &self.on_success);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            on_success: fields.get("OnSuccess")?,
+            on_failure: fields.get("OnFailure")?,
+        })
     }
 }
 

@@ -288,6 +288,45 @@ impl wire::Bound for FunctionConfiguration {
     }
 }
 
+/// Shape `FunctionEventInvokeConfig` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FunctionEventInvokeConfig {
+    pub last_modified: Option<Timestamp>,
+    pub function_arn: Option<String>,
+    pub maximum_retry_attempts: Option<i32>,
+    pub maximum_event_age_in_seconds: Option<i32>,
+    pub destination_config: Option<DestinationConfig>,
+}
+
+impl wire::Json for FunctionEventInvokeConfig {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("DestinationConfig", &self.destination_config);
+        out.opt("FunctionArn", &self.function_arn);
+        out.time("LastModified", self.last_modified, wire::TimeFormat::Epoch);
+        out.opt("MaximumEventAgeInSeconds", &self.maximum_event_age_in_seconds);
+        out.opt("MaximumRetryAttempts", &self.maximum_retry_attempts);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            last_modified: fields.get("LastModified")?,
+            function_arn: fields.get("FunctionArn")?,
+            maximum_retry_attempts: fields.get("MaximumRetryAttempts")?,
+            maximum_event_age_in_seconds: fields.get("MaximumEventAgeInSeconds")?,
+            destination_config: fields.get("DestinationConfig")?,
+        })
+    }
+}
+
+impl wire::Bound for FunctionEventInvokeConfig {
+    fn schema() -> &'static wire::Schema {
+        &schemas::FUNCTION_EVENT_INVOKE_CONFIG
+    }
+}
+
 /// Shape `FunctionRuntimeConfig` of lambda.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionRuntimeConfig {

@@ -175,6 +175,36 @@ impl wire::Bound for GetFunctionConfigurationRequest {
     }
 }
 
+/// Shape `GetFunctionEventInvokeConfigRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionEventInvokeConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+}
+
+impl wire::Json for GetFunctionEventInvokeConfigRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("FunctionName", &self.function_name);
+        out.opt("Qualifier", &self.qualifier);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            function_name: fields.need("FunctionName")?,
+            qualifier: fields.get("Qualifier")?,
+        })
+    }
+}
+
+impl wire::Bound for GetFunctionEventInvokeConfigRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST
+    }
+}
+
 /// Shape `GetFunctionRequest` of lambda.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionRequest {
@@ -241,6 +271,172 @@ impl wire::Json for GetFunctionResponse {
 impl wire::Bound for GetFunctionResponse {
     fn schema() -> &'static wire::Schema {
         &schemas::GET_FUNCTION_RESPONSE
+    }
+}
+
+/// Shape `GetLayerVersionByArnRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionByArnRequest {
+    pub arn: String,
+}
+
+impl wire::Json for GetLayerVersionByArnRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("Arn", &self.arn);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self { arn: fields.need("Arn")? })
+    }
+}
+
+impl wire::Bound for GetLayerVersionByArnRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::GET_LAYER_VERSION_BY_ARN_REQUEST
+    }
+}
+
+/// Shape `GetLayerVersionPolicyRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionPolicyRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+}
+
+impl wire::Json for GetLayerVersionPolicyRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("LayerName", &self.layer_name);
+        out.put("VersionNumber", &self.version_number);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            layer_name: fields.need("LayerName")?,
+            version_number: fields.need("VersionNumber")?,
+        })
+    }
+}
+
+impl wire::Bound for GetLayerVersionPolicyRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::GET_LAYER_VERSION_POLICY_REQUEST
+    }
+}
+
+/// Shape `GetLayerVersionPolicyResponse` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionPolicyResponse {
+    pub policy: Option<String>,
+    pub revision_id: Option<String>,
+}
+
+impl wire::Json for GetLayerVersionPolicyResponse {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("Policy", &self.policy);
+        out.opt("RevisionId", &self.revision_id);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            policy: fields.get("Policy")?,
+            revision_id: fields.get("RevisionId")?,
+        })
+    }
+}
+
+impl wire::Bound for GetLayerVersionPolicyResponse {
+    fn schema() -> &'static wire::Schema {
+        &schemas::GET_LAYER_VERSION_POLICY_RESPONSE
+    }
+}
+
+/// Shape `GetLayerVersionRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+}
+
+impl wire::Json for GetLayerVersionRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("LayerName", &self.layer_name);
+        out.put("VersionNumber", &self.version_number);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            layer_name: fields.need("LayerName")?,
+            version_number: fields.need("VersionNumber")?,
+        })
+    }
+}
+
+impl wire::Bound for GetLayerVersionRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::GET_LAYER_VERSION_REQUEST
+    }
+}
+
+/// Shape `GetLayerVersionResponse` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionResponse {
+    pub content: Option<LayerVersionContentOutput>,
+    pub layer_arn: Option<String>,
+    pub layer_version_arn: Option<String>,
+    pub description: Option<String>,
+    pub created_date: Option<String>,
+    pub version: Option<i64>,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<Runtime>>,
+    pub license_info: Option<String>,
+}
+
+impl wire::Json for GetLayerVersionResponse {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("CompatibleArchitectures", &self.compatible_architectures);
+        out.opt("CompatibleRuntimes", &self.compatible_runtimes);
+        out.opt("Content", &self.content);
+        out.opt("CreatedDate", &self.created_date);
+        out.opt("Description", &self.description);
+        out.opt("LayerArn", &self.layer_arn);
+        out.opt("LayerVersionArn", &self.layer_version_arn);
+        out.opt("LicenseInfo", &self.license_info);
+        out.opt("Version", &self.version);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            content: fields.get("Content")?,
+            layer_arn: fields.get("LayerArn")?,
+            layer_version_arn: fields.get("LayerVersionArn")?,
+            description: fields.get("Description")?,
+            created_date: fields.get("CreatedDate")?,
+            version: fields.get("Version")?,
+            compatible_architectures: fields.get("CompatibleArchitectures")?,
+            compatible_runtimes: fields.get("CompatibleRuntimes")?,
+            license_info: fields.get("LicenseInfo")?,
+        })
+    }
+}
+
+impl wire::Bound for GetLayerVersionResponse {
+    fn schema() -> &'static wire::Schema {
+        &schemas::GET_LAYER_VERSION_RESPONSE
     }
 }
 

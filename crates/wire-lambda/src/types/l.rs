@@ -124,6 +124,141 @@ impl wire::Json for Layer {
     }
 }
 
+/// Shape `LayerVersionContentInput` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerVersionContentInput {
+    pub s3_bucket: Option<String>,
+    pub s3_key: Option<String>,
+    pub s3_object_version: Option<String>,
+    pub s3_object_storage_mode: Option<S3ObjectStorageMode>,
+    pub zip_file: Option<Bytes>,
+}
+
+impl wire::Json for LayerVersionContentInput {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("S3Bucket", &self.s3_bucket);
+        out.opt("S3Key", &self.s3_key);
+        out.opt("S3ObjectStorageMode", &self.s3_object_storage_mode);
+        out.opt("S3ObjectVersion", &self.s3_object_version);
+        out.opt("ZipFile", &self.zip_file);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            s3_bucket: fields.get("S3Bucket")?,
+            s3_key: fields.get("S3Key")?,
+            s3_object_version: fields.get("S3ObjectVersion")?,
+            s3_object_storage_mode: fields.get("S3ObjectStorageMode")?,
+            zip_file: fields.get("ZipFile")?,
+        })
+    }
+}
+
+/// Shape `LayerVersionContentOutput` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerVersionContentOutput {
+    pub location: Option<String>,
+    pub code_sha256: Option<String>,
+    pub code_size: Option<i64>,
+    pub signing_profile_version_arn: Option<String>,
+    pub signing_job_arn: Option<String>,
+    pub resolved_s3_object: Option<ResolvedS3Object>,
+}
+
+impl wire::Json for LayerVersionContentOutput {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("CodeSha256", &self.code_sha256);
+        out.opt("CodeSize", &self.code_size);
+        out.opt("Location", &self.location);
+        out.opt("ResolvedS3Object", &self.resolved_s3_object);
+        out.opt("SigningJobArn", &self.signing_job_arn);
+        out.opt("SigningProfileVersionArn", &self.signing_profile_version_arn);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            location: fields.get("Location")?,
+            code_sha256: fields.get("CodeSha256")?,
+            code_size: fields.get("CodeSize")?,
+            signing_profile_version_arn: fields.get("SigningProfileVersionArn")?,
+            signing_job_arn: fields.get("SigningJobArn")?,
+            resolved_s3_object: fields.get("ResolvedS3Object")?,
+        })
+    }
+}
+
+/// Shape `LayerVersionsListItem` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerVersionsListItem {
+    pub layer_version_arn: Option<String>,
+    pub version: Option<i64>,
+    pub description: Option<String>,
+    pub created_date: Option<String>,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<Runtime>>,
+    pub license_info: Option<String>,
+}
+
+impl wire::Json for LayerVersionsListItem {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("CompatibleArchitectures", &self.compatible_architectures);
+        out.opt("CompatibleRuntimes", &self.compatible_runtimes);
+        out.opt("CreatedDate", &self.created_date);
+        out.opt("Description", &self.description);
+        out.opt("LayerVersionArn", &self.layer_version_arn);
+        out.opt("LicenseInfo", &self.license_info);
+        out.opt("Version", &self.version);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            layer_version_arn: fields.get("LayerVersionArn")?,
+            version: fields.get("Version")?,
+            description: fields.get("Description")?,
+            created_date: fields.get("CreatedDate")?,
+            compatible_architectures: fields.get("CompatibleArchitectures")?,
+            compatible_runtimes: fields.get("CompatibleRuntimes")?,
+            license_info: fields.get("LicenseInfo")?,
+        })
+    }
+}
+
+/// Shape `LayersListItem` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayersListItem {
+    pub layer_name: Option<String>,
+    pub layer_arn: Option<String>,
+    pub latest_matching_version: Option<LayerVersionsListItem>,
+}
+
+impl wire::Json for LayersListItem {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("LatestMatchingVersion", &self.latest_matching_version);
+        out.opt("LayerArn", &self.layer_arn);
+        out.opt("LayerName", &self.layer_name);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            layer_name: fields.get("LayerName")?,
+            layer_arn: fields.get("LayerArn")?,
+            latest_matching_version: fields.get("LatestMatchingVersion")?,
+        })
+    }
+}
+
 /// Shape `ListAliasesRequest` of lambda.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAliasesRequest {
@@ -190,6 +325,69 @@ impl wire::Bound for ListAliasesResponse {
     }
 }
 
+/// Shape `ListFunctionEventInvokeConfigsRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionEventInvokeConfigsRequest {
+    pub function_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+impl wire::Json for ListFunctionEventInvokeConfigsRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("FunctionName", &self.function_name);
+        out.opt("Marker", &self.marker);
+        out.opt("MaxItems", &self.max_items);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            function_name: fields.need("FunctionName")?,
+            marker: fields.get("Marker")?,
+            max_items: fields.get("MaxItems")?,
+        })
+    }
+}
+
+impl wire::Bound for ListFunctionEventInvokeConfigsRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST
+    }
+}
+
+/// Shape `ListFunctionEventInvokeConfigsResponse` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionEventInvokeConfigsResponse {
+    pub function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
+    pub next_marker: Option<String>,
+}
+
+impl wire::Json for ListFunctionEventInvokeConfigsResponse {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("FunctionEventInvokeConfigs", &self.function_event_invoke_configs);
+        out.opt("NextMarker", &self.next_marker);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            function_event_invoke_configs: fields.get("FunctionEventInvokeConfigs")?,
+            next_marker: fields.get("NextMarker")?,
+        })
+    }
+}
+
+impl wire::Bound for ListFunctionEventInvokeConfigsResponse {
+    fn schema() -> &'static wire::Schema {
+        &schemas::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE
+    }
+}
+
 /// Shape `ListFunctionsRequest` of lambda.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionsRequest {
@@ -253,6 +451,141 @@ impl wire::Json for ListFunctionsResponse {
 impl wire::Bound for ListFunctionsResponse {
     fn schema() -> &'static wire::Schema {
         &schemas::LIST_FUNCTIONS_RESPONSE
+    }
+}
+
+/// Shape `ListLayerVersionsRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayerVersionsRequest {
+    pub compatible_architecture: Option<Architecture>,
+    pub compatible_runtime: Option<Runtime>,
+    pub layer_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+impl wire::Json for ListLayerVersionsRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("CompatibleArchitecture", &self.compatible_architecture);
+        out.opt("CompatibleRuntime", &self.compatible_runtime);
+        out.put("LayerName", &self.layer_name);
+        out.opt("Marker", &self.marker);
+        out.opt("MaxItems", &self.max_items);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            compatible_architecture: fields.get("CompatibleArchitecture")?,
+            compatible_runtime: fields.get("CompatibleRuntime")?,
+            layer_name: fields.need("LayerName")?,
+            marker: fields.get("Marker")?,
+            max_items: fields.get("MaxItems")?,
+        })
+    }
+}
+
+impl wire::Bound for ListLayerVersionsRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::LIST_LAYER_VERSIONS_REQUEST
+    }
+}
+
+/// Shape `ListLayerVersionsResponse` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayerVersionsResponse {
+    pub next_marker: Option<String>,
+    pub layer_versions: Option<Vec<LayerVersionsListItem>>,
+}
+
+impl wire::Json for ListLayerVersionsResponse {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("LayerVersions", &self.layer_versions);
+        out.opt("NextMarker", &self.next_marker);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            next_marker: fields.get("NextMarker")?,
+            layer_versions: fields.get("LayerVersions")?,
+        })
+    }
+}
+
+impl wire::Bound for ListLayerVersionsResponse {
+    fn schema() -> &'static wire::Schema {
+        &schemas::LIST_LAYER_VERSIONS_RESPONSE
+    }
+}
+
+/// Shape `ListLayersRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayersRequest {
+    pub compatible_architecture: Option<Architecture>,
+    pub compatible_runtime: Option<Runtime>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+impl wire::Json for ListLayersRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("CompatibleArchitecture", &self.compatible_architecture);
+        out.opt("CompatibleRuntime", &self.compatible_runtime);
+        out.opt("Marker", &self.marker);
+        out.opt("MaxItems", &self.max_items);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            compatible_architecture: fields.get("CompatibleArchitecture")?,
+            compatible_runtime: fields.get("CompatibleRuntime")?,
+            marker: fields.get("Marker")?,
+            max_items: fields.get("MaxItems")?,
+        })
+    }
+}
+
+impl wire::Bound for ListLayersRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::LIST_LAYERS_REQUEST
+    }
+}
+
+/// Shape `ListLayersResponse` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayersResponse {
+    pub next_marker: Option<String>,
+    pub layers: Option<Vec<LayersListItem>>,
+}
+
+impl wire::Json for ListLayersResponse {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("Layers", &self.layers);
+        out.opt("NextMarker", &self.next_marker);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            next_marker: fields.get("NextMarker")?,
+            layers: fields.get("Layers")?,
+        })
+    }
+}
+
+impl wire::Bound for ListLayersResponse {
+    fn schema() -> &'static wire::Schema {
+        &schemas::LIST_LAYERS_RESPONSE
     }
 }
 

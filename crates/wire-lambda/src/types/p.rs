@@ -89,6 +89,99 @@ impl wire::Json for PublicPolicyException {
     }
 }
 
+/// Shape `PublishLayerVersionRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublishLayerVersionRequest {
+    pub layer_name: String,
+    pub description: Option<String>,
+    pub content: LayerVersionContentInput,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<Runtime>>,
+    pub license_info: Option<String>,
+}
+
+impl wire::Json for PublishLayerVersionRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("CompatibleArchitectures", &self.compatible_architectures);
+        out.opt("CompatibleRuntimes", &self.compatible_runtimes);
+        out.put("Content", &self.content);
+        out.opt("Description", &self.description);
+        out.put("LayerName", &self.layer_name);
+        out.opt("LicenseInfo", &self.license_info);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            layer_name: fields.need("LayerName")?,
+            description: fields.get("Description")?,
+            content: fields.need("Content")?,
+            compatible_architectures: fields.get("CompatibleArchitectures")?,
+            compatible_runtimes: fields.get("CompatibleRuntimes")?,
+            license_info: fields.get("LicenseInfo")?,
+        })
+    }
+}
+
+impl wire::Bound for PublishLayerVersionRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::PUBLISH_LAYER_VERSION_REQUEST
+    }
+}
+
+/// Shape `PublishLayerVersionResponse` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublishLayerVersionResponse {
+    pub content: Option<LayerVersionContentOutput>,
+    pub layer_arn: Option<String>,
+    pub layer_version_arn: Option<String>,
+    pub description: Option<String>,
+    pub created_date: Option<String>,
+    pub version: Option<i64>,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<Runtime>>,
+    pub license_info: Option<String>,
+}
+
+impl wire::Json for PublishLayerVersionResponse {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("CompatibleArchitectures", &self.compatible_architectures);
+        out.opt("CompatibleRuntimes", &self.compatible_runtimes);
+        out.opt("Content", &self.content);
+        out.opt("CreatedDate", &self.created_date);
+        out.opt("Description", &self.description);
+        out.opt("LayerArn", &self.layer_arn);
+        out.opt("LayerVersionArn", &self.layer_version_arn);
+        out.opt("LicenseInfo", &self.license_info);
+        out.opt("Version", &self.version);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            content: fields.get("Content")?,
+            layer_arn: fields.get("LayerArn")?,
+            layer_version_arn: fields.get("LayerVersionArn")?,
+            description: fields.get("Description")?,
+            created_date: fields.get("CreatedDate")?,
+            version: fields.get("Version")?,
+            compatible_architectures: fields.get("CompatibleArchitectures")?,
+            compatible_runtimes: fields.get("CompatibleRuntimes")?,
+            license_info: fields.get("LicenseInfo")?,
+        })
+    }
+}
+
+impl wire::Bound for PublishLayerVersionResponse {
+    fn schema() -> &'static wire::Schema {
+        &schemas::PUBLISH_LAYER_VERSION_RESPONSE
+    }
+}
+
 /// Shape `PublishVersionRequest` of lambda.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishVersionRequest {
@@ -155,5 +248,44 @@ impl wire::Json for PutFunctionConcurrencyRequest {
 impl wire::Bound for PutFunctionConcurrencyRequest {
     fn schema() -> &'static wire::Schema {
         &schemas::PUT_FUNCTION_CONCURRENCY_REQUEST
+    }
+}
+
+/// Shape `PutFunctionEventInvokeConfigRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutFunctionEventInvokeConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+    pub maximum_retry_attempts: Option<i32>,
+    pub maximum_event_age_in_seconds: Option<i32>,
+    pub destination_config: Option<DestinationConfig>,
+}
+
+impl wire::Json for PutFunctionEventInvokeConfigRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("DestinationConfig", &self.destination_config);
+        out.put("FunctionName", &self.function_name);
+        out.opt("MaximumEventAgeInSeconds", &self.maximum_event_age_in_seconds);
+        out.opt("MaximumRetryAttempts", &self.maximum_retry_attempts);
+        out.opt("Qualifier", &self.qualifier);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            function_name: fields.need("FunctionName")?,
+            qualifier: fields.get("Qualifier")?,
+            maximum_retry_attempts: fields.get("MaximumRetryAttempts")?,
+            maximum_event_age_in_seconds: fields.get("MaximumEventAgeInSeconds")?,
+            destination_config: fields.get("DestinationConfig")?,
+        })
+    }
+}
+
+impl wire::Bound for PutFunctionEventInvokeConfigRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST
     }
 }

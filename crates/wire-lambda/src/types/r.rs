@@ -33,6 +33,42 @@ impl wire::Json for RecursiveInvocationException {
     }
 }
 
+/// Shape `RemoveLayerVersionPermissionRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemoveLayerVersionPermissionRequest {
+    pub layer_name: String,
+    pub version_number: i64,
+    pub statement_id: String,
+    pub revision_id: Option<String>,
+}
+
+impl wire::Json for RemoveLayerVersionPermissionRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("LayerName", &self.layer_name);
+        out.opt("RevisionId", &self.revision_id);
+        out.put("StatementId", &self.statement_id);
+        out.put("VersionNumber", &self.version_number);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            layer_name: fields.need("LayerName")?,
+            version_number: fields.need("VersionNumber")?,
+            statement_id: fields.need("StatementId")?,
+            revision_id: fields.get("RevisionId")?,
+        })
+    }
+}
+
+impl wire::Bound for RemoveLayerVersionPermissionRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::REMOVE_LAYER_VERSION_PERMISSION_REQUEST
+    }
+}
+
 /// Shape `RemovePermissionRequest` of lambda.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemovePermissionRequest {

@@ -260,3 +260,42 @@ impl wire::Bound for UpdateFunctionConfigurationRequest {
         &schemas::UPDATE_FUNCTION_CONFIGURATION_REQUEST
     }
 }
+
+/// Shape `UpdateFunctionEventInvokeConfigRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateFunctionEventInvokeConfigRequest {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+    pub maximum_retry_attempts: Option<i32>,
+    pub maximum_event_age_in_seconds: Option<i32>,
+    pub destination_config: Option<DestinationConfig>,
+}
+
+impl wire::Json for UpdateFunctionEventInvokeConfigRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.opt("DestinationConfig", &self.destination_config);
+        out.put("FunctionName", &self.function_name);
+        out.opt("MaximumEventAgeInSeconds", &self.maximum_event_age_in_seconds);
+        out.opt("MaximumRetryAttempts", &self.maximum_retry_attempts);
+        out.opt("Qualifier", &self.qualifier);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            function_name: fields.need("FunctionName")?,
+            qualifier: fields.get("Qualifier")?,
+            maximum_retry_attempts: fields.get("MaximumRetryAttempts")?,
+            maximum_event_age_in_seconds: fields.get("MaximumEventAgeInSeconds")?,
+            destination_config: fields.get("DestinationConfig")?,
+        })
+    }
+}
+
+impl wire::Bound for UpdateFunctionEventInvokeConfigRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST
+    }
+}
