@@ -13,18 +13,28 @@ use bedplate_base::Clock;
 use bedplate_catalog::Catalog;
 use bedplate_providers::Models;
 
-/// What the operations of both services work on.
+/// What the operations of both services work on; cheap to clone.
 #[derive(Clone)]
 pub struct State {
     models: Arc<Models>,
+    /// The model ids and patterns of the configuration's routes.
+    patterns: Arc<[String]>,
     catalog: Catalog,
     /// The machine's own time: it measures how long models take.
     clock: Arc<dyn Clock>,
+    /// Stored profiles change one at a time: their number has a limit.
+    writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl State {
-    /// Over the models of a configuration and a catalog.
-    pub fn new(models: Arc<Models>, catalog: Catalog, clock: Arc<dyn Clock>) -> Self {
-        Self { models, catalog, clock }
+    /// Over the models of a configuration, whose routes have these patterns, and a catalog.
+    pub fn new(models: Arc<Models>, patterns: impl IntoIterator<Item = String>, catalog: Catalog, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            models,
+            patterns: patterns.into_iter().collect(),
+            catalog,
+            clock,
+            writing: Arc::default(),
+        }
     }
 }

@@ -1,1 +1,30 @@
 //! `bedrock`: which models there are, under which names they answer, and what is logged of their calls.
+
+mod foundation;
+mod known;
+mod profiles;
+mod tags;
+
+use bedplate_base::Error;
+use bedplate_wire::{Fault, Operation};
+use bedplate_wire_bedrock::ops;
+
+use crate::State;
+
+fn to_wire(_: &Operation, error: Error) -> Fault {
+    Fault::from_error(error)
+}
+
+bedplate_wire::operations! {
+    service: "bedrock", state: State, ops: ops, fault: to_wire,
+    CreateInferenceProfile => profiles::create,
+    DeleteInferenceProfile => profiles::delete,
+    GetFoundationModel => foundation::get,
+    GetFoundationModelAvailability => foundation::availability,
+    GetInferenceProfile => profiles::get,
+    ListFoundationModels => foundation::list,
+    ListInferenceProfiles => profiles::list,
+    ListTagsForResource => tags::list,
+    TagResource => tags::tag,
+    UntagResource => tags::untag,
+}

@@ -12,7 +12,7 @@ use super::{checks, encode, fault, live, submit};
 use crate::State;
 
 pub(crate) async fn converse(state: &State, _: &Context, input: types::ConverseRequest) -> Result<types::ConverseResponse, Fault> {
-    let request = prepare(input)?;
+    let request = prepare(state, input).await?;
     let began = state.clock.now();
     let reply = state.models.answer(&request, &Progress::none()).await;
     let reply = reply.map_err(|failure| fault::of(&failure))?;
@@ -24,7 +24,7 @@ pub(crate) async fn stream(
     _: &Context,
     input: types::ConverseStreamRequest,
 ) -> Result<Streamed<types::ConverseStreamResponse>, Fault> {
-    let mut request = prepare(submit::whole(input))?;
+    let mut request = prepare(state, submit::whole(input)).await?;
     request.streaming = true;
     let began = state.clock.now();
     let mut events = Box::pin(live::call(state.models.clone(), request));
@@ -40,8 +40,9 @@ pub(crate) async fn stream(
     Ok(Streamed::new(types::ConverseStreamResponse::default(), frames))
 }
 
-fn prepare(input: types::ConverseRequest) -> Result<Request, Fault> {
-    let request = submit::request(input)?;
+async fn prepare(state: &State, input: types::ConverseRequest) -> Result<Request, Fault> {
+    let mut request = submit::request(input)?;
+    request.model = state.model(request.model).await?;
     checks::conversation(&request)?;
     Ok(request)
 }

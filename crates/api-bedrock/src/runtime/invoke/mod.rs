@@ -123,12 +123,13 @@ pub(crate) async fn invoke(state: &State, context: &Context, input: types::Invok
         input.accept.as_deref(),
     )?;
     let body = input.body.unwrap_or_default();
+    let model = state.model(input.model_id).await?;
     let began = state.clock.now();
-    if let Some(wanted) = embedding::read(&input.model_id, &body)? {
-        let (value, usage) = embedding::answer(state, &input.model_id, wanted, &context.request_id).await?;
+    if let Some(wanted) = embedding::read(&model, &body)? {
+        let (value, usage) = embedding::answer(state, &model, wanted, &context.request_id).await?;
         return Ok(Invoked::new(&value, &usage, state.since(began)));
     }
-    let (mut request, form) = read(&input.model_id, &body, &context.request_id)?;
+    let (mut request, form) = read(&model, &body, &context.request_id)?;
     request.options.latency = input.performance_config_latency.map(|latency| latency.as_str().to_owned());
     request.options.service_tier = input.service_tier.map(|tier| tier.as_str().to_owned());
     let reply = state.models.answer(&request, &Progress::none()).await;
@@ -151,7 +152,8 @@ pub(crate) async fn stream(
         input.accept.as_deref(),
     )?;
     let body = input.body.unwrap_or_default();
-    let (mut request, mut form) = read(&input.model_id, &body, &context.request_id)?;
+    let model = state.model(input.model_id).await?;
+    let (mut request, mut form) = read(&model, &body, &context.request_id)?;
     request.options.latency = input.performance_config_latency.map(|latency| latency.as_str().to_owned());
     request.options.service_tier = input.service_tier.map(|tier| tier.as_str().to_owned());
     request.streaming = true;
