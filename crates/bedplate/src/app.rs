@@ -121,7 +121,12 @@ impl App {
             strict,
             steps_max: config.limits.steps,
         };
-        let bedrock = bedplate_api_bedrock::State::new(models, catalog.clone(), Arc::new(SystemClock::default()));
+        let bedrock = bedplate_api_bedrock::State::new(
+            models,
+            config.models.routes.iter().map(|route| route.model.clone()),
+            catalog.clone(),
+            Arc::new(SystemClock::default()),
+        );
         let agents = bedplate_api_agents::State::new(catalog, engine.clone(), clock.clone(), settings);
         // Functions first: the calls that are performed again need them.
         lambda.restore().await?;
@@ -181,7 +186,8 @@ impl App {
         let mut services: BTreeMap<&'static str, Arc<dyn ServiceDoor>> = BTreeMap::new();
         services.insert("bedrock-agent", Arc::new(Control(self.agents.clone())));
         services.insert("bedrock-agent-runtime", Arc::new(Runtime(self.agents.clone())));
-        services.insert("bedrock-runtime", Arc::new(Bedrock(self.bedrock.clone())));
+        services.insert("bedrock", Arc::new(Bedrock(self.bedrock.clone())));
+        services.insert("bedrock-runtime", Arc::new(BedrockRuntime(self.bedrock.clone())));
         services.insert("lambda", Arc::new(Lambda(self.lambda.clone())));
         services.insert("iam", Arc::new(Iam(self.iam.clone())));
         services.insert("sts", Arc::new(Sts(self.iam.clone())));
@@ -237,6 +243,7 @@ fn moment(now: Timestamp) -> Moment {
 struct Control(bedplate_api_agents::State);
 struct Runtime(bedplate_api_agents::State);
 struct Bedrock(bedplate_api_bedrock::State);
+struct BedrockRuntime(bedplate_api_bedrock::State);
 struct Iam(Arc<bedplate_api_iam::State>);
 struct Sts(Arc<bedplate_api_iam::State>);
 struct Lambda(Arc<bedplate_api_lambda::State>);
@@ -257,6 +264,13 @@ impl ServiceDoor for Runtime {
 }
 
 impl ServiceDoor for Bedrock {
+    fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
+        let state = self.0.clone();
+        Box::pin(async move { bedplate_api_bedrock::control::dispatch(&state, routed, request).await })
+    }
+}
+
+impl ServiceDoor for BedrockRuntime {
     fn call(&self, routed: Routed, request: Request) -> BoxFuture<'static, Response> {
         let state = self.0.clone();
         Box::pin(async move { bedplate_api_bedrock::runtime::dispatch(&state, routed, request).await })
