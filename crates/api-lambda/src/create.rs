@@ -5,12 +5,12 @@ use bedplate_lambda::LATEST;
 use bedplate_store::CommitError;
 use bedplate_wire::{Context, Fault};
 use bedplate_wire_lambda::types::{
-    CreateFunctionRequest, DeleteFunctionRequest, DeleteFunctionResponse, FunctionConfiguration, PackageType, TracingConfigResponse,
+    CreateFunctionRequest, DeleteFunctionRequest, DeleteFunctionResponse, FunctionConfiguration, PackageType,
 };
 use bytes::Bytes;
 
 use crate::State;
-use crate::configuration::{defaults, environment, refuse, set_code, touch};
+use crate::configuration::{defaults, set_code, settings, touch};
 use crate::document::{Code, Document};
 use crate::fault::{exception, invalid, lacking};
 use crate::name::Name;
@@ -25,58 +25,34 @@ pub(crate) async fn create(state: &State, context: &Context, input: CreateFuncti
             "send the code as a zip (Code.ZipFile) with a Runtime and a Handler",
         ));
     }
-    refuse(
-        "Layers",
-        input.layers.as_ref().filter(|layers| !layers.is_empty()),
-        "put their files into the zip",
-    )?;
-    refuse(
-        "FileSystemConfigs",
-        input.file_system_configs.as_ref().filter(|configs| !configs.is_empty()),
-        "functions see the files of this machine",
-    )?;
-    refuse("DurableConfig", input.durable_config.as_ref(), "leave it out")?;
     let zip = zip_of(input.code.zip_file, input.code.s3_bucket.is_some(), "Code.")?;
-    let mut configuration = defaults(&name);
-    configuration.runtime = Some(
-        input
-            .runtime
-            .ok_or_else(|| invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages."))?,
-    );
-    configuration.handler = Some(
-        input
-            .handler
-            .ok_or_else(|| invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages."))?,
-    );
-    configuration.role = Some(input.role);
-    configuration.description = input.description.or(configuration.description);
-    configuration.timeout = input.timeout.or(configuration.timeout);
-    configuration.memory_size = input.memory_size.or(configuration.memory_size);
-    configuration.environment = input.environment.map(environment).transpose()?.flatten();
-    configuration.architectures = input.architectures.or(configuration.architectures);
-    configuration.ephemeral_storage = input.ephemeral_storage.or(configuration.ephemeral_storage);
-    configuration.logging_config = input.logging_config.or(configuration.logging_config);
-    configuration.dead_letter_config = input.dead_letter_config;
-    configuration.kms_key_arn = input.kms_key_arn;
-    if let Some(tracing) = input.tracing_config {
-        configuration.tracing_config = Some(TracingConfigResponse { mode: tracing.mode });
+    if input.runtime.is_none() || input.handler.is_none() {
+        return Err(invalid(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        ));
     }
-    touch(&mut configuration, state.clock.now());
+    let mut configuration = defaults(&name);
+    configuration.architectures = input.architectures.or(configuration.architectures);
+    let (tags, publish) = (input.tags.unwrap_or_default(), input.publish == Some(true));
+    let settings = settings!(input, role: Some(input.role));
 
     let _writing = state.writing.lock().await;
     let package = state.host.packages().unpack(zip).await.map_err(exception)?;
     set_code(&mut configuration, package.sha256, package.zip_bytes);
-    let document = Document {
+    touch(&mut configuration, state.clock.now());
+    let mut document = Document {
         configuration,
         code: Code::Package(package.sha256),
+        layers: Vec::new(),
         policy: Vec::new(),
         reserved: None,
         fingerprint: None,
     };
+    settings.apply(state, context, &mut document).await?;
     let function = document.function(state.host.packages()).map_err(exception)?;
     let change = Change::new()
         .create(&name.key, &document.body())
-        .tags(name.arn.as_str(), &input.tags.unwrap_or_default())
+        .tags(name.arn.as_str(), &tags)
         .map_err(exception)?;
     match state.catalog.try_commit(change).await {
         Err(CommitError::Conflict(_)) => {
@@ -88,7 +64,7 @@ pub(crate) async fn create(state: &State, context: &Context, input: CreateFuncti
         committed => committed.map_err(|error| exception(error.into()))?,
     }
     state.host.replace(function).map_err(exception)?;
-    if input.publish != Some(true) {
+    if !publish {
         return Ok(document.configuration);
     }
     let next = version::next(state, &name, &document, None).await?;

@@ -20,6 +20,8 @@ pub(crate) struct Document {
     pub(crate) configuration: FunctionConfiguration,
     /// Where its code is.
     pub(crate) code: Code,
+    /// The packages of its layers, by the hashes of their zips, in the order of `configuration.layers`.
+    pub(crate) layers: Vec<Hash>,
     /// Statements of its resource policy, those of its versions and aliases among them.
     pub(crate) policy: Vec<Value>,
     /// Its reserved concurrency.
@@ -49,10 +51,14 @@ impl Document {
             (None, Some(folder)) => Code::Folder(folder.into()),
             (None, None) => return Err(damaged()),
         };
+        let layers = stored.body["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let layers: Option<Vec<Hash>> = layers.iter().map(|hash| Hash::parse(hash.as_str()?)).collect();
+        let layers = layers.ok_or_else(damaged)?;
         let policy = stored.body["policy"].as_array().cloned().unwrap_or_default();
         Ok(Self {
             configuration,
             code,
+            layers,
             policy,
             reserved: stored.body["reserved"].as_i64().and_then(|reserved| i32::try_from(reserved).ok()),
             fingerprint: stored.body["fingerprint"].as_str().map(str::to_owned),
@@ -66,6 +72,9 @@ impl Document {
             Code::Folder(folder) => json!({"folder": folder.to_string_lossy()}),
         };
         let mut body = json!({"configuration": self.configuration.to_json(), "code": code, "policy": self.policy});
+        if !self.layers.is_empty() {
+            body["layers"] = self.layers.iter().map(Hash::to_string).collect::<Vec<_>>().into();
+        }
         if let Some(reserved) = self.reserved {
             body["reserved"] = reserved.into();
         }
@@ -79,6 +88,10 @@ impl Document {
     pub(crate) fn function(&self, packages: &Packages) -> Result<Function> {
         let configuration = &self.configuration;
         let needed = |member: &Option<String>, name: &str| member.clone().ok_or_else(|| Error::validation(format!("{name} is missing")));
+        let unpacked = |hash| {
+            let gone = || Error::internal("The unpacked code is not in the state folder any more; send it again");
+            packages.find(hash).ok_or_else(gone)
+        };
         let arn = needed(&configuration.function_arn, "FunctionArn")?;
         let version = configuration.version.clone().unwrap_or_else(|| LATEST.into());
         // A version's own ARN ends in its number; the host wants the function's.
@@ -91,11 +104,9 @@ impl Document {
             handler: configuration.handler.clone().unwrap_or_default(),
             code: match &self.code {
                 Code::Folder(folder) => folder.clone(),
-                Code::Package(hash) => packages
-                    .find(*hash)
-                    .ok_or_else(|| Error::internal("The unpacked code is not in the state folder any more; send it again"))?,
+                Code::Package(hash) => unpacked(*hash)?,
             },
-            layers: Vec::new(),
+            layers: self.layers.iter().map(|hash| unpacked(*hash)).collect::<Result<_>>()?,
             environment: configuration
                 .environment
                 .clone()

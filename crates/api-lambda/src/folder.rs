@@ -81,6 +81,7 @@ pub async fn apply(state: &State, place: &Place, given: FolderFunction) -> Resul
     let document = Document {
         configuration,
         code: Code::Folder(given.folder),
+        layers: Vec::new(),
         policy,
         reserved,
         fingerprint: None,

@@ -1,8 +1,9 @@
-//! The part of Lambda's API that tools need: functions with their code, configuration, permissions and tags, and Invoke.
+//! The part of Lambda's API that tools need: functions with their code, layers, configuration,
+//! permissions and tags, and Invoke.
 //!
 //! Definitions are documents of the catalog, unpacked code lies in the host's folder, and the host runs what stands here.
 //! This crate does not start processes, does not check permissions (they are stored for clients that ask) and knows no
-//! agents. Layers, images and functions in buckets are refused by name.
+//! agents. Images and functions in buckets are refused by name.
 
 mod alias;
 mod concurrency;
@@ -13,6 +14,7 @@ mod events;
 mod fault;
 mod folder;
 mod invoke;
+mod layer;
 mod mapping;
 mod name;
 mod permission;
@@ -112,10 +114,12 @@ impl State {
     /// the start. What cannot be deleted now is tried again after the next change.
     async fn sweep(&self) {
         let swept = async {
-            let mut kept = BTreeSet::new();
+            let mut kept: BTreeSet<_> = self.packages_of_layers().await?.into_iter().collect();
             for kind in ["function", "version"] {
                 for stored in self.catalog.all(&name::prefix(kind)).await? {
-                    if let Code::Package(hash) = Document::read(&stored)?.code {
+                    let document = Document::read(&stored)?;
+                    kept.extend(document.layers);
+                    if let Code::Package(hash) = document.code {
                         kept.insert(hash);
                     }
                 }
@@ -143,18 +147,24 @@ bedplate_wire::operations! {
     DeleteAlias => alias::delete,
     DeleteFunction => create::delete,
     DeleteFunctionConcurrency => concurrency::delete,
+    DeleteLayerVersion => layer::delete,
     GetAccountSettings => concurrency::settings,
     GetAlias => alias::get,
     GetFunction => read::get,
     GetFunctionConcurrency => concurrency::get,
     GetFunctionConfiguration => read::get_configuration,
+    GetLayerVersion => layer::get,
+    GetLayerVersionByArn => layer::get_by_arn,
     GetPolicy => permission::get,
     Invoke => invoke::invoke,
     InvokeAsync => invoke::invoke_async,
     ListAliases => alias::list,
     ListFunctions => read::list,
+    ListLayerVersions => layer::versions,
+    ListLayers => layer::list,
     ListTags => tags::list,
     ListVersionsByFunction => version::list,
+    PublishLayerVersion => layer::publish,
     PublishVersion => version::publish,
     PutFunctionConcurrency => concurrency::put,
     RemovePermission => permission::remove,

@@ -2,12 +2,10 @@
 
 use bedplate_catalog::Change;
 use bedplate_wire::{Context, Fault};
-use bedplate_wire_lambda::types::{
-    FunctionConfiguration, TracingConfigResponse, UpdateFunctionCodeRequest, UpdateFunctionConfigurationRequest,
-};
+use bedplate_wire_lambda::types::{FunctionConfiguration, UpdateFunctionCodeRequest, UpdateFunctionConfigurationRequest};
 
 use crate::State;
-use crate::configuration::{environment, refuse, set_code, touch};
+use crate::configuration::{set_code, settings, touch};
 use crate::create::zip_of;
 use crate::document::{Code, Document};
 use crate::fault::{exception, lacking};
@@ -43,37 +41,10 @@ pub(crate) async fn configuration(
     input: UpdateFunctionConfigurationRequest,
 ) -> Result<FunctionConfiguration, Fault> {
     let name = Name::unqualified(context, &input.function_name)?;
-    refuse(
-        "Layers",
-        input.layers.as_ref().filter(|layers| !layers.is_empty()),
-        "put their files into the zip",
-    )?;
-    refuse(
-        "FileSystemConfigs",
-        input.file_system_configs.as_ref().filter(|configs| !configs.is_empty()),
-        "functions see the files of this machine",
-    )?;
-    refuse("DurableConfig", input.durable_config.as_ref(), "leave it out")?;
     let _writing = state.writing.lock().await;
     let (mut document, stored) = state.find(&name).await?;
-    let it = &mut document.configuration;
-    check_revision(input.revision_id.as_deref(), it.revision_id.as_deref())?;
-    it.role = input.role.or(it.role.take());
-    it.handler = input.handler.or(it.handler.take());
-    it.description = input.description.or(it.description.take());
-    it.timeout = input.timeout.or(it.timeout);
-    it.memory_size = input.memory_size.or(it.memory_size);
-    it.runtime = input.runtime.or(it.runtime);
-    it.dead_letter_config = input.dead_letter_config.or(it.dead_letter_config.take());
-    it.kms_key_arn = input.kms_key_arn.or(it.kms_key_arn.take());
-    it.ephemeral_storage = input.ephemeral_storage.or(it.ephemeral_storage.take());
-    it.logging_config = input.logging_config.or(it.logging_config.take());
-    if let Some(given) = input.environment {
-        it.environment = environment(given)?;
-    }
-    if let Some(tracing) = input.tracing_config {
-        it.tracing_config = Some(TracingConfigResponse { mode: tracing.mode });
-    }
+    check_revision(input.revision_id.as_deref(), document.configuration.revision_id.as_deref())?;
+    settings!(input, role: input.role).apply(state, context, &mut document).await?;
     put(state, &name, document, &stored, false).await
 }
 

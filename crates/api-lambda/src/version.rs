@@ -201,6 +201,7 @@ fn fingerprint(latest: &Document) -> String {
         reserved: None,
         fingerprint: None,
         code: latest.code.clone(),
+        layers: latest.layers.clone(),
     };
     sha256(body.body().to_string().as_bytes()).to_string()
 }

@@ -66,6 +66,8 @@ pub mod limits {
     pub const UNZIPPED_BYTES_MAX: u64 = 250 * 1024 * 1024;
     /// Most entries of a deployment package (ours; the largest published layers have about 20,000).
     pub const ZIP_ENTRIES_MAX: usize = 50_000;
+    /// Most layers of a function: five (AWS Lambda quotas).
+    pub const LAYERS_MAX: usize = 5;
     /// Longest time-out of a function: 15 minutes (AWS Lambda quotas).
     pub const TIMEOUT_MAX: Duration = Duration::from_secs(900);
     /// Most bytes of environment variables together: 4 KB (AWS Lambda quotas).

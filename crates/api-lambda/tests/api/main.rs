@@ -258,6 +258,11 @@ async fn events() {
 }
 
 #[tokio::test]
+async fn layers() {
+    check("layers").await;
+}
+
+#[tokio::test]
 async fn versions() {
     check("versions").await;
 }

@@ -1,0 +1,87 @@
+"""Layers, through boto3: published, used by functions of every runtime, deleted."""
+
+import io
+import json
+import shutil
+import zipfile
+
+import pytest
+
+from support.agents import ROLE, refused, unique
+
+
+def package(files):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o755 << 16
+            archive.writestr(entry, content)
+    return out.getvalue()
+
+
+def publish(server, files, **more):
+    return server.functions.publish_layer_version(LayerName=unique("layer"), Content={"ZipFile": package(files)}, **more)
+
+
+def create(server, runtime, files, *layers):
+    sent = {"Runtime": runtime, "Handler": "app.handler", "Role": ROLE, "Code": {"ZipFile": package(files)}, "Timeout": 30}
+    return server.functions.create_function(FunctionName=unique("fn"), Layers=[one["LayerVersionArn"] for one in layers], **sent)["FunctionName"]
+
+
+def invoke(server, name):
+    answer = server.functions.invoke(FunctionName=name)
+    return json.loads(answer["Payload"].read())
+
+
+PYTHON = """
+import court, os, subprocess
+def handler(event, context):
+    return [court.NAME, subprocess.run(["hello"], capture_output=True, text=True).stdout.strip(), os.path.exists("/opt/python/court.py")]
+"""
+
+
+def mounted(server):
+    return "functions do not see the state folder" in server.log()
+
+
+def test_python_finds_modules_and_programs(server):
+    layer = publish(server, {"python/court.py": "NAME = 'grass'", "bin/hello": "#!/bin/sh\necho hello\n"})
+    over = publish(server, {"python/court.py": "NAME = 'clay'"})
+    assert invoke(server, create(server, "python3.12", {"app.py": PYTHON}, layer)) == ["grass", "hello", mounted(server)]
+    name = create(server, "python3.12", {"app.py": PYTHON}, layer, over)
+    assert invoke(server, name) == ["clay", "hello", mounted(server)], "the later one wins"
+    functions = server.functions
+    functions.delete_layer_version(LayerName=over["LayerArn"], VersionNumber=1)
+    assert refused(functions.get_layer_version, LayerName=over["LayerArn"], VersionNumber=1)[0] == "ResourceNotFoundException"
+    assert invoke(server, name)[0] == "clay", "functions keep what they use"
+    functions.update_function_configuration(FunctionName=name, Layers=[layer["LayerVersionArn"]])
+    assert invoke(server, name)[0] == "grass"
+    assert functions.get_layer_version_by_arn(Arn=layer["LayerVersionArn"])["Content"]["CodeSha256"] == layer["Content"]["CodeSha256"]
+    names = [one["LayerArn"] for page in functions.get_paginator("list_layers").paginate() for one in page["Layers"]]
+    assert layer["LayerArn"] in names and over["LayerArn"] not in names
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js")
+def test_node_finds_packages(server):
+    layer = publish(server, {"nodejs/node_modules/court/index.js": "exports.name = 'grass';"}, CompatibleRuntimes=["nodejs20.x"])
+    code = "exports.handler = async () => [require('court').name, require.resolve('court').startsWith('/opt/')];"
+    assert invoke(server, create(server, "nodejs20.x", {"app.js": code}, layer)) == ["grass", mounted(server)]
+
+
+RUNTIME = """#!/usr/bin/env python3
+import http.client, os
+server = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+while True:
+    server.request("GET", "/2018-06-01/runtime/invocation/next")
+    got = server.getresponse()
+    got.read()
+    body = open(os.environ["LAMBDA_TASK_ROOT"] + "/court.json").read()
+    server.request("POST", "/2018-06-01/runtime/invocation/%s/response" % got.getheader("Lambda-Runtime-Aws-Request-Id"), body)
+    server.getresponse().read()
+"""
+
+
+def test_a_runtime_may_be_a_layer(server):
+    layer = publish(server, {"bootstrap": RUNTIME})
+    assert invoke(server, create(server, "provided.al2023", {"court.json": '"clay"'}, layer)) == "clay"
