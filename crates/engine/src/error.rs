@@ -35,7 +35,7 @@ impl fmt::Display for SignalError {
             Self::UnknownKind(kind) => write!(f, "no decider of the kind {kind:?} is known to this engine"),
             Self::Throttled(what) => write!(f, "{what}; try again later"),
             Self::Unavailable(what) => write!(f, "the engine takes no signals now: {what}"),
-            Self::Full => f.write_str("the disk of the state folder is full"),
+            Self::Full => f.write_str("the disk of the state folder is full; free some space there, and what waits goes on by itself"),
             Self::TooLarge(what) => write!(f, "too large to be stored: {what}"),
             Self::Broken(what) => write!(f, "the execution cannot go on: {what}"),
         }
