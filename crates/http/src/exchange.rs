@@ -72,6 +72,7 @@ pub(crate) async fn exchange(
             known = Some((routed.service, routed.operation));
             proof.covers(routed.service.signing_name)?;
         }
+        proof.opens(known.map(|(service, _)| service.name))?;
         Ok((goal, proof))
     });
     let answered = match found {

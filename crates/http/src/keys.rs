@@ -22,10 +22,12 @@ pub const SECRET_MAX: usize = 8 << 10;
 pub struct Key {
     /// Its name in the configuration, for logs and messages.
     pub name: String,
-    /// `AKIA…`
+    /// `AKIA…`; empty for a key that is only sent as a bearer token: no signature can name it.
     pub access_key: String,
     /// The secret access key.
     pub secret: Secret,
+    /// An API key of Amazon Bedrock: whoever sends it in `Authorization: Bearer` may call `bedrock` and `bedrock-runtime`.
+    pub bearer: Option<Secret>,
     /// The session token that must come with it; none when none may come.
     pub session_token: Option<Secret>,
     /// The account that it belongs to: twelve digits; none means the server's.
@@ -62,11 +64,12 @@ impl fmt::Debug for Secret {
 #[serde(transparent)]
 pub struct KeysConfig(pub BTreeMap<String, KeyConfig>);
 
-/// One access key. Exactly one of `secret_env` and `secret_file` names its secret.
+/// One key: an access key, whose secret exactly one of `secret_env` and `secret_file` names, a bearer token, or both.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyConfig {
-    /// The access key id, which is no secret: `"AKIA…"`.
+    /// The access key id, which is no secret: `"AKIA…"`. May be left out when there is a bearer token.
+    #[serde(default)]
     pub access_key: String,
     /// The environment variable that holds the secret access key.
     pub secret_env: Option<String>,
@@ -76,6 +79,11 @@ pub struct KeyConfig {
     pub session_token_env: Option<String>,
     /// The file that holds the session token.
     pub session_token_file: Option<PathBuf>,
+    /// The environment variable that holds an API key of Amazon Bedrock: what a client sends as `Authorization: Bearer`, such as the SDKs do that
+    /// find `AWS_BEARER_TOKEN_BEDROCK`. It opens `bedrock` and `bedrock-runtime` only.
+    pub bearer_env: Option<String>,
+    /// The file that holds it.
+    pub bearer_file: Option<PathBuf>,
     /// The account that the key belongs to: twelve digits. That of `[server]` by default.
     pub account: Option<String>,
     /// The regions that the key may sign for. Any by default.
@@ -100,7 +108,8 @@ impl KeysConfig {
             let key = config
                 .resolve(name, folder, env)
                 .map_err(|(field, problem)| format!("keys.{name}.{field}: {problem}"))?;
-            if let Some(other) = keys.iter().find(|other| other.access_key == key.access_key) {
+            let same = |other: &&Key| !key.access_key.is_empty() && other.access_key == key.access_key;
+            if let Some(other) = keys.iter().find(same) {
                 return Err(format!(
                     "keys.{name}.access_key: keys.{} has the same; each key needs its own",
                     other.name
@@ -116,18 +125,31 @@ type Problem = (&'static str, String);
 
 impl KeyConfig {
     fn resolve(&self, name: &str, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Key, Problem> {
+        let bearer = find(("bearer_env", &self.bearer_env), ("bearer_file", &self.bearer_file), folder, env)?;
+        if let Some((place, bearer)) = &bearer
+            && bearer.0.len() < SECRET_MIN
+        {
+            return Err((place, format!("the API key is too short: use {SECRET_MIN} characters or more")));
+        }
+        let bearer = bearer.map(|(_, bearer)| bearer);
         let id = &self.access_key;
+        let signs = self.secret_env.is_some() || self.secret_file.is_some() || !id.is_empty();
         let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b',' | b'=');
-        if id.is_empty() || id.len() > ACCESS_KEY_MAX || !id.bytes().all(plain) {
+        if (id.is_empty() && (signs || bearer.is_none())) || id.len() > ACCESS_KEY_MAX || !id.bytes().all(plain) {
             let right = format!("1 to {ACCESS_KEY_MAX} visible ASCII letters without '/', ',' and '='");
             return Err(("access_key", format!("{id:?} is not an access key id: write {right}")));
         }
         let secret = find(("secret_env", &self.secret_env), ("secret_file", &self.secret_file), folder, env)?;
-        let secret = secret.ok_or((
-            "secret_env",
-            "is missing: name the environment variable that holds the secret, or a secret_file".to_owned(),
-        ))?;
-        let (place, secret) = secret;
+        let (place, secret) = match (secret, &bearer) {
+            (Some(secret), _) => secret,
+            (None, Some(bearer)) if !signs => ("bearer_env", bearer.clone()),
+            (None, _) => {
+                return Err((
+                    "secret_env",
+                    "is missing: name the environment variable that holds the secret, or a secret_file".to_owned(),
+                ));
+            }
+        };
         if secret.0.chars().count() < SECRET_MIN {
             return Err((place, format!("the secret is too short: use {SECRET_MIN} characters or more")));
         }
@@ -149,6 +171,7 @@ impl KeyConfig {
             name: name.to_owned(),
             access_key: id.clone(),
             secret,
+            bearer,
             session_token: token.map(|(_, token)| token),
             account: self.account.clone(),
             regions: self.regions.clone(),

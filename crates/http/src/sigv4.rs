@@ -65,6 +65,8 @@ pub struct Signer {
     pub account: Option<String>,
     /// Whether the key opens `/_bedplate/*` from elsewhere.
     pub admin: bool,
+    /// Whether it was not signed with, but sent as a bearer token: that opens `bedrock` and `bedrock-runtime` only.
+    pub bearer: bool,
     /// What it signed for.
     pub scope: Scope,
 }
@@ -132,6 +134,21 @@ impl Proof {
         matches!(self.rest, Rest::Frames | Rest::Chunks(_))
     }
 
+    /// Whether the proof is good for what the request wants: `service`, as the SDKs name it; none for what is no service here.
+    ///
+    /// # Errors
+    /// [`Denied`]: an API key of Amazon Bedrock opens two services only ("Amazon Bedrock API keys" of the user guide).
+    pub(crate) fn opens(&self, service: Option<&str>) -> Result<(), Denied> {
+        match &self.signer {
+            Some(signer) if signer.bearer && !matches!(service, Some("bedrock" | "bedrock-runtime")) => Err(Denied::new(
+                403,
+                "AccessDeniedException",
+                "An API key (Authorization: Bearer) opens bedrock and bedrock-runtime only; sign the request with an access key.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the request was signed for this service; always so when any credentials are accepted.
     ///
     /// # Errors
@@ -160,6 +177,14 @@ impl Denied {
             403,
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
+        )
+    }
+
+    fn unknown_bearer() -> Self {
+        Self::new(
+            403,
+            "AccessDeniedException",
+            "Authentication failed: Please make sure your API Key is valid.",
         )
     }
 

@@ -3,11 +3,12 @@
 use bedplate_base::Timestamp;
 use bedplate_sigv4::{Signing, hex, read_hex, sha256};
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::claim::Claim;
-use super::{Denied, Head, Proof, Signer, canonical, chunked};
+use super::{Denied, Head, Proof, Scope, Signer, canonical, chunked};
 use crate::keys::Key;
 
 const PAYLOAD: &str = "x-amz-content-sha256";
@@ -50,6 +51,9 @@ pub(super) fn unsigned(head: &Head<'_>) -> Rest {
 
 /// See [`super::Credentials::examine`].
 pub(super) fn examine(keys: &[Key], head: &Head<'_>, now: Timestamp) -> Result<Proof, Denied> {
+    if let Some(token) = bearer(head) {
+        return by_bearer(keys, token);
+    }
     let claim = Claim::of(head)?;
     let key = keys
         .iter()
@@ -100,9 +104,45 @@ pub(super) fn examine(keys: &[Key], head: &Head<'_>, now: Timestamp) -> Result<P
             name: key.name.clone(),
             account: key.account.clone(),
             admin: key.admin,
+            bearer: false,
             scope: claim.scope,
         }),
         rest,
+    })
+}
+
+/// The token of `Authorization: Bearer`, when there is just that one header.
+fn bearer<'a>(head: &Head<'a>) -> Option<&'a [u8]> {
+    let mut all = head.headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (all.next()?.as_bytes(), all.next()) else { return None };
+    let (scheme, token) = value.split_at_checked(6)?;
+    let apart = token.first().is_none_or(u8::is_ascii_whitespace);
+    (apart && scheme.eq_ignore_ascii_case(b"bearer")).then(|| token.trim_ascii())
+}
+
+/// The key whose bearer token this is. All are compared, so that the time tells nothing about which is nearly right.
+fn by_bearer(keys: &[Key], token: &[u8]) -> Result<Proof, Denied> {
+    let mut found = None;
+    for key in keys {
+        let same = key.bearer.as_ref().map(|right| right.expose().as_bytes().ct_eq(token));
+        if same.is_some_and(bool::from) {
+            found = Some(key);
+        }
+    }
+    let key = found.ok_or_else(Denied::unknown_bearer)?;
+    Ok(Proof {
+        signer: Some(Signer {
+            name: key.name.clone(),
+            account: key.account.clone(),
+            admin: false,
+            bearer: true,
+            scope: Scope {
+                access_key: key.name.clone(),
+                region: None,
+                service: "bedrock".to_owned(),
+            },
+        }),
+        rest: Rest::Nothing,
     })
 }
 

@@ -33,6 +33,7 @@ pub(crate) fn key(access_key: &str, secret: &str, token: Option<&str>) -> Key {
         name: "test".to_owned(),
         access_key: access_key.to_owned(),
         secret: Secret::new(secret),
+        bearer: None,
         session_token: token.map(Secret::new),
         account: None,
         regions: Vec::new(),
