@@ -322,13 +322,19 @@ fn number(tokens: &[Token], at: usize) -> Option<(f64, usize)> {
     if used == 1 && token.lower == "one" {
         let before = at.checked_sub(1).map_or("", |index| tokens[index].lower.as_str());
         let next = tokens.get(at + 1);
-        let counts = next.is_some_and(|next| next.shape == Shape::Word && (!is_stop(&next.lower)) && next.lower != "way");
+        let more = next.is_some_and(|next| matches!(next.lower.as_str(), "more" | "extra" | "additional" | "further"));
+        let counts = more || next.is_some_and(|next| next.shape == Shape::Word && (!is_stop(&next.lower)) && next.lower != "way");
         let begins = before.is_empty()
             || matches!(
                 before,
                 "for" | "add" | "order" | "buy" | "and" | "get" | "book" | "only" | "just" | ","
             );
-        if !counts || !begins && is_stop(before) && before != "me" && before != "like" && before != "want" {
+        if !counts
+            || !begins
+                && !more
+                && is_stop(before)
+                && !matches!(before, "me" | "like" | "want" | "need" | "with" | "to" | "of" | "is" | "are")
+        {
             return None;
         }
     }

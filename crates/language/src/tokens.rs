@@ -114,7 +114,12 @@ pub fn tokens(text: &str) -> Vec<Token> {
             out.push(token(Shape::Number, &value.to_string(), start, end));
         } else if found.name("id").is_some() {
             let text = whole.as_str();
-            if text.parse::<f64>().is_ok() {
+            // "3D", "4K": kinds, not codes
+            let kind =
+                text.len() == 2 && text.ends_with(|c: char| c.is_ascii_alphabetic()) && text.starts_with(|c: char| c.is_ascii_digit());
+            if kind && matches!(text.to_ascii_lowercase().as_str(), "2d" | "3d" | "4d" | "4k" | "5k" | "8k") {
+                out.push(token(Shape::Word, text, start, end));
+            } else if text.parse::<f64>().is_ok() {
                 out.push(token(Shape::Number, text, start, end));
             } else if text.chars().any(|c| c.is_ascii_digit()) {
                 out.push(token(Shape::Id, text.trim_start_matches('#'), start, end));

@@ -440,7 +440,11 @@ fn feast(tokens: &[Token], at: usize) -> Option<(i8, i8, usize)> {
 }
 
 fn day_word(tokens: &[Token], at: usize, today: Date, past: bool) -> Option<(When, usize)> {
-    let word = |offset: usize| tokens.get(at + offset).map_or("", |token| token.lower.as_str());
+    let word = |offset: usize| {
+        let word = tokens.get(at + offset).map_or("", |token| token.lower.as_str());
+        // "last month's"
+        if offset > 0 { word.trim_end_matches("'s") } else { word }
+    };
     let plus = |days: i32| today.checked_add(days.days()).ok();
     let one = |days: i32, used: usize| plus(days).map(|date| (When::Date(date), used));
     match (word(0), word(1)) {
@@ -540,22 +544,22 @@ fn day_word(tokens: &[Token], at: usize, today: Date, past: bool) -> Option<(Whe
     let skip = usize::from(word(used + comma) == "the");
     let next = tokens.get(at + used + comma + skip);
     if next.is_some_and(|next| next.shape == Shape::Date || month(&next.lower).is_some() || next.shape == Shape::Ordinal)
-        && let Some((When::Date(exact), more)) = read_after_weekday(tokens, at + used + comma + skip, today)
+        && let Some((When::Date(exact), more)) = read_after_weekday(tokens, at + used + comma + skip, today, past)
     {
         return Some((When::Date(exact), used + comma + skip + more));
     }
     Some((When::Date(date), used))
 }
 
-fn read_after_weekday(tokens: &[Token], at: usize, today: Date) -> Option<(When, usize)> {
+fn read_after_weekday(tokens: &[Token], at: usize, today: Date, past: bool) -> Option<(When, usize)> {
     if tokens[at].shape == Shape::Ordinal
         && month(tokens.get(at + 1).map_or("", |t| t.lower.as_str())).is_none()
         && tokens.get(at + 1).is_none_or(|t| t.lower != "of")
     {
         let day = ordinal(&tokens[at].lower)?;
-        return day_of_month(today, i8::try_from(day).ok()?, false).map(|date| (When::Date(date), 1));
+        return day_of_month(today, i8::try_from(day).ok()?, past).map(|date| (When::Date(date), 1));
     }
-    read(tokens, at, today.at(0, 0, 0, 0), false)
+    read(tokens, at, today.at(0, 0, 0, 0), past)
 }
 
 /// The weekday of a name.
@@ -641,6 +645,18 @@ fn length(tokens: &[Token], at: usize) -> Option<((f64, &'static str), usize)> {
     if word(0) == "half" && word(1) == "an" && word(2) == "hour" {
         return Some(((30.0, "minutes"), 3));
     }
+    if word(0) == "half" && matches!(word(1), "a" | "an") {
+        return unit(word(2)).map(|unit| ((0.5, unit), 3));
+    }
+    if word(0) == "quarter" && word(1) == "of" && word(2) == "an" && word(3) == "hour" {
+        return Some(((15.0, "minutes"), 4));
+    }
+    if matches!(word(0), "a" | "one") && word(1) == "and" && word(2) == "a" && word(3) == "half" {
+        return unit(word(4)).map(|unit| ((1.5, unit), 5));
+    }
+    if word(0) == "fortnight" || word(0) == "a" && word(1) == "fortnight" {
+        return Some(((2.0, "weeks"), 1 + usize::from(word(0) == "a")));
+    }
     if word(0) == "half" && word(1) == "hour" {
         return Some(((30.0, "minutes"), 2));
     }
@@ -674,7 +690,7 @@ fn length(tokens: &[Token], at: usize) -> Option<((f64, &'static str), usize)> {
 
 fn unit(word: &str) -> Option<&'static str> {
     Some(match word {
-        "second" | "seconds" | "sec" | "secs" => "seconds",
+        "second" | "seconds" | "sec" | "secs" | "s" => "seconds",
         "minute" | "minutes" | "min" | "mins" => "minutes",
         "hour" | "hours" | "hr" | "hrs" => "hours",
         "day" | "days" => "days",

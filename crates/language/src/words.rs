@@ -110,6 +110,81 @@ pub fn is_modal(word: &str) -> bool {
     )
 }
 
+/// Whether a lower-case word does not look like English: `jpark`, `mail-relay`, `db01`. Such words are somebody's or something's own name.
+pub fn is_coined(word: &str) -> bool {
+    let letters = word
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.'));
+    if !letters || word.len() < 3 || is_stop(word) || is_filler(word) || is_preposition(word) {
+        return false;
+    }
+    let known = |part: &str| crate::thesaurus::thesaurus().knows(&crate::stem::stem(part)) || is_stop(part);
+    if word.contains('-') {
+        return !known(word) && !NOT_COINED.contains(&word) && word.split('-').filter(|part| !part.is_empty()).count() > 1;
+    }
+    if word.contains(['_', '.']) || word.contains(|c: char| c.is_ascii_digit()) {
+        return true;
+    }
+    let vowel = |c: char| matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y');
+    let lead: String = word.chars().take_while(|c| !vowel(*c)).collect();
+    const ONSETS: &str = " b bl br c ch chl chr cl cr d dr dw f fl fr g gh gl gn gr h j k kh kl kn kr l m n p ph phl phr pl pr ps q r rh s sc sch scl scr sh shr sk sl sm sn sp sph spl spr squ sq st str sw t th thr thw tr tw v w wh wr x z ";
+    !lead.is_empty() && !known(word) && !ONSETS.contains(&format!(" {lead} "))
+}
+
+/// Compounds that people write with a hyphen.
+const NOT_COINED: &[&str] = &[
+    "long-term",
+    "short-term",
+    "full-time",
+    "part-time",
+    "first-class",
+    "second-hand",
+    "well-known",
+    "up-to-date",
+    "day-to-day",
+    "one-off",
+    "one-way",
+    "so-called",
+    "last-minute",
+    "high-end",
+    "low-cost",
+    "on-site",
+    "in-house",
+    "off-site",
+    "non-smoking",
+    "sugar-free",
+    "gluten-free",
+    "lactose-free",
+    "dairy-free",
+    "step-free",
+    "follow-up",
+    "drop-off",
+    "pick-up",
+    "sign-up",
+    "log-in",
+    "set-up",
+    "make-up",
+    "mix-up",
+    "check-up",
+    "wake-up",
+    "build-up",
+    "back-up",
+    "left-hand",
+    "right-hand",
+    "e-mail",
+    "e-mails",
+    "re-send",
+    "co-worker",
+    "mother-in-law",
+    "father-in-law",
+    "half-price",
+    "half-day",
+    "two-hour",
+    "one-hour",
+    "all-day",
+    "semi-annual",
+];
+
 const PREPOSITIONS: &[&str] = &[
     "in",
     "at",

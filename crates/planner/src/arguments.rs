@@ -69,6 +69,7 @@ pub(crate) fn assign_rest(
     work.currencies();
     work.options();
     work.flags();
+    crate::lists::lists(&mut work);
     phrases::fill(&mut work);
     work.told();
     work.mentions_left();
@@ -164,7 +165,9 @@ impl Work<'_> {
             let range = matches!(entities[e].what, What::When(When::Range(..)));
             let both = matches!(entities[e].what, What::When(When::DateTime(_)));
             let shared = (range || both) && matches!(param.role, Role::Date | Role::DateTime | Role::Time)
-                || matches!(entities[e].what, What::Proper(_)) && values::one_name(param) != 0;
+                || matches!(entities[e].what, What::Proper(_))
+                    && values::one_name(param) != 0
+                    && self.tool.params.iter().filter(|other| values::one_name(other) != 0).count() > 1;
             let money = matches!(entities[e].what, What::Money(..)) && param.role == Role::Currency;
             if self.out.values[p].is_some() || (used[e] && !shared && !money) {
                 continue;
@@ -523,7 +526,10 @@ impl Work<'_> {
     fn told(&mut self) {
         for p in 0..self.tool.params.len() {
             let param = &self.tool.params[p];
-            let sure = matches!(param.role, Role::Date | Role::DateTime | Role::Time | Role::Email | Role::Phone) && param.required
+            let sure = matches!(
+                param.role,
+                Role::Date | Role::DateTime | Role::Time | Role::Email | Role::Phone | Role::Id | Role::Person | Role::Place | Role::Thing
+            ) && param.required
                 || param.role == Role::Money;
             if !sure || self.out.values[p].is_some() {
                 continue;
@@ -537,7 +543,12 @@ impl Work<'_> {
                     let used = matches!(entity.what, What::Number(_));
                     let near = around(self.u, entity, self.spans[0].0);
                     let said = self.u.slice(entity.from, entity.to);
-                    (!used && score(&entity.what, &near, param, self.tool) >= 6.0)
+                    let least = if matches!(param.role, Role::Person | Role::Place | Role::Thing) {
+                        3.5
+                    } else {
+                        6.0
+                    };
+                    (!used && score(&entity.what, &near, param, self.tool) >= least)
                         .then(|| values::value(&entity.what, said, param, self.now))
                         .flatten()
                 });

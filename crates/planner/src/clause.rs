@@ -172,6 +172,12 @@ fn starts(u: &Utterance, at: usize) -> bool {
         && u.tokens[begin..at]
             .iter()
             .any(|token| is_modal(&token.lower) || matches!(token.lower.as_str(), "i" | "i'd" | "please" | "let"));
+    if matches!(u.word(begin), "have" | "get")
+        && is_pronoun(u.word(begin + 1))
+        && u.tokens.get(begin + 2).is_some_and(|token| thesaurus().is_verb(&token.stem))
+    {
+        return true;
+    }
     let word = u.word(at);
     let wishes = u.tokens[begin..at]
         .iter()
@@ -394,6 +400,7 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
             asks |= matches!(word, "is" | "there") && !polite;
             polite |= is_modal(word) || matches!(word, "please" | "want" | "need" | "like" | "i'd" | "let's");
             out.desire |= matches!(word, "want" | "need" | "like" | "i'd" | "wish" | "wanna" | "would" | "love");
+            out.desire |= word == "rather";
             at += 1;
             continue;
         }
@@ -560,7 +567,14 @@ fn inner_verb(u: &Utterance, from: usize, at: usize, to: usize, polite: bool, as
         let word = token.lower.as_str();
         let (before, before2) = (u.word(i - 1), if i > from + 1 { u.word(i - 2) } else { "" });
         let plain = known.is_imperative(word) || u.verbs.contains(&token.stem) && *word == *token.stem;
-        let participle = known.is_verb(&token.stem) && !word.ends_with('s') && !word.ends_with("ing");
+        let participle = known.is_verb(&token.stem)
+            && (word.ends_with("ed")
+                || !known.is_imperative(word) && !word.ends_with('s') && !word.ends_with("ing")
+                || matches!(word, "set" | "put" | "cut" | "shut" | "read"));
+        // "have it tested for zinc"
+        if participle && i >= from + 2 && matches!(before2, "have" | "get") && is_pronoun(before) {
+            return Some(i);
+        }
         if matches!(word, "wants" | "needs" | "requires" | "want" | "need" | "require") && (i <= from + 6) && u.word(i + 1) != "to" {
             *desire = true;
         }
@@ -596,7 +610,8 @@ fn inner_verb(u: &Utterance, from: usize, at: usize, to: usize, polite: bool, as
                 || next.lower == "me"
                 || u.entities.iter().any(|entity| entity.from == i + 1)
         });
-        if plain && adverbial && object && !is_determiner(before) && !is_preposition(before) && !subject(from..i) {
+        let now_on = before == "on" && before2 == "now";
+        if plain && adverbial && object && !is_determiner(before) && (now_on || !is_preposition(before)) && !subject(from..i) {
             return Some(i);
         }
     }

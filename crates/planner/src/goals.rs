@@ -14,7 +14,7 @@ use crate::talk::{about_us, answered, corrects, declines, follow_up, small_talk,
 use bedplate_language::entities::{Utterance, What};
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::Shape;
-use bedplate_language::words::{is_auxiliary, is_determiner, is_preposition, is_pronoun, is_stop};
+use bedplate_language::words::{is_auxiliary, is_determiner, is_filler, is_negation, is_preposition, is_pronoun, is_stop};
 
 /// Most goals of a turn.
 const GOALS_MAX: usize = 8;
@@ -125,10 +125,28 @@ fn part(u: &Utterance, clause: &Clause) -> Part {
     if !clause.has_content(u) && clause.verb.is_none() && !refers(u, clause.from, clause.to) && !mentions {
         return Part::Empty;
     }
-    if only_tells(u, clause) || finite(u, clause) {
+    // "I don't need it any longer"
+    let unneeded = clause.verb.is_none()
+        && (clause.from..clause.to).any(|at| is_negation(u.word(at)) && matches!(u.word(at + 1), "need" | "want" | "require" | "like"));
+    if only_tells(u, clause) || finite(u, clause) || unneeded || only_mentions(u, clause) {
         return Part::Tells;
     }
     Part::Wish
+}
+
+/// "Tomorrow at six, …": nothing but when.
+fn only_mentions(u: &Utterance, clause: &Clause) -> bool {
+    clause.verb.is_none()
+        && clause.mood == Mood::Statement
+        && (clause.from..clause.to).all(|at| {
+            let token = &u.tokens[at];
+            is_stop(&token.lower)
+                || is_filler(&token.lower)
+                || token.shape == Shape::Punct
+                || u.entities
+                    .iter()
+                    .any(|entity| entity.from <= at && at < entity.to && matches!(entity.what, What::When(_)))
+        })
 }
 
 /// A statement with a verb of its own that asks for nothing.
@@ -150,8 +168,29 @@ fn finite(u: &Utterance, clause: &Clause) -> bool {
             && !is_preposition(u.word(at - 1))
             && (!token.lower.ends_with('s') || !thesaurus().is_noun(&token.stem));
         let past = matches!(u.word(at.saturating_sub(1)), "i" | "we" | "he" | "she" | "they") && at > clause.from && !is_stop(&token.lower);
-        short || inflected || past || matches!(token.lower.as_str(), "won't" | "can't" | "cannot" | "couldn't" | "wouldn't" | "got")
+        // "INC-5 works again": what stands behind the subject
+        let third = token.lower.ends_with('s')
+            && !token.lower.ends_with("ss")
+            && u.entities
+                .iter()
+                .any(|entity| entity.from == clause.from && entity.to == at && !matches!(entity.what, What::When(_) | What::Number(_)));
+        short
+            || third
+            || inflected
+            || past
+            || matches!(token.lower.as_str(), "won't" | "can't" | "cannot" | "couldn't" | "wouldn't" | "got")
     })
+}
+
+/// Whether an allowed value of the tool was named, and everything else that was said has its place too.
+fn names_option(tool: &ToolFacts, best: &Match) -> bool {
+    best.assigned.left == 0
+        && best.score >= 2.0
+        && tool
+            .params
+            .iter()
+            .zip(&best.assigned.values)
+            .any(|(param, value)| param.required && !param.open && param.role == Role::Option && value.is_some())
 }
 
 /// Wishes with the tools that they are matched with.
@@ -221,6 +260,7 @@ fn wanted(u: &Utterance, list: &[Clause], parts: &[Part], memory: &Memory, tools
                 || by_id
                 || enough && (best.words >= 0.9 || clause.verb.is_some() && best.score >= SCORE_MIN + 0.4)
                 || points
+                || names_option(&tools[best.tool], best)
                 || seeks(u, clause, best, &tools[best.tool])
         });
         if let Some(best) = &good

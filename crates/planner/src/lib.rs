@@ -5,7 +5,7 @@
 //! example: English is in the crate `language`, what a tool is about is read from the tool.
 //!
 //! The main path: `schema` and `role` (what the tools are) → `dialogue` (turns) → `goals` (what is wanted, with `clause`,
-//! `intent`, `talk`; its arguments with `arguments`, `score`, `options`, `free_text`, `phrases`) → `chain` (which calls
+//! `intent`, `talk`; its arguments with `arguments`, `score`, `options`, `lists`, `free_text`, `phrases`) → `chain` (which calls
 //! come next, with `supply`, `pick`, `condition`, `recall`, `results`) → `answer`.
 
 // rules are written as they are spoken: "not this, and not that"
@@ -20,6 +20,7 @@ mod dialogue;
 mod free_text;
 mod goals;
 mod intent;
+mod lists;
 
 mod options;
 mod phrases;

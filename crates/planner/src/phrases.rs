@@ -10,7 +10,7 @@ use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::Shape;
 use bedplate_language::when::is_calendar_word;
 use bedplate_language::words::{
-    is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
+    is_auxiliary, is_coined, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
 };
 
 /// Longest value that a phrase without a cue may have, in words.
@@ -53,6 +53,28 @@ fn phrases(work: &Work) -> Vec<Phrase> {
                     "and" | "or" | "but" | "please" | "that" | "which" | "who" | "is" | "are" | "was" | "if" | "then"
                 )
                 || is_pronoun(word) && !is_determiner(word)
+                || at > 0
+                    && word.ends_with("ing")
+                    && matches!(
+                        work.u.word(at - 1),
+                        "am" | "is" | "are" | "was" | "were" | "i'm" | "we're" | "it's" | "he's" | "she's" | "they're"
+                    )
+                || matches!(
+                    word,
+                    "needs"
+                        | "wants"
+                        | "requires"
+                        | "living"
+                        | "lives"
+                        | "knows"
+                        | "takes"
+                        | "says"
+                        | "say"
+                        | "else"
+                        | "until"
+                        | "forgot"
+                        | "goes"
+                )
                 || matches!(
                     word,
                     "i" | "me"
@@ -137,6 +159,9 @@ fn push(work: &Work, prep: &str, from: usize, to: usize, out: &mut Vec<Phrase>) 
                         | "anybody"
                         | "anything"
                         | "everything"
+                        | "people"
+                        | "someone's"
+                        | "person"
                         | "thing"
                         | "things"
                         | "stuff"
@@ -477,6 +502,20 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
                 _ => return 0.0,
             };
             side + need * 0.8 - if words > 4 { 2.0 } else { 0.0 }
+        }
+        Role::Person | Role::Thing | Role::Option
+            if words == 1
+                && !(param.role == Role::Option && !param.open)
+                && is_coined(&work.u.tokens[from].lower)
+                && (param.required || login(param)) =>
+        {
+            let after = from > 0
+                && param
+                    .words
+                    .iter()
+                    .chain(&param.about)
+                    .any(|word| *word == work.u.tokens[from - 1].stem);
+            4.2 + need + if login(param) { 1.0 } else { 0.0 } + if after { 2.0 } else { 0.0 }
         }
         Role::Person if login(param) && from > 0 && words == 1 && !thesaurus().knows(&work.u.tokens[from].stem) => {
             let led = matches!(

@@ -254,7 +254,13 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                 (_, Type::Number | Type::Integer) => {
                     let people = param.words.iter().any(|word| known.similarity(word, "guest") >= 0.8);
                     let lonely_for = prep == "for" && people && around.after.is_empty();
-                    let limit = param.is_any(&["limit", "count", "max", "top", "n", "result"]);
+                    let limit = param.is_any(&["count", "max", "top", "n", "result"])
+                        || param.is_any(&["limit"])
+                            && (tool.reads
+                                || param
+                                    .about
+                                    .iter()
+                                    .any(|word| matches!(word.as_str(), "result" | "item" | "entry" | "list")));
                     let listed = around
                         .before
                         .first()
@@ -346,6 +352,57 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             Role::Thing | Role::Query | Role::Text => 4.0,
             _ => 0.0,
         },
+        // "on FIX12": what is allowed somewhere goes nowhere else
+        What::Id(text) | What::Proper(text)
+            if !param
+                .options
+                .iter()
+                .any(|option| option.as_str().is_some_and(|option| option.eq_ignore_ascii_case(text)))
+                && tool.params.iter().any(|other| {
+                    other.name != param.name
+                        && !other.open
+                        && other
+                            .options
+                            .iter()
+                            .any(|option| option.as_str().is_some_and(|option| option.eq_ignore_ascii_case(text)))
+                }) =>
+        {
+            0.0
+        }
+        What::Id(text) if option_fits => {
+            let fits = param
+                .options
+                .iter()
+                .any(|option| option.as_str().is_some_and(|option| option.eq_ignore_ascii_case(text)));
+            if fits { 9.5 } else { 0.0 }
+        }
+        What::Id(text) if crate::told::is_file(text) && matches!(param.role, Role::Id | Role::Thing | Role::Text | Role::Query) => {
+            let files = param.is_any(&[
+                "file",
+                "filename",
+                "document",
+                "doc",
+                "attachment",
+                "upload",
+                "path",
+                "host",
+                "domain",
+                "website",
+                "site",
+                "server",
+            ]) || crate::told::shows_ending(&param.description, text)
+                || param
+                    .about
+                    .iter()
+                    .any(|word| matches!(word.as_str(), "fil" | "file" | "document" | "attachment" | "domain"));
+            if files {
+                9.0
+            } else if param.role == Role::Text || tool.params.iter().any(|other| crate::told::shows_ending(&other.description, text)) {
+                0.0
+            } else {
+                4.0
+            }
+        }
         What::Id(text) => {
             if param.items != Type::Text && text.parse::<i64>().is_err() {
                 return 0.0;
@@ -391,6 +448,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             match param.role {
                 Role::Id => 6.5 + bonus + side,
                 Role::Thing if by_noun || named => 6.0,
+                Role::Thing if alike_example(text, &param.shows) => 6.0,
                 Role::Thing | Role::Place if param.required => 3.6,
                 Role::Person if by_noun && param.about.iter().any(|word| word == "id") => 5.0,
                 Role::Option if !option_fits && named => 5.0,
@@ -406,6 +464,10 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
         },
         What::Proper(text) => {
             let code = text.len() <= 6 && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+            // a name is no file
+            if crate::told::shows_any_ending(&param.description) {
+                return 0.0;
+            }
             if tool.nouns().iter().any(|noun| stem(&text.to_lowercase()) == *noun) && !named {
                 return 0.0;
             }

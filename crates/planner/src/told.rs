@@ -264,6 +264,31 @@ pub(crate) fn id_examples(description: &str) -> Vec<&str> {
         .collect()
 }
 
+/// `report.pdf`: a name with an ending of letters (or of `3mf`).
+pub(crate) fn is_file(text: &str) -> bool {
+    text.rsplit_once('.').is_some_and(|(name, ending)| {
+        !name.is_empty() && (2..=5).contains(&ending.len()) && ending.chars().any(|c| c.is_ascii_alphabetic())
+    })
+}
+
+/// Whether a description speaks of the ending of this file: "ending in .stl or .3mf", "a PDF".
+pub(crate) fn shows_ending(description: &str, file: &str) -> bool {
+    let ending = file.rsplit('.').next().unwrap_or_default().to_lowercase();
+    description
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| word == ending)
+}
+
+/// Whether a description speaks of endings of files: "ending in .stl".
+pub(crate) fn shows_any_ending(description: &str) -> bool {
+    description.split_whitespace().any(|word| {
+        word.trim_matches(['(', ')', ',', ';', '"', '\''])
+            .strip_prefix('.')
+            .is_some_and(|ending| (2..=5).contains(&ending.len()) && ending.chars().all(char::is_alphanumeric))
+    })
+}
+
 /// The letters that an id begins with, in upper case.
 pub(crate) fn prefix(id: &str) -> String {
     id.chars()
