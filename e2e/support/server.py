@@ -72,7 +72,18 @@ class Server:
         return [binary(), self.verb, "--port", str(self.port), "--state", str(self.state), *no_play, *config, *self.flags]
 
     def start(self):
-        """Starts it and waits until it answers; keeps the port over restarts."""
+        """Starts it and waits until it answers; keeps the port, and the clients, over restarts."""
+        self.launch()
+        before, self.url = self.url, until(self.ready, lambda: f"a server that is ready; its log:\n{self.log()}")
+        self.port = int(self.url.rsplit(":", 1)[1])
+        if self.url != before:
+            make = clients(self.url, self.region)
+            self.agents, self.runtime, self.functions = (make(name) for name in ("bedrock-agent", "bedrock-agent-runtime", "lambda"))
+            self.client = make
+        return self
+
+    def launch(self):
+        """Starts it and waits for nothing."""
         self.note().unlink(missing_ok=True)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
@@ -84,12 +95,6 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        self.url = until(self.ready, lambda: f"a server that is ready; its log:\n{self.log()}")
-        self.port = int(self.url.rsplit(":", 1)[1])
-        make = clients(self.url, self.region)
-        self.agents, self.runtime, self.functions = (make(name) for name in ("bedrock-agent", "bedrock-agent-runtime", "lambda"))
-        self.client = make
-        return self
 
     def note(self):
         return self.state / "server.json"
