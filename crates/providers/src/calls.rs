@@ -2,8 +2,8 @@
 //! a provider takes.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
+use bedplate_base::id_from;
 use bedplate_converse::{Block, Request, Role};
 use serde_json::{Map, Value, json};
 
@@ -108,9 +108,7 @@ pub(crate) fn sendable_id(id: &str, also: &str) -> String {
     if !id.is_empty() && id.len() <= TOOL_ID_CHARS_MAX && id.chars().all(fits) {
         return id.to_owned();
     }
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    format!("{}_{:016x}", only(id, also, TOOL_ID_CHARS_MAX - 17), hasher.finish())
+    format!("{}_{}", only(id, also, TOOL_ID_CHARS_MAX - 17), id_from(&["call", id], 16))
 }
 
 fn only(text: &str, also: &str, chars_max: usize) -> String {

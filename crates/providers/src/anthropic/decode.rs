@@ -114,6 +114,7 @@ impl<'a> AnthropicDraft<'a> {
                 match &block["input"] {
                     Value::Object(members) if members.is_empty() => Ok(()),
                     Value::Null => Ok(()),
+                    Value::String(text) => self.blocks.input(index, text, report),
                     input => self.blocks.input(index, &input.to_string(), report),
                 }
             }

@@ -89,6 +89,7 @@ impl<'a> BedrockDraft<'a> {
                 self.blocks.begin_call(index, &id, &name, report)?;
                 match &input {
                     Value::Null => Ok(()),
+                    Value::String(text) => self.blocks.input(index, text, report),
                     input => self.blocks.input(index, &input.to_string(), report),
                 }
             }

@@ -19,20 +19,20 @@ pub(crate) struct Exchange {
     #[serde(default)]
     pub(crate) expect_headers: BTreeMap<String, Option<String>>,
     #[serde(default = "ok")]
-    status: u16,
+    pub(crate) status: u16,
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
     /// Sent piece by piece, each a chunk of the transfer encoding.
     #[serde(default)]
-    pieces: Vec<Piece>,
+    pub(crate) pieces: Vec<Piece>,
     /// Cuts each piece into pieces of so many bytes.
     #[serde(default)]
-    split: Option<usize>,
+    pub(crate) split: Option<usize>,
     /// Repeats the last piece so often in addition.
     #[serde(default)]
-    repeat_last: usize,
+    pub(crate) repeat_last: usize,
     #[serde(default)]
-    end: End,
+    pub(crate) end: End,
 }
 
 fn ok() -> u16 {
@@ -41,8 +41,10 @@ fn ok() -> u16 {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-enum Piece {
+pub(crate) enum Piece {
     Text(String),
+    /// What is no text.
+    Bytes(Vec<u8>),
     /// Goes on only after the client has reported so many parts.
     After {
         after_parts: usize,
@@ -52,7 +54,7 @@ enum Piece {
 /// How the answer ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum End {
+pub(crate) enum End {
     /// As it should.
     #[default]
     Whole,
@@ -143,14 +145,8 @@ async fn play(
         for piece in exchange.pieces.iter().cloned().chain(again) {
             match piece {
                 Piece::After { after_parts } => drop(parts.wait_for(|seen| *seen >= after_parts).await.unwrap()),
-                Piece::Text(text) => {
-                    for bytes in text.as_bytes().chunks(exchange.split.unwrap_or(usize::MAX)) {
-                        let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
-                        chunk.extend_from_slice(bytes);
-                        chunk.extend_from_slice(b"\r\n");
-                        let _ = stream.write_all(&chunk).await;
-                    }
-                }
+                Piece::Text(text) => send(&mut stream, text.as_bytes(), exchange.split).await,
+                Piece::Bytes(bytes) => send(&mut stream, &bytes, exchange.split).await,
             }
         }
     }
@@ -162,6 +158,16 @@ async fn play(
             let _ = gone.send(());
         }
         End::Cut | End::Hangup => {}
+    }
+}
+
+/// Sends a piece, each part of it a chunk of the transfer encoding.
+async fn send(stream: &mut TcpStream, piece: &[u8], split: Option<usize>) {
+    for bytes in piece.chunks(split.unwrap_or(usize::MAX)) {
+        let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+        chunk.extend_from_slice(bytes);
+        chunk.extend_from_slice(b"\r\n");
+        let _ = stream.write_all(&chunk).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bedplate_converse::{Inference, Message, Request, SystemBlock, Tool, ToolChoice};
+use bedplate_converse::{CachePoint, Inference, Message, Options, OutputSchema, Request, SystemBlock, Tool, ToolChoice};
 use bedplate_journal::Part;
 use bedplate_providers::{ProviderConfig, Server as Provider};
 use serde::Deserialize;
@@ -20,7 +20,8 @@ const KEY: &str = "sk-very-secret-0123456789";
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Asks {
     pub(crate) model: String,
-    pub(crate) system: String,
+    /// A text, or blocks in Converse's form.
+    pub(crate) system: Value,
     pub(crate) messages: Vec<Value>,
     pub(crate) tools: Vec<Value>,
     pub(crate) tool_choice: Option<Value>,
@@ -30,6 +31,8 @@ pub(crate) struct Asks {
     pub(crate) max_tokens: Option<u32>,
     pub(crate) stop: Vec<String>,
     pub(crate) streaming: bool,
+    /// Of `converse::Options`: `schema`, `effort`, `fields`, `paths`, `tier`, `latency`, `guardrail`.
+    pub(crate) options: serde_json::Map<String, Value>,
 }
 
 impl Asks {
@@ -45,7 +48,10 @@ impl Asks {
         let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
         Request {
             model: self.model.clone(),
-            system: SystemBlock::text(self.system.as_str()),
+            system: match &self.system {
+                Value::Array(blocks) => blocks.iter().map(|block| SystemBlock::from_json(block).unwrap()).collect(),
+                text => SystemBlock::text(text.as_str().unwrap_or_default()),
+            },
             messages,
             tools: self
                 .tools
@@ -54,7 +60,8 @@ impl Asks {
                     name: word(tool, "name"),
                     description: word(tool, "description"),
                     schema: tool["schema"].clone(),
-                    ..Tool::default()
+                    strict: tool["strict"].as_bool(),
+                    cache_point: tool["cache"].as_bool().map(|_| CachePoint::default()),
                 })
                 .collect(),
             tool_choice: match &self.tool_choice {
@@ -69,38 +76,60 @@ impl Asks {
                 max_tokens: self.max_tokens,
                 stop_sequences: self.stop.clone(),
             },
+            options: self.options(),
             streaming: self.streaming,
-            ..Request::default()
+        }
+    }
+}
+
+impl Asks {
+    fn options(&self) -> Options {
+        let given = |key: &str| self.options.get(key).cloned();
+        let word = |key: &str| given(key).and_then(|value| value.as_str().map(str::to_owned));
+        Options {
+            output: given("schema").map(|schema| OutputSchema {
+                name: Some("order".into()),
+                description: None,
+                schema,
+            }),
+            effort: word("effort"),
+            additional_fields: given("fields"),
+            response_field_paths: given("paths").map_or_else(Vec::new, |paths| serde_json::from_value(paths).unwrap()),
+            latency: word("latency"),
+            service_tier: word("tier"),
+            guardrail: given("guardrail"),
+            ..Options::default()
         }
     }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
     /// `[providers.test]`; kind and base_url are filled in.
     #[serde(default)]
-    provider: serde_json::Map<String, Value>,
+    pub(crate) provider: serde_json::Map<String, Value>,
     #[serde(default)]
-    request: Asks,
-    exchanges: Vec<Exchange>,
+    pub(crate) request: Asks,
+    pub(crate) exchanges: Vec<Exchange>,
     /// The whole reply in Converse's form, its usage included.
     #[serde(default)]
-    reply: Option<Value>,
+    pub(crate) reply: Option<Value>,
     #[serde(default)]
-    failure: Option<Expected>,
+    pub(crate) failure: Option<Expected>,
     /// What was reported, as `text: …`, `thinking: …`, `tool: …`.
     #[serde(default)]
-    parts: Option<Vec<String>>,
+    pub(crate) parts: Option<Vec<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Expected {
-    error: String,
+pub(crate) struct Expected {
+    pub(crate) error: String,
     /// All of these stand in the cause.
-    cause: Vec<String>,
+    #[serde(default)]
+    pub(crate) cause: Vec<String>,
 }
 
 pub(crate) fn part_text(part: &Part) -> String {
@@ -116,7 +145,7 @@ pub(crate) fn part_text(part: &Part) -> String {
     }
 }
 
-fn server_of(base_url: &str, settings: &serde_json::Map<String, Value>) -> Provider {
+pub(crate) fn server_of(base_url: &str, settings: &serde_json::Map<String, Value>) -> Provider {
     let mut settings = settings.clone();
     settings.entry("kind").or_insert(json!("openai"));
     settings.insert("base_url".into(), json!(base_url));
@@ -141,14 +170,14 @@ fn path_of(provider: &serde_json::Map<String, Value>, streaming: bool) -> &'stat
     }
 }
 
-fn model_of(provider: &serde_json::Map<String, Value>) -> &'static str {
+pub(crate) fn model_of(provider: &serde_json::Map<String, Value>) -> &'static str {
     match provider.get("kind").and_then(Value::as_str) {
         Some("bedrock") => "test-model:0",
         _ => "test-model",
     }
 }
 
-async fn check(case: Case) {
+pub(crate) async fn check(case: Case) {
     let name = case.name;
     let expected = case.exchanges.clone();
     let mut server = Server::start(case.exchanges).await;
@@ -179,7 +208,14 @@ async fn check(case: Case) {
         assert_eq!(&parts, expected, "{name}");
     }
     match (result, case.reply, case.failure) {
-        (Ok(reply), Some(expected), None) => assert_eq!(reply.to_json(), expected, "{name}"),
+        (Ok(reply), Some(expected), None) => {
+            let reply = reply.to_json();
+            // What a case does not speak of is not compared, but for the members that every reply has.
+            for (member, value) in expected.as_object().unwrap() {
+                assert_eq!(&reply[member], value, "{name}: {member}");
+            }
+            assert!(expected.get("stopReason").is_some() && expected.get("usage").is_some(), "{name}");
+        }
         (Err(failure), None, Some(expected)) => {
             assert_eq!(failure.fault.as_str(), expected.error, "{name}: {failure}");
             for words in &expected.cause {
