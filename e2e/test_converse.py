@@ -2,6 +2,8 @@
 
 import json
 import socket
+import urllib.error
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -233,3 +235,35 @@ def test_a_client_that_leaves_ends_the_call(new_server, streaming):
             rest = call.recv(65536)
         assert rest == b"", "the call to the provider goes on although nobody wants its answer"
         call.close()
+
+
+def test_an_api_key_opens_the_models_and_nothing_else(new_server, double, model):
+    config = double.config() + '\n[keys.api]\nbearer_env = "API_KEY"\n[keys.team]\naccess_key = "AKIDTEAM"\nsecret_env = "TEAM_SECRET"\n'
+    secrets = {"API_KEY": "bedrock-api-key-0123456789", "TEAM_SECRET": "0123456789012345678901234567890123456789"}
+    server = new_server("serve", config=config, variables=secrets).start()
+
+    def ask(method, path, body=None, key=secrets["API_KEY"]):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
+        request = urllib.request.Request(server.url + path, data=data, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, json.loads(answer.read()), None
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read()), error.headers["x-amzn-errortype"]
+
+    model.will(say("Yes."))
+    converse = f"/model/{MODEL}/converse"
+    status, answer, _ = ask("POST", converse, {"messages": [user("Hi")]})
+    assert (status, answer["output"]["message"]) == (200, assistant("Yes."))
+    assert ask("GET", "/foundation-models")[0] == 200
+    for method, path, body, key in [
+        ("POST", converse, {"messages": [user("Hi")]}, "bedrock-api-key-9999999999"),
+        ("POST", converse, {"messages": [user("Hi")]}, ""),
+        ("POST", "/agents/", {}, secrets["API_KEY"]),
+        ("GET", "/2015-03-31/functions", None, secrets["API_KEY"]),
+        ("POST", "/?Action=ListRoles", {}, secrets["API_KEY"]),
+    ]:
+        status, answer, code = ask(method, path, body, key)
+        assert (status, code) == (403, "AccessDeniedException"), (path, answer)
+        assert secrets["API_KEY"] not in json.dumps(answer)

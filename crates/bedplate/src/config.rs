@@ -180,7 +180,7 @@ impl Config {
             .keys
             .0
             .values()
-            .flat_map(|key| [&key.secret_file, &key.session_token_file])
+            .flat_map(|key| [&key.secret_file, &key.session_token_file, &key.bearer_file])
             .flatten();
         let files: Vec<PathBuf> = of_models
             .chain(of_keys)

@@ -215,6 +215,7 @@ fn signatures() {
         name: "fuzz".into(),
         access_key: "AKIAFUZZ".into(),
         secret: Secret::new("fuzz/only+this0is1no2secret3at4all5"),
+        bearer: None,
         session_token: None,
         account: None,
         regions: Vec::new(),
@@ -283,7 +284,9 @@ fn provider_streams() {
     let kinds: [(&str, Framing, Begin); 3] = [
         ("sse", Framing::Sse, |request| Box::new(OpenAiDraft::new(request, "fuzz"))),
         ("messages", Framing::Sse, |request| Box::new(AnthropicDraft::new(request, "fuzz"))),
-        ("converse", Framing::EventStream, |request| Box::new(BedrockDraft::new(request, "fuzz"))),
+        ("converse", Framing::EventStream, |request| {
+            Box::new(BedrockDraft::new(request, "fuzz"))
+        }),
     ];
     for (target, framing, begin) in kinds {
         check(target, |bytes| {

@@ -70,9 +70,11 @@ pub(crate) async fn exchange(
         line.operation = name(&goal);
         if let Goal::Service(routed) = &goal {
             known = Some((routed.service, routed.operation));
-            proof.covers(routed.service.signing_name)?;
         }
         proof.opens(known.map(|(service, _)| service.name))?;
+        if let Some((service, _)) = known {
+            proof.covers(service.signing_name)?;
+        }
         Ok((goal, proof))
     });
     let answered = match found {

@@ -50,6 +50,7 @@ fn check_signature(head: &str, body: &str, scope: Option<&str>) {
         name: "team".into(),
         access_key: "AKIDTEAM".into(),
         secret: Secret::new("a-secret-of-forty-characters-of-the-team"),
+        bearer: None,
         session_token: headers.get("x-amz-security-token").map(|_| Secret::new("a-token")),
         account: None,
         regions: Vec::new(),
