@@ -220,6 +220,7 @@ fn credentials(config: &Config) -> Result<(Credentials, BTreeMap<String, Handler
             name: "functions".into(),
             access_key: key.access_key.clone(),
             secret: Secret::new(&key.secret),
+            bearer: None,
             session_token: Some(Secret::new(&key.session_token)),
             account: Some(account.clone()),
             regions: Vec::new(),
