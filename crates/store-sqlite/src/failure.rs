@@ -1,13 +1,14 @@
 //! SQLite's failures in the store's words.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use bedplate_journal::DecodeError;
 use bedplate_store::{CommitError, ReadError};
 use rusqlite::ErrorCode;
 
-/// Why a state folder could not be opened. Nothing in it was changed.
+/// Why a state folder could not be opened. Nothing in it was changed. The text says which file, and what to do; the cause is its source.
 #[derive(Debug)]
 pub enum OpenError {
     /// Another process works with it.
@@ -49,6 +50,9 @@ pub enum OpenError {
     },
 }
 
+/// What to do about a file that may not be written.
+const ADVICE_READ_ONLY: &str = "; let the server's user write it and its folder, or choose another folder with --state";
+
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -60,7 +64,14 @@ impl fmt::Display for OpenError {
                 }
                 f.write_str(" or choose another folder with --state")
             }
-            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Io { path, source } => {
+                write!(f, "{} cannot be read or written", path.display())?;
+                match source.kind() {
+                    ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => f.write_str(ADVICE_READ_ONLY),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded => f.write_str("; free some space on its disk"),
+                    _ => Ok(()),
+                }
+            }
             Self::Damaged { file, what } => write!(
                 f,
                 "the state file {} is damaged: {what}; restore it from a backup, or move it away to begin with empty state",
@@ -71,7 +82,14 @@ impl fmt::Display for OpenError {
                 "the state file {} has format {format}, this binary knows formats up to {known}; use the newer binary that wrote it",
                 file.display()
             ),
-            Self::Sqlite { file, source } => write!(f, "the state file {} cannot be opened: {source}", file.display()),
+            Self::Sqlite { file, source } => {
+                write!(f, "the state file {} cannot be opened", file.display())?;
+                match source.sqlite_error_code() {
+                    Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => f.write_str(ADVICE_READ_ONLY),
+                    Some(ErrorCode::DiskFull) => f.write_str("; free some space on its disk"),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 }
@@ -139,6 +157,7 @@ pub(crate) fn read_error(error: &rusqlite::Error, file: &Path) -> ReadError {
 fn described(error: &rusqlite::Error, file: &Path) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!("the state file {} is damaged: {error}", file.display()),
+        Some(ErrorCode::ReadOnly) => format!("{}: {error}{ADVICE_READ_ONLY}", file.display()),
         _ => format!("{}: {error}", file.display()),
     }
 }

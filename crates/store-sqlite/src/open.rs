@@ -1,7 +1,7 @@
 //! Makes a state file, or opens one after a look at its header: a file that is cut off, foreign or newer is never touched.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -54,7 +54,10 @@ fn lay_out_log(file: &Path) {
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         return;
     }
-    if let Err(error) = fs::write(&log, vec![0; LOG_BYTES]) {
+    // In small writes: a system that keeps what was written in one piece as one piece would count, and some would write, all of it at every commit.
+    let zeros = [0; 4096];
+    let laid_out = File::create(&log).and_then(|mut log| (0..LOG_BYTES.div_ceil(zeros.len())).try_for_each(|_| log.write_all(&zeros)));
+    if let Err(error) = laid_out {
         tracing::debug!("{}: is not laid out beforehand: {error}", log.display());
         // What little space there is may be needed.
         let _ = fs::remove_file(&log);

@@ -160,6 +160,89 @@ fn a_folder_that_cannot_be_made() {
     assert!(message.contains(&path.display().to_string()), "{message}");
 }
 
+/// A small file system in memory; needs root, and a system that mounts one.
+struct Disk(TempDir);
+
+impl Disk {
+    fn new(bytes: u64) -> Option<Self> {
+        let disk = Self(TempDir::new().unwrap());
+        let is_mounted = mount(&["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"], disk.0.path());
+        if !is_mounted {
+            eprintln!("SKIPPED: no file system can be mounted here");
+        }
+        is_mounted.then_some(disk)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).output();
+    }
+}
+
+fn mount(arguments: &[&str], at: &Path) -> bool {
+    let mounted = std::process::Command::new("mount").args(arguments).arg(at).output();
+    mounted.is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_disk_that_fills_up_is_told_and_used_again_when_it_has_space() {
+    let Some(disk) = Disk::new(8 * 1024 * 1024) else { return };
+    let folder = disk.0.path();
+    let store = SqliteStore::open(folder).unwrap();
+    let text = format!("\"{}\"", "x".repeat(3_000));
+    let (mut version, mut refused) = (0, 0);
+    // Long enough for what is moved late to find no space either.
+    while refused < 50 {
+        match run(store.commit(batch("x", version, &text))) {
+            Ok(()) => version += 1,
+            Err(error) => {
+                assert_eq!(error, CommitError::Full);
+                refused += 1;
+            }
+        }
+        assert!(version < 10_000);
+    }
+    assert!(version > 500, "{version} commits");
+    let events = |store: &SqliteStore| run(store.events(&ExecId::new("x"), 0, 10_000)).unwrap().len() as u64;
+    assert_eq!(events(&store), version);
+    drop(store);
+    // A full disk does not keep what was written from being read.
+    if let Ok(store) = SqliteStore::open(folder) {
+        assert_eq!(events(&store), version);
+    }
+    assert!(mount(&["-o", "remount,size=64m"], folder));
+    let store = SqliteStore::open(folder).unwrap();
+    assert_eq!(events(&store), version);
+    for version in version..version + 2_000 {
+        run(store.commit(batch("x", version, &text))).unwrap();
+    }
+    assert_eq!(events(&store), version + 2_000);
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_is_told_in_words() {
+    let Some(disk) = Disk::new(16 * 1024 * 1024) else { return };
+    let folder = disk.0.path();
+    let store = SqliteStore::open(folder).unwrap();
+    run(store.commit(batch("x", 0, "1"))).unwrap();
+    drop(store);
+    assert!(mount(&["-o", "remount,ro"], folder));
+    let Err(error) = SqliteStore::open(folder) else {
+        panic!("it was opened")
+    };
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    let message = error.to_string();
+    assert!(
+        message.contains("cannot be read or written") && message.contains("--state"),
+        "{message}"
+    );
+    assert!(cause.contains("Read-only") && !message.contains(&cause), "{message}: {cause}");
+    assert!(mount(&["-o", "remount,rw"], folder));
+    let store = SqliteStore::open(folder).unwrap();
+    run(store.commit(batch("x", 1, "1"))).unwrap();
+}
+
 #[test]
 fn a_damaged_journal_row_is_an_error_of_its_execution() {
     let folder = TempDir::new().unwrap();
