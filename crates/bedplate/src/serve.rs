@@ -41,6 +41,8 @@ pub(crate) struct House {
     ready: watch::Sender<bool>,
     strict: bool,
     credentials: Credentials,
+    /// A key of the server's own, where requests must be signed; for its account.
+    pub(crate) key: Option<HandlerKey>,
     /// Where requests to other AWS services go.
     pub(crate) upstream: Option<Arc<Upstream>>,
     /// Removed at the end: the state of `--ephemeral`, and the note by which clients find the server.
@@ -100,6 +102,7 @@ impl House {
         let bound = listener.local_addr().map_err(|error| format!("{address}: {error}"))?;
         let url = format!("http://{}", reachable(bound));
         let clock = SystemClock::default();
+        let key = handler_keys.get(&config.place.account).cloned();
         let parts = Parts {
             store,
             clock,
@@ -122,9 +125,15 @@ impl House {
             ready,
             strict: args.strict,
             credentials,
+            key,
             upstream,
             leftovers,
         })
+    }
+
+    /// Whether requests must be signed with a key of the configuration.
+    pub(crate) fn asks_for_keys(&self) -> bool {
+        matches!(self.credentials, Credentials::Keys(_))
     }
 
     /// Serves until SIGTERM or SIGINT, doing `work` beside it; then finishes running steps for 25 s and stores the rest.
@@ -333,7 +342,11 @@ pub(crate) fn log(default: &str, json: bool) {
         .ok()
         .and_then(|text| EnvFilter::try_new(text).ok())
         .unwrap_or_else(|| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written must not fail what it tells of: the report of such an error would go to the same place, and panic there.
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     if json {
         let _ = log.json().try_init();
     } else {
