@@ -15,7 +15,7 @@ use crate::wire::{Asks, part_text};
 use crate::{cases, folder};
 
 /// What was announced: model id and line.
-type Announced = Arc<Mutex<Vec<(String, String)>>>;
+pub(crate) type Announced = Arc<Mutex<Vec<(String, String)>>>;
 
 fn planner(request: &Request) -> Reply {
     let said = request.messages.last().map(|message| message.text()).unwrap_or_default();
@@ -38,7 +38,7 @@ fn planner(request: &Request) -> Reply {
     }
 }
 
-fn models(toml: &str, mode: Mode) -> Result<(Models, Announced), String> {
+pub(crate) fn models(toml: &str, mode: Mode) -> Result<(Models, Announced), String> {
     let announced = Announced::default();
     let heard = Arc::clone(&announced);
     let setup = Setup {
@@ -49,6 +49,7 @@ fn models(toml: &str, mode: Mode) -> Result<(Models, Announced), String> {
     };
     let environment = |name: &str| match name {
         "TEST_KEY" => Some(" sk-very-secret-0123456789\n".to_owned()),
+        "TEST_ID" => Some("AKIATESTTESTTEST".to_owned()),
         "BAD_KEY" => Some("two words".to_owned()),
         _ => None,
     };
@@ -56,7 +57,7 @@ fn models(toml: &str, mode: Mode) -> Result<(Models, Announced), String> {
     Ok((models, announced))
 }
 
-async fn ask(models: &Models, asks: &Asks) -> (Outcome, Vec<String>) {
+pub(crate) async fn ask(models: &Models, asks: &Asks) -> (Outcome, Vec<String>) {
     let parts = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&parts);
     let progress = Progress::new(move |part| seen.lock().unwrap().push(part_text(&part)));
@@ -75,14 +76,14 @@ fn call() -> Call {
     }
 }
 
-fn reply_of(outcome: &Outcome) -> Value {
+pub(crate) fn reply_of(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Success(value) => value.raw().parse(),
         other => panic!("{other:?}"),
     }
 }
 
-fn asks(model: &str, streaming: bool) -> Asks {
+pub(crate) fn asks(model: &str, streaming: bool) -> Asks {
     Asks {
         model: model.into(),
         streaming,
