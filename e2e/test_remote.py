@@ -9,6 +9,7 @@ import pytest
 from support.agents import agent
 from support.double import say
 from support.server import REGION, Server, run
+from support.wait import until
 
 KEY, SECRET = "AKIDTEAM", "a-secret-of-the-team-that-is-long"
 SIGNED = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
@@ -93,3 +94,11 @@ def test_env_leaves_the_keys_of_the_shell_alone(remote):
     assert f"AWS_ENDPOINT_URL={url}" in said.stdout and "ACCESS_KEY" not in said.stdout, said.stderr
     listed = run("env", "--url", url, "--", "sh", "-c", "echo $AWS_ACCESS_KEY_ID $AWS_ENDPOINT_URL", **SIGNED)
     assert listed.stdout.split() == [KEY, url]
+
+
+def test_dev_plays_its_example_where_keys_are_asked_for(new_server):
+    server = new_server("dev", "--example", "tennis", config=KEYS, variables={"TEAM_SECRET": SECRET}).start()
+    until(lambda: "5  answer" in server.log() or "could not" in server.log(), lambda: f"the first conversation:\n{server.log()}")
+    said = server.log()
+    assert "could not" not in said and "Booked" in said
+    assert "AWS_ACCESS_KEY_ID=local" not in said and SECRET not in said

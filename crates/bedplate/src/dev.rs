@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bedplate_lambda::HandlerKey;
 use bedplate_providers::{Announce, Mode};
 use bedplate_store::Page;
 use bedplate_template::{Options, Stack};
@@ -48,6 +49,7 @@ pub(crate) async fn run(args: Dev) -> Result<(), String> {
     let first = first_conversation(&house, &applied).await;
     let play = Play {
         url: house.url.clone(),
+        key: house.key.clone(),
         agent: first.filter(|_| !args.no_play && !lines.is_empty()),
         alias: applied.iter().find(|one| one.kind == "alias").map(|one| one.id.clone()),
         lines,
@@ -90,6 +92,8 @@ async fn first_conversation(house: &House, applied: &[Applied]) -> Option<String
 
 struct Play {
     url: String,
+    /// What the conversation is signed with, where requests must be signed.
+    key: Option<HandlerKey>,
     agent: Option<String>,
     alias: Option<String>,
     lines: Vec<String>,
@@ -100,6 +104,14 @@ impl Play {
         let Some(agent) = self.agent else { return };
         println!();
         let mut terminal = bedplate_cli::Terminal::system();
+        if let Some(key) = self.key {
+            let of_key = [
+                ("AWS_ACCESS_KEY_ID", key.access_key),
+                ("AWS_SECRET_ACCESS_KEY", key.secret),
+                ("AWS_SESSION_TOKEN", key.session_token),
+            ];
+            terminal.variables.extend(of_key.map(|(name, value)| (name.to_owned(), value)));
+        }
         if let Err(failure) = bedplate_cli::play(&self.url, &agent, self.alias.as_deref(), &self.lines, &mut terminal).await {
             eprintln!("bedplate: the first conversation could not be played:");
             terminal.tell_failure(&failure);

@@ -63,11 +63,18 @@ pub(crate) fn opening(house: &House, ephemeral: bool, stack: Option<(&Path, &Sta
             .unwrap_or_default();
         let _ = writeln!(out, "agent     {}    {}   {}{alias}", agent.name, agent.id, agent.note);
     }
+    let keys = match house.asks_for_keys() {
+        false => "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local ",
+        true => "", // the shell's own: a secret is not shown
+    };
     let _ = write!(
         out,
-        "\npaste     export AWS_ENDPOINT_URL={0} AWS_REGION={1} AWS_DEFAULT_REGION={1} \\\n                 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DISABLE_HOST_PREFIX_INJECTION=true\n",
+        "\npaste     export AWS_ENDPOINT_URL={0} AWS_REGION={1} AWS_DEFAULT_REGION={1} \\\n                 {keys}AWS_DISABLE_HOST_PREFIX_INJECTION=true\n",
         house.url, house.config.place.region
     );
+    if house.asks_for_keys() {
+        out.push_str("          and a key of bedplate.toml: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY\n");
+    }
     if let Some(agent) = applied.iter().find(|one| one.kind == "agent") {
         let _ = writeln!(out, "try       {} chat {} \"…\"", program(), agent.name);
     }

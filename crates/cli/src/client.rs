@@ -139,7 +139,9 @@ impl Client {
     /// What the server said when it refused a request, with what helps when it is about keys.
     fn refused(&self, status: StatusCode, headers: &HeaderMap, text: &str) -> Failure {
         let failure = refused(status, headers, text);
-        if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        // A request that only names its region has a signature that lacks parts.
+        let incomplete = status == StatusCode::BAD_REQUEST && failure.message.starts_with("IncompleteSignature");
+        if !incomplete && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return failure;
         }
         match &self.signer {
