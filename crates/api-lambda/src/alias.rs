@@ -79,7 +79,9 @@ pub(crate) async fn delete(state: &State, context: &Context, input: DeleteAliasR
     let _writing = state.writing.lock().await;
     let (mut document, stored) = state.find(&name).await?;
     let arn = name.arn_of(&input.name);
-    let mut change = Change::new().delete(name.alias_key(&input.name));
+    let mut change = Change::new()
+        .delete(name.alias_key(&input.name))
+        .delete(name.event_config_key_of(&input.name));
     let before = document.policy.len();
     document.policy.retain(|statement| statement["Resource"] != arn.as_str());
     if document.policy.len() < before {

@@ -93,7 +93,7 @@ pub(crate) async fn delete(state: &State, context: &Context, input: DeleteFuncti
         .delete(&name.key)
         .tags(name.arn.as_str(), &Default::default())
         .map_err(exception)?;
-    for prefix in [name.versions(), name.aliases()] {
+    for prefix in [name.versions(), name.aliases(), name.event_configs()] {
         for stored in state.catalog.all(&prefix).await.map_err(exception)? {
             change = change.delete(stored.key);
         }

@@ -2,8 +2,8 @@
 //!
 //! An event is a document from the moment its 202 is sent until the function has succeeded or has failed for the last time.
 //! So a restart loses none; one that was at work when the server ended is made again, with the same request id, as AWS
-//! promises no more than "at least once" either. Destinations and dead-letter queues are not built: what fails for the last
-//! time is logged.
+//! promises no more than "at least once" either. What fails for the last time is written to a file before it is forgotten.
+//! Destinations that are functions get their records; queues, topics and buckets are not here.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -12,11 +12,14 @@ use std::time::Duration;
 use bedplate_base::{Clock, Error, Kind, Result, Timestamp};
 use bedplate_catalog::{Catalog, Change};
 use bedplate_lambda::{Host, Options};
+use bedplate_wire_lambda::types::DestinationConfig;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::ended::{Condition, End, bury};
+use crate::event_config::in_force;
 use crate::name::prefix;
 
 /// Longest payload of an asynchronous invoke: 1 MB (AWS Lambda quotas).
@@ -25,12 +28,16 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 const WAITING_MAX: usize = 10_000;
 /// Events that run at a time (ours): half of what the host runs, the rest is for callers that wait for an answer.
 const RUNNING_MAX: usize = 32;
-/// Waits before a function that failed is called again: two more times (developer guide, "How Lambda handles errors and
-/// retries with asynchronous invocation").
+/// Functions that call one another through destinations, at most (developer guide, "Recursive loop detection").
+const HOPS_MAX: u64 = 16;
+/// Where dead letters go, below the host's folder.
+const DEAD_LETTERS: &str = "dead-letters";
+/// Waits before a function that failed is called again: two more times, unless its configuration says less (developer guide,
+/// "How Lambda handles errors and retries with asynchronous invocation").
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 /// First and longest wait after a call that was refused (throttled, shutting down); doubled each time (same).
 const REFUSED_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
-/// Age at which an event that is refused again and again is given up: 6 hours (same).
+/// Age at which an event is given up, unless the function's configuration says less: 6 hours (same).
 const AGE_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// The queue. Keys sort by when they came.
@@ -61,6 +68,8 @@ struct Event {
     failures: u64,
     /// How often the call was refused since.
     refusals: u64,
+    /// How many destinations it has come through.
+    hops: u64,
 }
 
 impl Events {
@@ -85,16 +94,7 @@ impl Events {
             return Err(Error::new(Kind::Throttled, message));
         }
         let now = self.clock.now();
-        let event = Event {
-            function,
-            request_id,
-            payload,
-            received: now,
-            due: now,
-            failures: 0,
-            refusals: 0,
-        };
-        let key = format!("{}{:020}-{}", prefix("event"), now.nanos(), bedplate_base::random_id(8));
+        let (key, event) = Event::new(function, request_id, payload, now);
         self.catalog.commit(Change::new().create(&key, &event.body())).await?;
         self.wait(now, key);
         Ok(())
@@ -163,50 +163,105 @@ impl Events {
         let Some(mut event) = Event::read(&stored.body) else {
             return Ok(None);
         };
+        let config = in_force(&self.catalog, &event.function).await?;
+        let age_max = config.maximum_event_age_in_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        let age_max = age_max.map_or(AGE_MAX, Duration::from_secs);
+        let retries = config.maximum_retry_attempts.and_then(|retries| usize::try_from(retries).ok());
+        let waits = &RETRY_AFTER[..retries.unwrap_or(RETRY_AFTER.len()).min(RETRY_AFTER.len())];
         let options = Options {
             request_id: Some(event.request_id.clone()),
             idempotency_key: Some(event.request_id.clone()),
             ..Options::default()
         };
-        let payload = Bytes::from(std::mem::take(&mut event.payload));
-        let result = self.host.invoke(&event.function, payload.clone(), options).await;
+        let payload = Bytes::from(event.payload.clone());
+        let result = self.host.invoke(&event.function, payload, options).await;
         if self.host.is_shut_down() && !matches!(&result, Ok(invocation) if invocation.result.is_ok()) {
             return Ok(None); // what a shutdown kills has not failed
         }
         let now = self.clock.now();
-        let (why, wait) = match result {
-            Ok(invocation) => match invocation.result {
-                Ok(_) => (None, None),
-                Err(error) => {
-                    event.failures += 1;
-                    event.refusals = 0;
-                    let wait = usize::try_from(event.failures)
-                        .ok()
-                        .and_then(|failures| RETRY_AFTER.get(failures - 1));
-                    (Some(format!("{}: {}", error.error_type, error.message)), wait.copied())
+        let mut end = End {
+            condition: Condition::RetriesExhausted,
+            function: &event.function,
+            request_id: &event.request_id,
+            count: event.failures + 1,
+            request: &event.payload,
+            response: None,
+            refusal: None,
+        };
+        let wait = match &result {
+            Ok(invocation) => {
+                let version = invocation.version.clone();
+                match &invocation.result {
+                    Ok(answer) => {
+                        end.condition = Condition::Success;
+                        end.response = Some((version, answer));
+                        None
+                    }
+                    Err(error) => {
+                        event.refusals = 0;
+                        event.failures += 1;
+                        end.response = Some((version, &error.payload));
+                        waits.get(usize::try_from(event.failures - 1).unwrap_or(usize::MAX)).copied()
+                    }
                 }
-            },
+            }
             Err(error) => {
                 let passing = matches!(error.kind, Kind::Throttled | Kind::Unavailable | Kind::Dependency | Kind::Internal);
-                let young = now.since(event.received) < AGE_MAX;
                 let (first, longest) = REFUSED_AFTER;
                 let wait = first.saturating_mul(1 << event.refusals.min(16)).min(longest);
                 event.refusals += 1;
-                (Some(error.message), (passing && young).then_some(wait))
+                end.count = event.failures;
+                end.refusal = Some(&error.message);
+                passing.then_some(wait)
             }
         };
-        let Some(wait) = wait else {
-            if let Some(why) = why {
-                let (function, request_id) = (&event.function, &event.request_id);
-                tracing::warn!(target: "lambda", function, request_id, why, "an asynchronous invoke failed for the last time");
+        let age_then = wait.map(|wait| (now + wait).since(event.received));
+        if age_then.is_some_and(|age| age >= age_max) {
+            end.condition = Condition::EventAgeExceeded;
+        } else if let Some(wait) = wait {
+            event.due = now + wait;
+            self.catalog.commit(Change::new().replace(&stored, &event.body())).await?;
+            return Ok(Some(event.due));
+        }
+        self.end(key, &end, event.hops, config.destination_config, now).await?;
+        Ok(None)
+    }
+
+    /// Forgets an event that is over, when whoever has to know of it does.
+    async fn end(&self, key: &str, end: &End<'_>, hops: u64, destinations: Option<DestinationConfig>, now: Timestamp) -> Result<()> {
+        let success = end.condition == Condition::Success;
+        let destination = destinations.and_then(|config| match success {
+            true => config.on_success?.destination,
+            false => config.on_failure?.destination,
+        });
+        let mut change = Change::new().delete(key);
+        if success && destination.is_none() {
+            return self.catalog.commit(change).await;
+        }
+        let record = end.record(now);
+        let (function, request_id) = (end.function, end.request_id);
+        if !success {
+            tracing::warn!(target: "lambda", function, request_id, "an asynchronous invoke failed for the last time");
+            bury(self.host.folder().join(DEAD_LETTERS), function, record.clone()).await?;
+        }
+        let mut next = None;
+        match destination {
+            Some(arn) if arn.split(':').nth(2) == Some("lambda") && record.len() <= PAYLOAD_BYTES_MAX && hops < HOPS_MAX => {
+                let (key, mut event) = Event::new(arn, bedplate_base::random_uuid(), record, now);
+                event.hops = hops + 1;
+                change = change.create(&key, &event.body());
+                next = Some(key);
             }
-            self.catalog.commit(Change::new().delete(key)).await?;
-            return Ok(None);
-        };
-        event.due = now + wait;
-        event.payload = String::from_utf8_lossy(&payload).into_owned();
-        self.catalog.commit(Change::new().replace(&stored, &event.body())).await?;
-        Ok(Some(event.due))
+            Some(destination) => {
+                tracing::warn!(target: "lambda", function, request_id, destination, "the record of an asynchronous invoke has no way to its destination");
+            }
+            None => {}
+        }
+        self.catalog.commit(change).await?;
+        if let Some(key) = next {
+            self.wait(now, key);
+        }
+        Ok(())
     }
 
     fn wait(&self, due: Timestamp, key: String) {
@@ -230,10 +285,26 @@ impl Events {
 }
 
 impl Event {
+    /// One that is due now, with its key. Keys sort by when they came.
+    fn new(function: String, request_id: String, payload: String, now: Timestamp) -> (String, Self) {
+        let event = Self {
+            function,
+            request_id,
+            payload,
+            received: now,
+            due: now,
+            failures: 0,
+            refusals: 0,
+            hops: 0,
+        };
+        let key = format!("{}{:020}-{}", prefix("event"), now.nanos(), bedplate_base::random_id(8));
+        (key, event)
+    }
+
     fn body(&self) -> Value {
         json!({
             "function": self.function, "requestId": self.request_id, "payload": self.payload, "received": self.received.millis(),
-            "due": self.due.millis(), "failures": self.failures, "refusals": self.refusals,
+            "due": self.due.millis(), "failures": self.failures, "refusals": self.refusals, "hops": self.hops,
         })
     }
 
@@ -248,6 +319,7 @@ impl Event {
             due: time("due")?,
             failures: body["failures"].as_u64()?,
             refusals: body["refusals"].as_u64()?,
+            hops: body["hops"].as_u64().unwrap_or(0),
         })
     }
 }

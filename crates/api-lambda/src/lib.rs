@@ -10,6 +10,8 @@ mod concurrency;
 mod configuration;
 mod create;
 mod document;
+mod ended;
+mod event_config;
 mod events;
 mod fault;
 mod folder;
@@ -147,11 +149,13 @@ bedplate_wire::operations! {
     DeleteAlias => alias::delete,
     DeleteFunction => create::delete,
     DeleteFunctionConcurrency => concurrency::delete,
+    DeleteFunctionEventInvokeConfig => event_config::delete,
     DeleteLayerVersion => layer::delete,
     GetAccountSettings => concurrency::settings,
     GetAlias => alias::get,
     GetFunction => read::get,
     GetFunctionConcurrency => concurrency::get,
+    GetFunctionEventInvokeConfig => event_config::get,
     GetFunctionConfiguration => read::get_configuration,
     GetLayerVersion => layer::get,
     GetLayerVersionByArn => layer::get_by_arn,
@@ -159,6 +163,7 @@ bedplate_wire::operations! {
     Invoke => invoke::invoke,
     InvokeAsync => invoke::invoke_async,
     ListAliases => alias::list,
+    ListFunctionEventInvokeConfigs => event_config::list,
     ListFunctions => read::list,
     ListLayerVersions => layer::versions,
     ListLayers => layer::list,
@@ -167,10 +172,12 @@ bedplate_wire::operations! {
     PublishLayerVersion => layer::publish,
     PublishVersion => version::publish,
     PutFunctionConcurrency => concurrency::put,
+    PutFunctionEventInvokeConfig => event_config::put,
     RemovePermission => permission::remove,
     TagResource => tags::tag,
     UntagResource => tags::untag,
     UpdateAlias => alias::update,
     UpdateFunctionCode => update::code,
     UpdateFunctionConfiguration => update::configuration,
+    UpdateFunctionEventInvokeConfig => event_config::update,
 }

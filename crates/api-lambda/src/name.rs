@@ -107,6 +107,21 @@ impl Name {
         format!("{}/", key_of("alias", &self.segments))
     }
 
+    /// The key of the configuration of its asynchronous invokes: of the version or alias that is named, else of `$LATEST`.
+    pub(crate) fn event_config_key(&self) -> String {
+        self.event_config_key_of(self.qualifier.as_deref().unwrap_or(LATEST))
+    }
+
+    /// The key of the configuration of a version or alias.
+    pub(crate) fn event_config_key_of(&self, qualifier: &str) -> String {
+        format!("{}{}", self.event_configs(), bedplate_catalog::key(&[qualifier]))
+    }
+
+    /// What the keys of those configurations begin with.
+    pub(crate) fn event_configs(&self) -> String {
+        format!("{}/", key_of("event-config", &self.segments))
+    }
+
     /// The key of the number of the version that was published last. It outlives the function: numbers are never used again.
     pub(crate) fn counter_key(&self) -> String {
         key_of("counter", &self.segments)

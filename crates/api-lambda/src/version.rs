@@ -96,7 +96,8 @@ pub(crate) async fn delete(state: &State, name: &Name, qualifier: &str) -> Resul
         );
         return Err(Fault::new("ResourceConflictException", message));
     }
-    state.catalog.commit(Change::new().delete(key)).await.map_err(exception)?;
+    let change = Change::new().delete(key).delete(name.event_config_key_of(qualifier));
+    state.catalog.commit(change).await.map_err(exception)?;
     if let Err(error) = state.host.delete(&name.arn_of(qualifier)) {
         tracing::debug!(target: "lambda", %error, "a deleted version was not running");
     }

@@ -81,6 +81,11 @@ impl Host {
         &self.0.packages
     }
 
+    /// Where it keeps what it has on disk: `STATE/functions`.
+    pub fn folder(&self) -> &Path {
+        &self.0.config.folder
+    }
+
     /// The server's own address for the handlers' AWS SDKs (`AWS_ENDPOINT_URL`), for processes started from now on.
     pub fn set_endpoint(&self, url: impl Into<String>) {
         lock(&self.0.callback).endpoint = Some(url.into());

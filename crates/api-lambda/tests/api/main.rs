@@ -94,7 +94,7 @@ fn state(folder: &Path, store: &Arc<MemoryStore>, clock: &Arc<VirtualClock>) -> 
 
 /// Runs one case file: a list of requests with what must come of them, `"restart"`, and `{"advance": seconds}` of the clock.
 /// A request with `eventually` is sent until its answer is the wanted one.
-async fn check(name: &str) {
+async fn check(name: &str) -> House {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/{name}.json"));
     let steps: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let mut house = House::new();
@@ -146,6 +146,7 @@ async fn check(name: &str) {
         let response = house.send(method, target, &step["headers"], body).await;
         compare(&at, step, response);
     }
+    house
 }
 
 /// Waits until what retries sleeps: then its function has been called.
@@ -255,6 +256,28 @@ async fn invokes() {
 #[tokio::test]
 async fn events() {
     check("events").await;
+}
+
+#[tokio::test]
+async fn event_configurations() {
+    let house = check("event_config").await;
+    let letters = std::fs::read_to_string(house.folder.path().join("functions/dead-letters/f.jsonl")).unwrap();
+    let letters: Vec<Value> = letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |letter: &Value| {
+        (
+            letter["requestContext"]["condition"].clone(),
+            letter["requestContext"]["approximateInvokeCount"].clone(),
+        )
+    };
+    let seen: Vec<_> = letters.iter().map(of).collect();
+    let wanted = [("RetriesExhausted", 1), ("EventAgeExceeded", 1), ("RetriesExhausted", 1)];
+    assert_eq!(seen, wanted.map(|(condition, count)| (json!(condition), json!(count))));
+    assert_eq!(letters[0]["requestPayload"], json!({"n": 1, "fail": true}));
+    assert_eq!(letters[0]["responsePayload"]["errorType"], "ValueError");
+    assert_eq!(
+        letters[0]["requestContext"]["functionArn"],
+        "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST"
+    );
 }
 
 #[tokio::test]
