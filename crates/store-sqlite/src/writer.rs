@@ -1,5 +1,6 @@
 //! The one writer: whatever waits shares its next transaction, so that many executions pay for one fsync.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -66,6 +67,7 @@ impl Writer {
                 connection,
                 heads: Heads::default(),
                 recent,
+                inode: inode(&path),
                 file: path,
             };
             serve(writing, queue, &documents);
@@ -112,6 +114,14 @@ struct Writing {
     heads: Heads,
     recent: Arc<Recent>,
     file: PathBuf,
+    /// Which file that is.
+    inode: Option<(u64, u64)>,
+}
+
+/// The device and the number on it of the file that stands at `path` now.
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 fn serve(mut writing: Writing, mut queue: mpsc::Receiver<Job>, documents: &Documents) {
@@ -123,7 +133,10 @@ fn serve(mut writing: Writing, mut queue: mpsc::Receiver<Job>, documents: &Docum
         {
             group.push(next);
         }
-        let results = writing.group(&group);
+        let mut results = writing.group(&group);
+        if !writing.is_there() {
+            results.iter_mut().for_each(|result| *result = Err(writing.gone()));
+        }
         for (job, result) in group.drain(..).zip(results) {
             let result = result.map(|came| {
                 documents.written(came.documents);
@@ -140,6 +153,18 @@ fn serve(mut writing: Writing, mut queue: mpsc::Receiver<Job>, documents: &Docum
 }
 
 impl Writing {
+    /// Whether what was written can be found again: a file that was deleted takes everything, and the next start finds nothing of it.
+    fn is_there(&self) -> bool {
+        self.inode.is_some() && self.inode == inode(&self.file)
+    }
+
+    fn gone(&self) -> CommitError {
+        CommitError::Unavailable(format!(
+            "the state file {} was deleted or replaced under the running server; end the server, put the state folder back, and start it again",
+            self.file.display()
+        ))
+    }
+
     /// Writes all in one transaction. A batch that is refused was refused before it wrote anything; when SQLite itself fails in the
     /// middle, each batch is tried again alone, so that one cannot spoil the others.
     fn group(&mut self, group: &[Job]) -> Written {

@@ -261,6 +261,21 @@ fn a_damaged_journal_row_is_an_error_of_its_execution() {
 }
 
 #[test]
+fn nothing_is_accepted_into_a_file_that_was_deleted() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    run(store.commit(batch("a", 0, "before"))).unwrap();
+    let (file, away) = (folder.path().join(SqliteStore::FILE), folder.path().join("away"));
+    fs::rename(&file, &away).unwrap();
+    let Err(CommitError::Unavailable(what)) = run(store.commit(batch("b", 0, "after"))) else {
+        panic!("a commit that nobody will find was accepted")
+    };
+    assert!(what.contains("deleted or replaced") && what.contains("state.db"), "{what}");
+    fs::rename(&away, &file).unwrap();
+    run(store.commit(batch("c", 0, "it is back"))).unwrap();
+}
+
+#[test]
 fn a_full_disk_is_told_and_nothing_is_half_written() {
     let folder = TempDir::new().unwrap();
     let store = SqliteStore::open_bounded(folder.path(), Some(300_000)).unwrap();
