@@ -1,6 +1,8 @@
 """InvokeModel and its stream: the bodies of each family, whoever answers."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from botocore.exceptions import ClientError
@@ -232,3 +234,63 @@ def test_other_content_types_are_refused(runtime):
     for more in ({"contentType": "text/plain"}, {"accept": "image/png"}):
         with pytest.raises(ClientError, match="ValidationException.*application/json"):
             runtime.invoke_model(modelId=HAIKU, body=b"{}", **more)
+
+
+@pytest.fixture
+def embeddings():
+    """A provider that has embeddings: the length of a text, and one."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            seen.append((self.path, body))
+            data = [{"index": index, "embedding": [len(text), 1.0]} for index, text in enumerate(body["input"])]
+            answer = json.dumps({"data": data[::-1], "usage": {"prompt_tokens": 5, "total_tokens": 5}}).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    seen = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen
+        server.shutdown()
+
+
+def test_embeddings(new_server, embeddings):
+    url, seen = embeddings
+    config = f'[providers.own]\nkind = "openai"\nbase_url = "{url}"\n[[route]]\nmodel = "*embed*"\nto = ["own/small"]\n'
+    runtime = new_server("serve", config=config + '[[route]]\nmodel = "*"\nto = ["builtin/echo"]\n').start().client("bedrock-runtime")
+    body, answer = invoke(runtime, "amazon.titan-embed-text-v2:0", inputText="abc", dimensions=256, normalize=False)
+    assert (body["embedding"], body["inputTextTokenCount"], body["embeddingsByType"]) == ([3.0, 1.0], 5, {"float": [3.0, 1.0]})
+    assert seen == [("/v1/embeddings", {"model": "small", "input": ["abc"], "encoding_format": "float", "dimensions": 256})]
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-bedrock-input-token-count"] == "5"
+    body, _ = invoke(runtime, "amazon.titan-embed-text-v1", inputText="abc")
+    assert sum(number**2 for number in body["embedding"]) == pytest.approx(1)
+    body, _ = invoke(runtime, "cohere.embed-english-v3", texts=["a", "bc"], input_type="search_query")
+    assert (body["embeddings"], body["texts"], body["response_type"]) == ([[1.0, 1.0], [2.0, 1.0]], ["a", "bc"], "embeddings_floats")
+    for model_id, body, text in [
+        ("other.model", {"inputText": "abc", "normalize": True}, "has no embeddings"),
+        ("cohere.embed-english-v3", {"texts": []}, "expected 1 to 96 texts, found 0"),
+        ("amazon.titan-embed-text-v1", {"inputText": ""}, "minLength: 1"),
+    ]:
+        with pytest.raises(ClientError, match="ValidationException") as error:
+            invoke(runtime, model_id, **body)
+        assert text in str(error.value)
+    with pytest.raises(ClientError, match="ValidationException.*embeddings"):
+        stream(runtime, "amazon.titan-embed-text-v1", inputText="abc")
+
+
+def test_tokens_are_estimated(runtime):
+    messages = [{"role": "user", "content": [{"text": "How many tokens does this short sentence have?"}]}]
+    converse = runtime.count_tokens(modelId=HAIKU, input={"converse": {"messages": messages, "system": [{"text": "Be brief."}]}})["inputTokens"]
+    assert 12 <= converse <= 30
+    body = {"anthropic_version": VERSION, "max_tokens": 9, "messages": [{"role": "user", "content": messages[0]["content"][0]["text"]}], "system": "Be brief."}
+    assert runtime.count_tokens(modelId=HAIKU, input={"invokeModel": {"body": json.dumps(body).encode()}})["inputTokens"] == converse
+    with pytest.raises(ClientError, match="ValidationException.*Malformed input request"):
+        runtime.count_tokens(modelId=HAIKU, input={"invokeModel": {"body": b"nonsense"}})

@@ -10,6 +10,7 @@ mod blocks;
 mod calls;
 mod client;
 mod config;
+mod embedding;
 mod failure;
 pub mod frames;
 mod gate;
@@ -25,6 +26,7 @@ pub mod sse;
 
 pub use calls::TOOL_CALLS_MAX;
 pub use config::{BUILTIN, MaxTokensField, ModelsConfig, Omit, ProviderConfig, ProviderKind, ROUTES_MAX, RouteConfig, TO_MAX};
+pub use embedding::Embedded;
 pub use failure::{Failure, Fault};
 pub use models::{Announce, Models, Planner, Setup};
 pub use protocol::Draft;

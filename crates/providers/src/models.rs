@@ -176,6 +176,11 @@ impl Models {
         }
     }
 
+    /// The configured server called `provider`.
+    pub(crate) fn server(&self, provider: &str) -> Option<&Server> {
+        self.servers.get(provider)
+    }
+
     fn script_path(&self, name: &str) -> Result<PathBuf, Failure> {
         let path = name.strip_prefix("script:").map(Path::new).or(self.script.as_deref());
         path.map(|path| self.setup.folder.join(path)).ok_or_else(|| {

@@ -25,6 +25,14 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// The POST for `request`, served by `model`.
     fn post(&self, request: &Request, model: &str) -> Result<Post, Failure>;
 
+    /// The POST that embeds `texts`.
+    fn embed(&self, model: &str, _texts: &[String], _dimensions: Option<u32>) -> Result<Post, Failure> {
+        Err(Failure::raw(
+            Fault::Validation,
+            format!("has no embeddings for {model}; route the model to a provider of kind \"openai\" that serves /embeddings"),
+        ))
+    }
+
     /// The reply, empty so far.
     fn draft<'a>(&self, request: &'a Request, model: &'a str) -> Box<dyn Draft + Send + 'a>;
 

@@ -43,20 +43,20 @@ pub struct Server {
     name: String,
     /// As configured, for people.
     base_url: String,
-    protocol: Box<dyn Protocol>,
-    limits: Limits,
-    gate: Gate,
+    pub(crate) protocol: Box<dyn Protocol>,
+    pub(crate) limits: Limits,
+    pub(crate) gate: Gate,
     /// Built at the first call: loading root certificates takes time and may fail, which must not keep anyone from starting.
     client: OnceLock<Result<Client, String>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Limits {
+pub(crate) struct Limits {
     connect: Duration,
     first_byte: Duration,
     idle: Duration,
-    reply: Duration,
-    reply_bytes_max: usize,
+    pub(crate) reply: Duration,
+    pub(crate) reply_bytes_max: usize,
     tries: u32,
     backoff: Duration,
 }
@@ -276,7 +276,7 @@ impl Server {
     }
 
     /// What an answer other than 2xx means.
-    async fn refusal(&self, response: Response) -> Failure {
+    pub(crate) async fn refusal(&self, response: Response) -> Failure {
         let status = response.status();
         let headers = response.headers().clone();
         let wait = wait_asked_for(&headers);
@@ -303,7 +303,7 @@ impl Server {
     }
 
     /// A whole body of at most `bytes_max`, silent for at most `wait` at a time.
-    async fn body(&self, mut response: Response, bytes_max: usize, wait: Duration) -> Result<Vec<u8>, Failure> {
+    pub(crate) async fn body(&self, mut response: Response, bytes_max: usize, wait: Duration) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         loop {
             match tokio::time::timeout(wait, response.chunk()).await {
@@ -330,7 +330,7 @@ impl Server {
         bytes
     }
 
-    fn client(&self, url: &Url) -> Result<&Client, Failure> {
+    pub(crate) fn client(&self, url: &Url) -> Result<&Client, Failure> {
         self.client
             .get_or_init(|| client::client(url, self.limits.connect))
             .as_ref()
@@ -351,7 +351,7 @@ impl Server {
     }
 
     /// Says who failed, and hides the key should the provider have quoted it; only then is the cause shortened.
-    fn described(&self, failure: Failure) -> Failure {
+    pub(crate) fn described(&self, failure: Failure) -> Failure {
         let said = self.protocol.hide(&failure.cause);
         Failure {
             retry: failure.retry,

@@ -1,7 +1,7 @@
 //! Failures of models as exceptions of bedrock-runtime (service model; "Troubleshooting Amazon Bedrock API Error Codes" of the user guide).
 
 use bedplate_providers::{Failure, Fault as Cause};
-use bedplate_wire::Fault;
+use bedplate_wire::{Fault, Value};
 use bedplate_wire_bedrock_runtime::types;
 
 /// A mistake in the request.
@@ -11,17 +11,12 @@ pub(crate) fn invalid(message: impl Into<String>) -> Fault {
 
 /// A model call that failed before anything of the reply went out.
 pub(crate) fn of(failure: &Failure) -> Fault {
-    let code = match failure.fault {
-        Cause::Throttled => "ThrottlingException",
-        Cause::AccessDenied => "AccessDeniedException",
-        Cause::NotFound => "ResourceNotFoundException",
-        Cause::Validation => "ValidationException",
-        Cause::Timeout => "ModelTimeoutException",
-        Cause::Unavailable => "ServiceUnavailableException",
-        Cause::NotReady => "ModelNotReadyException",
-        Cause::Malformed => "ModelErrorException",
-    };
-    Fault::new(code, failure.cause.as_str())
+    let mut fault = Fault::new(failure.fault.exception(false), failure.cause.as_str());
+    if failure.fault == Cause::Malformed {
+        // An answer that could not be read was one: what is refused is another fault.
+        fault.members.push(("originalStatusCode", Value::from(200)));
+    }
+    fault
 }
 
 /// The same once the stream has begun: the exceptions that ConverseStream's event stream has.

@@ -2,6 +2,7 @@
 
 mod checks;
 mod converse;
+mod count;
 mod encode;
 mod fault;
 mod invoke;
@@ -22,6 +23,7 @@ bedplate_wire::operations! {
     service: "bedrock-runtime", state: State, ops: ops, fault: chosen,
     Converse => converse::converse,
     ConverseStream => converse::stream,
+    CountTokens => count::count,
     InvokeModel => invoke::invoke,
     InvokeModelWithResponseStream => invoke::stream,
 }

@@ -14,13 +14,14 @@ use crate::client::endpoint;
 use crate::frames::Framing;
 use crate::protocol::{Draft, Post, Protocol};
 use crate::secret::Secret;
-use crate::{Failure, ProviderConfig};
+use crate::{Failure, ProviderConfig, embedding};
 
 /// What a server of this kind speaks.
 #[derive(Debug)]
 pub(crate) struct OpenAi {
     base_url: String,
     endpoint: Url,
+    embeddings: Url,
     key: Option<Secret>,
     dialect: Dialect,
 }
@@ -35,6 +36,7 @@ impl OpenAi {
         let base_url = base_url.trim_end_matches('/').to_owned();
         Ok(Self {
             endpoint: endpoint(name, &base_url, "/chat/completions")?,
+            embeddings: endpoint(name, &base_url, "/embeddings")?,
             base_url,
             key: Secret::load(name, config, environment)?,
             dialect: Dialect {
@@ -48,18 +50,30 @@ impl OpenAi {
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }
-}
 
-impl Protocol for OpenAi {
-    fn post(&self, request: &Request, model: &str) -> Result<Post, Failure> {
+    fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if let Some(bearer) = self.key.as_ref().and_then(Secret::bearer) {
             headers.insert(AUTHORIZATION, bearer);
         }
+        headers
+    }
+}
+
+impl Protocol for OpenAi {
+    fn post(&self, request: &Request, model: &str) -> Result<Post, Failure> {
         Ok(Post {
             url: self.endpoint.clone(),
-            headers,
+            headers: self.headers(),
             body: self.dialect.encode(request, model)?.to_string().into_bytes(),
+        })
+    }
+
+    fn embed(&self, model: &str, texts: &[String], dimensions: Option<u32>) -> Result<Post, Failure> {
+        Ok(Post {
+            url: self.embeddings.clone(),
+            headers: self.headers(),
+            body: embedding::body(model, texts, dimensions),
         })
     }
 

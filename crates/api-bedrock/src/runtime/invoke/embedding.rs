@@ -2,11 +2,9 @@
 
 use bedplate_converse::Usage;
 use bedplate_wire::{Fault, Value};
-use bytes::Bytes;
 use serde_json::json;
 
-use super::super::fault::invalid;
-use super::Family;
+use super::super::fault::{self, invalid};
 use super::body::{Body, malformed};
 use crate::State;
 
@@ -24,12 +22,8 @@ pub(super) struct Wanted {
     by_type: bool,
 }
 
-/// Reads a body for embeddings; none when it is for another kind of model.
-pub(super) fn read(model: &str, body: &Bytes) -> Result<Option<Wanted>, Fault> {
-    let mut body = Body::parse(body)?;
-    if Family::of(model, &body) != Family::Embedding {
-        return Ok(None);
-    }
+/// Reads a body for embeddings.
+pub(super) fn read(model: &str, mut body: Body) -> Result<Wanted, Fault> {
     let cohere = body.has("texts") || model.contains("cohere.embed");
     let wanted = if cohere {
         if body.has("images") {
@@ -80,11 +74,12 @@ pub(super) fn read(model: &str, body: &Bytes) -> Result<Option<Wanted>, Fault> {
             "Malformed input request: text {blank} is empty: expected minLength: 1, actual: 0, please reformat your input and try again."
         )));
     }
-    Ok(Some(wanted))
+    Ok(wanted)
 }
 
 pub(super) async fn answer(state: &State, model: &str, wanted: Wanted, answer_id: &str) -> Result<(Value, Usage), Fault> {
-    let embedded = embed(state, model, &wanted.texts, wanted.dimensions)?;
+    let embedded = state.models.embed(model, &wanted.texts, wanted.dimensions).await;
+    let embedded = embedded.map_err(|failure| fault::of(&failure))?;
     let usage = Usage {
         input_tokens: embedded.input_tokens,
         ..Usage::default()
@@ -105,15 +100,6 @@ pub(super) async fn answer(state: &State, model: &str, wanted: Wanted, answer_id
         value["embeddingsByType"] = json!({"float": value["embedding"]});
     }
     Ok((value, usage))
-}
-
-struct Embedded {
-    vectors: Vec<Vec<f32>>,
-    input_tokens: u64,
-}
-
-fn embed(_: &State, model: &str, _: &[String], _: Option<u32>) -> Result<Embedded, Fault> {
-    Err(invalid(format!("No provider here has embeddings yet; {model} cannot answer.")))
 }
 
 /// Length one.

@@ -43,7 +43,10 @@ pub(crate) type Read = (Request, Box<dyn Form>);
 /// # Errors
 /// `ValidationException` in the service's words ("Malformed input request: …").
 pub(crate) fn read(model: &str, body: &Bytes, answer_id: &str) -> Result<Read, Fault> {
-    let fields = body::Body::parse(body)?;
+    conversation(model, body::Body::parse(body)?, answer_id)
+}
+
+fn conversation(model: &str, fields: body::Body, answer_id: &str) -> Result<Read, Fault> {
     let (mut request, form) = match Family::of(model, &fields) {
         Family::Anthropic => anthropic::read(model, fields, answer_id)?,
         Family::AnthropicText => text::read(text::Kind::Claude, fields, answer_id)?,
@@ -125,11 +128,13 @@ pub(crate) async fn invoke(state: &State, context: &Context, input: types::Invok
     let body = input.body.unwrap_or_default();
     let model = state.model(input.model_id).await?;
     let began = state.clock.now();
-    if let Some(wanted) = embedding::read(&model, &body)? {
+    let fields = body::Body::parse(&body)?;
+    if Family::of(&model, &fields) == Family::Embedding {
+        let wanted = embedding::read(&model, fields)?;
         let (value, usage) = embedding::answer(state, &model, wanted, &context.request_id).await?;
         return Ok(Invoked::new(&value, &usage, state.since(began)));
     }
-    let (mut request, form) = read(&model, &body, &context.request_id)?;
+    let (mut request, form) = conversation(&model, fields, &context.request_id)?;
     request.options.latency = input.performance_config_latency.map(|latency| latency.as_str().to_owned());
     request.options.service_tier = input.service_tier.map(|tier| tier.as_str().to_owned());
     let reply = state.models.answer(&request, &Progress::none()).await;
