@@ -1,0 +1,141 @@
+"""One agent on every kind of provider: the same turn, whole and streamed, with thoughts that go back unchanged; fallback; errors."""
+
+import json
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from support.agents import agent, function, schema
+from support.claude import THOUGHTS, Claude, text, use
+from support.double import call
+from support.ledger import BOOK
+
+KEY = "sk-ant-very-secret-0123456789"
+VARIABLES = {"TEST_KEY": KEY, "TEST_ID": "AKIATESTTESTTEST", "AWS_REGION": "eu-west-1"}
+MODEL = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+
+@pytest.fixture
+def claude():
+    double = Claude()
+    yield double
+    double.stop()
+    assert not double.script, f"{len(double.script)} replies were never asked for"
+
+
+def config(kind, claude, to=None):
+    keys = {"anthropic": 'api_key_env = "TEST_KEY"', "bedrock": 'access_key_env = "TEST_ID"\nsecret_env = "TEST_KEY"'}[kind]
+    to = to or [f"claude/{MODEL}"]
+    return f'[providers.claude]\nkind = "{kind}"\nbase_url = "{claude.base_url}"\n{keys}\n\n[[route]]\nmodel = "*"\nto = {json.dumps(to)}\n'
+
+
+def two(claude, model):
+    """A route over two providers of different kinds."""
+    second = f'\n[providers.double]\nkind = "openai"\nbase_url = "{model.base_url}"\n'
+    return config("anthropic", claude, ["claude/first", "double/second"]) + second
+
+
+@pytest.fixture
+def rooms(new_server, ledger):
+    """Makes the agent with look and book on a server of its own."""
+
+    def make(text):
+        server = new_server("serve", config=text, variables=VARIABLES).start()
+        arn = function(server, BOOK, ledger.variables())
+        return server, agent(server, {"rooms": (arn, schema("look", "book", room="string"))})
+
+    return make
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("kind", ["anthropic", "bedrock"])
+def test_a_turn_with_thoughts_and_two_calls_at_once(rooms, claude, ledger, kind, streaming):
+    server, agent = rooms(config(kind, claude))
+    claude.will(
+        [THOUGHTS, text("I look at both."), use("rooms__look", {"room": "red"}, 1), use("rooms__look", {"room": "blue"}, 2)],
+        [text("<answer>Both rooms are free.</answer>")],
+    )
+    turn = agent.ask("Are the red and the blue room free?", streaming=streaming)
+    assert turn.error is None and turn.answer == "Both rooms are free."
+    assert len(turn.observed()) == 2
+    assert turn.of("rationale")[0]["text"]
+
+    first, second = claude.requests
+    sent = second.body["messages"]
+    assert [message["role"] for message in sent] == ["user", "assistant", "user"]
+    said, answered = sent[1]["content"], sent[2]["content"]
+    if kind == "anthropic":
+        assert first.path == "/v1/messages" and first.headers["x-api-key"] == KEY and first.headers["anthropic-version"]
+        assert first.body["model"] == MODEL and first.body["max_tokens"] > 0 and bool(first.body.get("stream")) == streaming
+        assert first.body["system"][-1]["cache_control"] == first.body["tools"][-1]["cache_control"] == {"type": "ephemeral"}
+        assert said[0] == {"type": "thinking", "thinking": "Look first.", "signature": "c2lnbmVk"}
+        assert [block["id"] for block in said[2:]] == [block["tool_use_id"] for block in answered] == ["tool-1", "tool-2"]
+        assert not any("cache_control" in json.dumps(message) for message in sent), "only the fixed prefix is marked"
+    else:
+        operation = "converse-stream" if streaming else "converse"
+        assert first.path == f"/model/{MODEL}/{operation}" and ":" not in first.raw_path
+        assert first.body["system"][-1] == first.body["toolConfig"]["tools"][-1] == {"cachePoint": {"type": "default"}}
+        assert said[0] == THOUGHTS
+        assert [block["toolUse"]["toolUseId"] for block in said[2:]] == ["tool-1", "tool-2"]
+        assert [block["toolResult"]["toolUseId"] for block in answered] == ["tool-1", "tool-2"]
+        signed(first, claude)
+    # Everything but the last message is as it was: what a cache needs.
+    assert second.body["system"] == first.body["system"] and second.body["messages"][0] == first.body["messages"][0]
+
+    assert KEY not in server.log() + server.shown(agent.session) + json.dumps(turn.parts, default=str)
+
+
+def signed(request, claude):
+    """The signature is botocore's own of the same request."""
+    url = f"{claude.base_url}{request.raw_path}"
+    headers = {name: request.headers[name] for name in ("host", "content-type", "x-amz-date", "x-amz-content-sha256")}
+    again = AWSRequest("POST", url, data=request.raw, headers=headers)
+    again.context["timestamp"] = request.headers["x-amz-date"]
+    auth = SigV4Auth(Credentials("AKIATESTTESTTEST", KEY), "bedrock", "eu-west-1")
+    theirs = request.headers["authorization"]
+    names = theirs.split("SignedHeaders=")[1].split(",")[0]
+    canonical = auth.canonical_request(again)
+    assert names == auth.signed_headers(auth.headers_to_sign(again)), names
+    signature = auth.signature(auth.string_to_sign(again, canonical), again)
+    assert theirs.endswith(f"Signature={signature}"), theirs
+
+
+def test_the_next_provider_of_a_route_answers(rooms, claude, model):
+    server, agent = rooms(two(claude, model))
+    claude.will(*[(529, "overloaded_error", "too much to do")] * 3)
+    model.will(call("rooms__look", {"room": "red"}))
+    # The next call begins with the first again.
+    claude.will([text("<answer>It is free.</answer>")])
+    turn = agent.ask("Is the red room free?")
+    assert turn.error is None and turn.answer == "It is free."
+    assert model.requests[0]["model"] == "second" and [request.body["model"] for request in claude.requests] == ["first"] * 4
+    assert len(model.requests) == 1 and "the fallback answered" in server.log()
+
+
+def test_a_mistake_in_the_request_is_not_hidden_by_another_provider(rooms, claude, model):
+    _, agent = rooms(two(claude, model))
+    claude.will((400, "invalid_request_error", "max_tokens: too many"))
+    turn = agent.ask("Is the red room free?")
+    assert "validationException" in str(turn.error) and "max_tokens: too many" in str(turn.error)
+    assert not model.requests
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "exception"),
+    [
+        ("anthropic", (429, "rate_limit_error", "slow down"), "throttlingException"),
+        ("anthropic", (401, "authentication_error", "no"), "accessDeniedException"),
+        ("anthropic", (500, "api_error", "oh"), "dependencyFailedException"),
+        ("bedrock", (429, "ThrottlingException", "slow down"), "throttlingException"),
+        ("bedrock", (403, "AccessDeniedException", "no"), "accessDeniedException"),
+        ("bedrock", (424, "ModelErrorException", "oh"), "dependencyFailedException"),
+    ],
+)
+def test_failures_are_the_services_exceptions(rooms, claude, kind, reply, exception):
+    _, agent = rooms(config(kind, claude).replace("\n\n[[route]]", "\ntries = 1\n\n[[route]]"))
+    claude.will(reply)
+    turn = agent.ask("Is the red room free?")
+    assert exception in str(turn.error), turn.error
+    assert turn.of("failureTrace") or turn.kinds
