@@ -38,6 +38,11 @@ class Reply:
     status: int = 200
     headers: dict = dataclasses.field(default_factory=dict)
     usage: tuple = (11, 7)
+    # Why it ended, when that does not follow from the tools.
+    ended: str = ""
+
+    def finish(self):
+        return self.ended or ("tool_calls" if self.tools else "stop")
 
     def text(self):
         return "".join(piece for piece in self.pieces if isinstance(piece, str))
@@ -130,7 +135,7 @@ class Double:
             message["reasoning_content"] = reply.thinking
         if reply.tools:
             message["tool_calls"] = self.tool_calls(reply)
-        choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if reply.tools else "stop"}
+        choice = {"index": 0, "message": message, "finish_reason": reply.finish()}
         return self.whole(http, 200, {"id": "r", "object": "chat.completion", "model": "test", "choices": [choice], "usage": usage(reply)})
 
     def whole(self, http, status, document, headers=None):
@@ -179,7 +184,7 @@ class Double:
                 send({"content": piece})
         for index, tool in enumerate(self.tool_calls(reply) if reply.tools else []):
             send({"tool_calls": [{"index": index, **tool}]})
-        send({}, "tool_calls" if reply.tools else "stop")
+        send({}, reply.finish())
         write(f"data: {json.dumps({'id': 'r', 'object': 'chat.completion.chunk', 'model': 'test', 'choices': [], 'usage': usage(reply)})}\n\n")
         write("data: [DONE]\n\n")
         http.wfile.write(b"0\r\n\r\n")
