@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -39,7 +40,9 @@ pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, seat: Seat, shared:
         async move { Ok::<_, Infallible>(exchange(shared, peer, request, busy).await) }
     });
     let builder = builder(&limits);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(Patient::new(stream, limits.write_stall_time)), service));
+    let stream = Patient::new(stream, limits.write_stall_time);
+    let waits = stream.waits();
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let (mut draining, mut gone) = (shared.phase.clone(), shared.phase.clone());
     let mut closing = false;
     let mut check = activity.idle_at(limits.header_time);
@@ -62,7 +65,12 @@ pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, seat: Seat, shared:
                 return;
             }
             () = sleep_until(check) => {
-                let idle_at = activity.idle_at(if closing { CLOSE_TIME } else { limits.header_time });
+                let patience = if closing { CLOSE_TIME } else { limits.header_time };
+                // The last of an answer is handed over long before a slow client has read it.
+                let idle_at = match waits.load(Ordering::Relaxed) {
+                    true => Instant::now() + patience,
+                    false => activity.idle_at(patience),
+                };
                 if idle_at > Instant::now() {
                     check = idle_at;
                 } else if closing {

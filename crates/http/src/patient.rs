@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ pub(crate) struct Patient {
     stream: TcpStream,
     limit: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Whether something waits to be written.
+    waits: Arc<AtomicBool>,
 }
 
 impl Patient {
@@ -23,15 +27,24 @@ impl Patient {
             stream,
             limit,
             stalled: None,
+            waits: Arc::default(),
         }
+    }
+
+    /// Tells at any time whether something waits for the peer to read.
+    pub(crate) fn waits(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.waits)
     }
 
     /// Passes on what the socket said, or the time-out when it has been saying "not now" for too long.
     fn judge(&mut self, cx: &mut Context<'_>, said: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if said.is_ready() {
-            self.stalled = None;
+            if self.stalled.take().is_some() {
+                self.waits.store(false, Ordering::Relaxed);
+            }
             return said;
         }
+        self.waits.store(true, Ordering::Relaxed);
         let limit = self.limit;
         let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
         timer

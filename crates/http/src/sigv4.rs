@@ -24,6 +24,7 @@ use http::{HeaderMap, Method, Uri};
 use crate::keys::Key;
 pub use scope::Scope;
 pub(crate) use scope::{ACCESS_KEY_MAX, is_name};
+pub(crate) use verify::Passing;
 use verify::Rest;
 
 /// Which signatures are accepted.
@@ -127,6 +128,11 @@ impl Proof {
     /// [`Denied`] when the signature does not cover this body; 400 for frames that cannot be read.
     pub fn settle(self, body: Bytes) -> Result<Bytes, Denied> {
         self.rest.settle(body)
+    }
+
+    /// Verifies a body that is not held in memory, while it passes.
+    pub(crate) fn passing(self) -> Passing {
+        self.rest.passing()
     }
 
     /// Whether the body was sent in the frames of `aws-chunked`.

@@ -3,6 +3,7 @@
 use bedplate_base::Timestamp;
 use bedplate_sigv4::{Signing, hex, read_hex, sha256};
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -14,6 +15,13 @@ use crate::keys::Key;
 const PAYLOAD: &str = "x-amz-content-sha256";
 /// A body in frames that are signed one by one.
 const SIGNED_FRAMES: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
+/// The same with trailers, whose signature follows.
+const SIGNED_TRAILERS: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
+/// S3 alone takes bodies that are not signed: whole, or in frames with a checksum behind them.
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+const UNSIGNED_TRAILERS: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+/// The signing name of that service.
+const S3: &str = "s3";
 
 /// What the body still has to do.
 #[derive(Debug)]
@@ -71,7 +79,12 @@ pub(super) fn examine(keys: &[Key], head: &Head<'_>, now: Timestamp) -> Result<P
     claim.is_now(now)?;
     let headers = canonical::headers(head, &claim.headers)?;
     let query = bedplate_sigv4::canonical::query(head.uri.query().unwrap_or_default());
-    let requests: Vec<Vec<u8>> = bedplate_sigv4::canonical::paths(head.uri.path())
+    let s3 = claim.scope.service == S3;
+    let paths = match s3 {
+        true => bedplate_sigv4::canonical::s3_paths(head.uri.path()),
+        false => bedplate_sigv4::canonical::paths(head.uri.path()),
+    };
+    let requests: Vec<Vec<u8>> = paths
         .iter()
         .map(|path| [format!("{}\n{path}\n{query}\n", head.method).as_bytes(), &headers, b"\n"].concat())
         .collect();
@@ -81,7 +94,24 @@ pub(super) fn examine(keys: &[Key], head: &Head<'_>, now: Timestamp) -> Result<P
         signature: claim.signature,
     };
     let rest = match claim.payload.as_deref() {
+        None if s3 && claim.is_presigned() => {
+            whole.check(UNSIGNED)?;
+            Rest::Nothing
+        }
         None => Rest::Whole(Box::new(whole)),
+        Some(UNSIGNED) if s3 => {
+            whole.check(UNSIGNED)?;
+            Rest::Nothing
+        }
+        Some(UNSIGNED_TRAILERS) if s3 && !claim.is_presigned() => {
+            whole.check(UNSIGNED_TRAILERS)?;
+            Rest::Frames
+        }
+        Some(SIGNED_TRAILERS) if s3 && !claim.is_presigned() => {
+            whole.check(SIGNED_TRAILERS)?;
+            let chain = chunked::Chain::new(whole.signing, claim.signature, decoded_length(head)?);
+            Rest::Chunks(chain.with_trailers())
+        }
         Some(SIGNED_FRAMES) if !claim.is_presigned() => {
             whole.check(SIGNED_FRAMES)?;
             Rest::Chunks(chunked::Chain::new(whole.signing, claim.signature, decoded_length(head)?))
@@ -114,7 +144,9 @@ pub(super) fn examine(keys: &[Key], head: &Head<'_>, now: Timestamp) -> Result<P
 /// The token of `Authorization: Bearer`, when there is just that one header.
 fn bearer<'a>(head: &Head<'a>) -> Option<&'a [u8]> {
     let mut all = head.headers.get_all(AUTHORIZATION).iter();
-    let (value, None) = (all.next()?.as_bytes(), all.next()) else { return None };
+    let (value, None) = (all.next()?.as_bytes(), all.next()) else {
+        return None;
+    };
     let (scheme, token) = value.split_at_checked(6)?;
     let apart = token.first().is_none_or(u8::is_ascii_whitespace);
     (apart && scheme.eq_ignore_ascii_case(b"bearer")).then(|| token.trim_ascii())
@@ -167,18 +199,69 @@ fn decoded_length(head: &Head<'_>) -> Result<Option<usize>, Denied> {
         .ok_or_else(|| Denied::garbled("x-amz-decoded-content-length must be the number of the body's bytes without its frames."))
 }
 
+/// Verifies a body while it passes.
+#[derive(Debug)]
+pub(crate) enum Passing {
+    /// Nothing is asked of it.
+    Free,
+    /// It must have this hash in the end.
+    Hash(Sha256, [u8; 32]),
+    /// It must have the hash that makes the signature right.
+    Whole(Sha256, Box<Whole>),
+    /// It comes in frames.
+    Frames(Box<chunked::Frames>),
+}
+
+impl Passing {
+    /// Takes the next bytes as they came; gives what of the body is in them.
+    pub(crate) fn feed(&mut self, bytes: Bytes) -> Result<Vec<Bytes>, Denied> {
+        match self {
+            Self::Free => {}
+            Self::Hash(hash, _) | Self::Whole(hash, _) => hash.update(&bytes),
+            Self::Frames(frames) => return frames.feed(bytes),
+        }
+        Ok(vec![bytes])
+    }
+
+    /// The end of the body: its trailers. What was given before is verified by this, and not earlier.
+    pub(crate) fn finish(self) -> Result<HeaderMap, Denied> {
+        match self {
+            Self::Free => {}
+            Self::Hash(hash, right) => check_hash(&hash.finalize().into(), &right)?,
+            Self::Whole(hash, whole) => whole.check(&hex(&<[u8; 32]>::from(hash.finalize())))?,
+            Self::Frames(frames) => return frames.finish(),
+        }
+        Ok(HeaderMap::new())
+    }
+}
+
+fn check_hash(hash: &[u8; 32], right: &[u8; 32]) -> Result<(), Denied> {
+    match bool::from(hash.ct_eq(right)) {
+        true => Ok(()),
+        false => Err(Denied::invalid(format!("The body does not have the SHA-256 that {PAYLOAD} names."))),
+    }
+}
+
 impl Rest {
+    /// The same for a body that is not held in memory.
+    pub(super) fn passing(self) -> Passing {
+        match self {
+            Self::Nothing => Passing::Free,
+            Self::Frames => Passing::Frames(Box::new(chunked::Frames::new(None))),
+            Self::Chunks(chain) => Passing::Frames(Box::new(chunked::Frames::new(Some(chain)))),
+            Self::Hash(hash) => Passing::Hash(Sha256::new(), hash),
+            Self::Whole(whole) => Passing::Whole(Sha256::new(), whole),
+        }
+    }
+
     pub(super) fn settle(self, body: Bytes) -> Result<Bytes, Denied> {
         match self {
             Self::Nothing => Ok(body),
             Self::Frames => chunked::decode(body, None),
             Self::Chunks(chain) => chunked::decode(body, Some(chain)),
             Self::Hash(hash) => {
-                let same: bool = sha256(&body).ct_eq(&hash).into();
-                if same {
-                    return Ok(body);
-                }
-                Err(Denied::invalid(format!("The body does not have the SHA-256 that {PAYLOAD} names.")))
+                check_hash(&sha256(&body), &hash)?;
+                Ok(body)
             }
             Self::Whole(whole) => {
                 whole.check(&hex(&sha256(&body)))?;

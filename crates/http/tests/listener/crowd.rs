@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::house::{House, read_until};
+use crate::house::{House, LARGE, read_until};
 
 const ASK: &[u8] = b"GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 /// Far below every time limit of the listener: an answer within it did not wait for one.
@@ -136,6 +136,25 @@ async fn a_dripping_body_ends() {
         answer.starts_with("HTTP/1.1 408 ") && answer.contains("RequestTimeoutException"),
         "{answer}"
     );
+}
+
+/// A client that reads slowly gets its whole answer, although nothing has worked for it for a long while.
+#[tokio::test]
+async fn a_slow_reader_gets_everything() {
+    let house = House::open(Limits {
+        header_time: Duration::from_millis(50),
+        ..Limits::default()
+    })
+    .await;
+    let mut socket = house.connect().await;
+    socket.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut answer = vec![0; LARGE];
+    let mut pauses = tokio::time::interval(Duration::from_millis(400));
+    for part in answer.chunks_mut(LARGE / 4) {
+        pauses.tick().await;
+        socket.read_exact(part).await.expect("it was cut off");
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 "));
 }
 
 /// Large bodies leave memory for small ones.

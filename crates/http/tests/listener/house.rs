@@ -28,6 +28,9 @@ pub(crate) struct House {
     pub(crate) refused: Arc<Mutex<Vec<Refused>>>,
 }
 
+/// Bytes of `/large`: more than sockets hold.
+pub(crate) const LARGE: usize = 64 << 20;
+
 struct Rooms {
     streams: mpsc::Sender<mpsc::Sender<Result<Bytes, Error>>>,
     waits: mpsc::Sender<oneshot::Sender<()>>,
@@ -53,6 +56,7 @@ impl Door for Room {
                     gone.await.unwrap();
                     Body::Full(Bytes::from_static(b"waited"))
                 }
+                "/large" => Body::Full(Bytes::from(vec![b'x'; LARGE])),
                 "/for-ever" => pending().await,
                 "/panic" => panic!("a mistake of a door"),
                 _ => {
