@@ -138,14 +138,27 @@ fn entities(tokens: &[Token], now: DateTime, past: bool, verbs: &[String]) -> Ve
     while at < tokens.len() {
         let called =
             tokens[at].shape == Shape::Word && (at == 0 || tokens[at - 1].shape == Shape::Punct) && verbs.contains(&tokens[at].stem);
-        let (what, used) =
-            match one(tokens, at, now, past).filter(|(what, used)| !(called && *used == 1 && matches!(what, What::Proper(_)))) {
-                Some(found) => found,
-                None => {
-                    at += 1;
-                    continue;
-                }
-            };
+        // "Excuse Ben": a verb of the tools before a name is no part of it
+        let orders = called
+            && tokens[at].lower != "will"
+            && tokens
+                .get(at + 1)
+                .is_some_and(|next| next.shape == Shape::Word && next.text.starts_with(char::is_uppercase) && next.start > tokens[at].end);
+        // "Perfect. Then …": a word that is a sentence of its own
+        let alone = (at == 0 || matches!(tokens[at - 1].text.as_str(), "." | "!"))
+            && tokens[at].shape == Shape::Word
+            && tokens.get(at + 1).is_some_and(|next| matches!(next.text.as_str(), "." | "!"))
+            && tokens.len() > at + 3
+            && at == 0;
+        let (what, used) = match one(tokens, at, now, past)
+            .filter(|(what, used)| !((orders || alone || called && *used == 1) && matches!(what, What::Proper(_))))
+        {
+            Some(found) => found,
+            None => {
+                at += 1;
+                continue;
+            }
+        };
         let other = match &what {
             What::When(found @ (When::Date(_) | When::Range(..))) => when::read(tokens, at, now, !past)
                 .map(|(other, _)| other)
@@ -236,6 +249,31 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
             return Some((What::Ordinal(value), 1));
         }
         return None;
+    }
+    // "KLM 482", "XT 551": a code in two parts
+    let letters = (2..=4).contains(&token.text.len()) && token.text.chars().all(|c| c.is_ascii_uppercase());
+    if letters
+        && currency(&token.lower).is_none()
+        && !matches!(
+            token.lower.as_str(),
+            "am" | "pm" | "id" | "no" | "ok" | "in" | "on" | "at" | "nr" | "usd" | "eur" | "iban"
+        )
+        && !is_stop(&token.lower)
+        && let Some(next) = tokens.get(at + 1).filter(|next| {
+            next.shape == Shape::Number
+                && next.start == token.end + 1
+                && next.text.len() <= 4
+                && next.text.chars().all(|c| c.is_ascii_digit())
+        })
+        && tokens.get(at + 2).is_none_or(|behind| {
+            behind.shape != Shape::Word
+                || is_stop(&behind.lower)
+                || crate::words::is_preposition(&behind.lower)
+                || is_filler(&behind.lower)
+                || thesaurus().is_imperative(&behind.lower)
+        })
+    {
+        return Some((What::Id(format!("{} {}", token.text, next.text)), 2));
     }
     // "flight LH 400": a code in two parts behind its noun
     let numbered = at > 0
@@ -451,7 +489,8 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
         }
         title = is_title(tokens, end);
         end += 1;
-        if next.text.ends_with("'s") || next.text.ends_with("’s") {
+        let saint = end > at + 1 && tokens[at].lower == "st";
+        if (next.text.ends_with("'s") || next.text.ends_with("’s")) && !(saint && tokens.get(end).is_some_and(&capital)) {
             break;
         }
     }

@@ -1,7 +1,11 @@
 //! A light suffix stemmer: enough to bring `cancelled`, `cancelling` and `cancellation` together, never meant to be shown.
 
 /// Forms of verbs that no suffix tells. Left out are those that live as words of their own: "left", "lost", "found", "broken".
-const IRREGULAR: [(&str, &str); 58] = [
+const IRREGULAR: [(&str, &str); 62] = [
+    ("fed", "feed"),
+    ("led", "lead"),
+    ("bred", "breed"),
+    ("lit", "light"),
     ("sent", "send"),
     ("paid", "pay"),
     ("bought", "buy"),

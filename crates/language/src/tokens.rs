@@ -71,7 +71,7 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
         r"|(?P<date>\d{4}[-/]\d{1,2}[-/]\d{1,2}\b|\d{1,2}[/.]\d{1,2}[/.](?:\d{4}|\d{2})\b)",
         r"|(?P<clock>\d{1,2}[:.]\d{2}\s?[aApP]\.?[mM]\b|\d{1,2}\s?[aApP]\.?[mM]\b|\d{1,2}:\d{2}(?::\d{2})?\b)",
         r"|(?P<money>[$€£¥]\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?(?:[kK]|million|thousand|hundred)\b)?)",
-        r"|(?P<phone>\+\d[\d\s().\-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b|\b\d{3}-\d{4}\b)",
+        r"|(?P<phone>\+\d[\d\s().\-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b|\b\d{3}-\d{4}\b|\b0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}\b)",
         r"|(?P<percent>\d+(?:\.\d+)?\s?%)",
         r"|(?P<measure>\d+(?:\.\d+)?(?:°[cCfF]?|kg|km|cm|mm|mins?|hrs?|h|GB|MB|TB|gb|mb|tb|ml|lbs?|kwh|kWh|g|m|mg)\b|\d+°[cCfF]?|\d+-[a-z]{3,}\b)",
         r"|(?P<ordinal>\d+(?:st|nd|rd|th)\b)",

@@ -357,6 +357,17 @@ fn time_word(tokens: &[Token], at: usize) -> Option<(When, usize)> {
         "morning" => return Some((When::Part("morning", 5, 12), 1)),
         "afternoon" => return Some((When::Part("afternoon", 12, 18), 1)),
         "evening" | "night" => return Some((When::Part("evening", 17, 24), 1)),
+        // British: half past six
+        "half"
+            if small_number(tokens, at + 1).is_some_and(|(hour, _)| (1..=12).contains(&hour))
+                && !matches!(
+                    tokens.get(at + 2).map_or("", |token| token.lower.as_str()),
+                    "hours" | "hour" | "minutes" | "kilos" | "price"
+                ) =>
+        {
+            let (hour, used) = small_number(tokens, at + 1)?;
+            return named_time(tokens, at, hour, 30, 1 + used);
+        }
         "half" | "quarter" if matches!(word(1), "past" | "to") => {
             let (hour, used) = small_number(tokens, at + 2)?;
             let minutes = match (word(0), word(1)) {

@@ -75,9 +75,41 @@ pub(crate) fn cue(work: &Work, at: usize) -> Option<(Kind, usize, Reach)> {
             Some((Kind::Task, 1, Reach::Short))
         }
         "to" if remindable(work) && matches!(before, "me" | "us" | "task" | "reminder" | "todo") => Some((Kind::Task, 1, Reach::Short)),
-        ":" => Some((Kind::Message, 1, Reach::All)),
+        "tell" | "inform" | "remind" | "note" | "mention" | "say" | "add" | "know" | "warn" | "stress" if told_that(work, at).is_some() => {
+            Some((Kind::Message, told_that(work, at)?, Reach::All))
+        }
+        ":" => {
+            // facts behind a colon are no text: "quote: Danish to Swedish, 800 words"
+            let facts = work
+                .u
+                .entities
+                .iter()
+                .filter(|entity| {
+                    entity.from > at && work.within(entity.from) && !matches!(entity.what, What::When(When::Part(..)) | What::Quoted(_))
+                })
+                .count();
+            let label = at > 0
+                && (0..work.tool.params.len()).any(|p| {
+                    let param = &work.tool.params[p];
+                    matches!(param.role, Role::Text | Role::Query)
+                        && (param.words.contains(&work.u.tokens[at - 1].stem) || param.about.contains(&work.u.tokens[at - 1].stem))
+                });
+            let wanted = work.tool.params.iter().any(|param| param.required && param.role == Role::Text);
+            (label || wanted || facts < 2).then_some((Kind::Message, 1, Reach::All))
+        }
         _ => None,
     }
+}
+
+/// "Tell the crew that …", "note that …": the number of words before the text.
+fn told_that(work: &Work, at: usize) -> Option<usize> {
+    (1..6)
+        .find(|offset| work.u.word(at + offset) == "that")
+        .map(|offset| offset + 1)
+        .filter(|_| {
+            // "tell me that" asks
+            !matches!(work.u.word(at + 1), "me" | "us")
+        })
 }
 
 pub(crate) fn remindable(work: &Work) -> bool {
@@ -90,7 +122,7 @@ pub(crate) fn remindable(work: &Work) -> bool {
 
 /// Which of the tool's text parameters a cue fills.
 pub(crate) fn suits(param: &Param, kind: Kind) -> f64 {
-    if !param.textual() || !param.options.is_empty() && !param.open || param.ty == Type::Object {
+    if !param.textual() || !param.options.is_empty() && !param.open || matches!(param.ty, Type::Object | Type::List) {
         return 0.0;
     }
     let about = param.description.to_lowercase();
@@ -312,7 +344,8 @@ pub(crate) fn own_name(work: &Work, at: usize) -> Option<(usize, usize, Reach, K
     {
         skip += 1;
     }
-    Some((p, skip, if set { Reach::Short } else { Reach::All }, Kind::Title))
+    let short = set || work.tool.params[p].role == Role::Query;
+    Some((p, skip, if short { Reach::Short } else { Reach::All }, Kind::Title))
 }
 
 pub(crate) fn stops(work: &Work, start: usize, at: usize) -> bool {

@@ -12,6 +12,7 @@ use bedplate_language::entities::{Utterance, What};
 use bedplate_language::stem::stem;
 use bedplate_language::thesaurus::{READ, thesaurus};
 use bedplate_language::tokens::{Shape, name_words};
+use bedplate_language::when::When;
 use bedplate_language::words::{is_filler, is_stop};
 
 /// Tools whose arguments are tried after the comparison of words.
@@ -211,7 +212,11 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
         let open = required
             .iter()
             .filter(|p| assigned.values[**p].is_none())
-            .map(|p| if tool.params[*p].role == Role::Id { 0.5 } else { 0.35 })
+            .map(|p| match tool.params[*p].role {
+                Role::Id if tool.supplier.is_some() => 0.5,
+                Role::Text | Role::Query | Role::Flag => 0.35,
+                _ => 0.7,
+            })
             .sum::<f64>();
         let optional = assigned
             .values
@@ -219,8 +224,18 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
             .enumerate()
             .filter(|(p, value)| value.is_some() && !tool.params[*p].required)
             .count() as f64;
-        let left = if tool.supplier.is_some() { 0.0 } else { assigned.left as f64 };
-        let fit = supplied + 0.7 * filled + 0.45 * optional + 0.5 * assigned.fit - open - 0.8 * left;
+        let numbers = u
+            .entities
+            .iter()
+            .filter(|entity| clause.from <= entity.from && entity.to <= clause.to && !assigned.taken[entity.from])
+            .filter(|entity| matches!(entity.what, What::Number(_) | What::When(When::Length(..))))
+            .count() as f64;
+        let left = if tool.supplier.is_some() {
+            0.3 * assigned.left as f64
+        } else {
+            assigned.left as f64
+        } + 0.6 * numbers;
+        let fit = supplied + 0.7 * filled + 0.45 * optional + 0.5 * assigned.fit - open - 1.0 * left;
         out.push(Match {
             tool: index,
             score: raw + fit,
@@ -348,7 +363,8 @@ fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
     // "place_order", "make_booking": the second word is the verb; "cancel_order" is not about ordering
     let generic = [
         "mak", "plac", "set", "do", "creat", "put", "add", "submit", "send", "start", "request", "perform", "new", "issu", "file", "writ",
-        "leav", "give", "giv",
+        "leav", "give", "giv", "schedul", "arrang", "book", "plan", "order", "log", "record", "report", "tak", "run", "get", "register",
+        "rais", "queu",
     ];
     let leads = tool
         .verbs
@@ -358,7 +374,8 @@ fn verb_fit(clause: &Clause, tool: &ToolFacts, u: &Utterance) -> f64 {
         && tool
             .words
             .iter()
-            .any(|word| word == verb || !tool.reads && known.verb_similarity(verb, word) >= 0.85);
+            .skip(1)
+            .any(|word| word == verb || !tool.reads && (known.verb_similarity(verb, word) >= 0.85 || known.groups_shared(verb, word)));
     if listed {
         best = best.max(0.9);
     }

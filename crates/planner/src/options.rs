@@ -62,7 +62,8 @@ impl Work<'_> {
                         continue;
                     }
                     let (score, used) = self.option_at(at, &words, &text);
-                    if score == 0.0 || !self.free(at, at + used) {
+                    // an example among others stands for itself only
+                    if score == 0.0 || param.open && score < 2.5 || !self.free(at, at + used) {
                         continue;
                     }
                     let prep = self.preposition_before(at);
@@ -296,6 +297,12 @@ impl Work<'_> {
                     continue;
                 }
                 let near = |word: &str| {
+                    let parts = self.u.tokens[at].lower.contains('-')
+                        && words.len() > 1
+                        && self.u.tokens[at].lower.split('-').any(|part| stem(part) == word);
+                    if parts || word.len() > 5 && derived(word, &self.u.tokens[at].stem) {
+                        return 1.0;
+                    }
                     let close = known.similarity(word, &self.u.tokens[at].stem);
                     let phrase = known
                         .phrase(|index| self.u.tokens.get(at + index).map(|token| token.stem.as_str()))

@@ -370,7 +370,15 @@ fn by_noun(work: &mut Work) {
                 || work.u.tokens.get(next).is_some_and(|token| {
                     token.shape == Shape::Id && of_kind(&token.text, &param.shows, &work.tool.prefixes) || token.shape == Shape::Number
                 });
-            if behind && !tool_noun && kind {
+            // a name where an id is wanted is looked up, when there is a tool for that
+            let looked_up = param.role == Role::Id
+                && work.tool.supplier.is_some()
+                && work
+                    .u
+                    .entities
+                    .iter()
+                    .any(|entity| entity.from == next && matches!(&entity.what, What::Proper(text) if text.len() > 4));
+            if behind && !tool_noun && kind && !looked_up {
                 let end = work
                     .u
                     .entities
@@ -459,6 +467,25 @@ fn trimmed(work: &Work, phrase: &Phrase, param: &Param) -> Option<(usize, usize)
         to -= 1;
     }
     while to > from && tool_word(to - 1) {
+        to -= 1;
+    }
+    // "a lemon cake" for the flavour of a cake: what the tool is about is not the value
+    let made = |at: usize| {
+        let token = &work.u.tokens[at];
+        token.shape == Shape::Word
+            && !token.text.starts_with(char::is_uppercase)
+            && (work.tool.about.contains(&token.stem)
+                || work
+                    .tool
+                    .params
+                    .iter()
+                    .any(|other| other.name != param.name && other.about.contains(&token.stem)))
+    };
+    if to - from > 1
+        && made(to - 1)
+        && matches!(param.role, Role::Thing | Role::Option | Role::Place | Role::Person)
+        && !param.about.contains(&work.u.tokens[to - 1].stem)
+    {
         to -= 1;
     }
     if to > from {
@@ -648,6 +675,7 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
             let side = match (param.end, prep) {
                 (End::From, "from") | (End::To, "to" | "into") => 3.0,
                 (End::From | End::To, "from" | "to" | "into") => return 0.0,
+                (End::From | End::To, _) if !proper => return 0.0,
                 (_, "in" | "on" | "at" | "into" | "to" | "from") if location => 3.0,
                 (_, "on" | "at") if has(&["device", "devic", "speaker", "screen", "channel", "machine", "server", "platform"]) => 3.2,
                 (_, "in" | "at") if object => 0.5,
@@ -758,6 +786,8 @@ fn statement(work: &mut Work) {
                         !work.out.taken[*at]
                             && work.u.tokens[*at].shape == Shape::Word
                             && !is_stop(&work.u.tokens[*at].lower)
+                            && !is_preposition(&work.u.tokens[*at].lower)
+                            && !is_filler(&work.u.tokens[*at].lower)
                             && !work.tool.words.contains(&work.u.tokens[*at].stem)
                     })
                     .count();

@@ -105,6 +105,9 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
     {
         return Role::DateTime;
     }
+    if about.contains("hh:mm") && !about.contains("yyyy") && !about.contains("date") {
+        return Role::Time;
+    }
     if ends(&[
         "date",
         "day",
@@ -172,6 +175,13 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
     }
     if ends(&["currency"]) || has(&["currency"]) || about.contains("currency code") {
         return Role::Currency;
+    }
+    if ends(&["reference", "ref"])
+        && ["text", "shown", "message", "note", "words", "statement"]
+            .iter()
+            .any(|word| about.contains(word))
+    {
+        return Role::Text;
     }
     if ends(&[
         "id",

@@ -21,6 +21,8 @@ pub(crate) struct Around {
     pub(crate) after: Vec<String>,
     /// "We are five", "six of us": a number of people.
     pub(crate) party: bool,
+    /// "German to French": a mention behind `to` follows.
+    pub(crate) begins: bool,
 }
 
 /// The words around a mention.
@@ -29,6 +31,10 @@ pub(crate) fn around(u: &Utterance, entity: &Entity, begin: usize) -> Around {
         prep: String::new(),
         before: Vec::new(),
         after: Vec::new(),
+        begins: matches!(u.word(entity.to), "to" | "into" | "-" | "–" | "→")
+            && u.entities
+                .iter()
+                .any(|other| other.from == entity.to + 1 && std::mem::discriminant(&other.what) == std::mem::discriminant(&entity.what)),
         party: u.word(entity.to) == "of" && matches!(u.word(entity.to + 1), "us" | "them")
             || entity.from > 0 && matches!(u.word(entity.from - 1), "we're" | "we’re")
             || entity.from > 1
@@ -121,6 +127,11 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
         (End::To, "in") if param.role == Role::Currency => 3.0,
         (End::From, "on" | "at") => 0.5,
         _ => 0.0,
+    };
+    let side = match param.end {
+        End::From if around.begins && side <= 0.0 => 3.0,
+        End::To if around.begins => -3.0,
+        _ => side,
     };
     let name = if named { 3.0 } else { 0.0 };
     let option_fits = !param.options.is_empty() && !param.open;
@@ -426,8 +437,9 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             let other = first.is_some_and(|word| {
                 tool.params.iter().any(|other| {
                     other.name != param.name
-                        && other.role == Role::Id
-                        && other.nouns().iter().any(|noun| known.similarity(word, noun) >= 0.8)
+                        && other.textual()
+                        && (other.role == Role::Id && other.nouns().iter().any(|noun| known.similarity(word, noun) >= 0.8)
+                            || other.role != Role::Flag && other.words.contains(word))
                 })
             });
             let letters: String = text
@@ -466,6 +478,14 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             let code = text.len() <= 6 && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
             // a name is no file
             if crate::told::shows_any_ending(&param.description) {
+                return 0.0;
+            }
+            // "IBAN DE89…": a label
+            if tool
+                .params
+                .iter()
+                .any(|other| other.plain.len() == 1 && other.plain[0] == text.to_lowercase())
+            {
                 return 0.0;
             }
             if tool.nouns().iter().any(|noun| stem(&text.to_lowercase()) == *noun) && !named {

@@ -308,5 +308,8 @@ pub(crate) fn foreign(id: &str, description: &str, prefixes: &[String]) -> bool 
 pub(crate) fn of_kind(id: &str, description: &str, prefixes: &[String]) -> bool {
     let own = prefix(id);
     let examples = id_examples(description);
-    own.is_empty() || examples.iter().any(|example| prefix(example) == own) || !prefixes.contains(&own)
+    if own.is_empty() {
+        return examples.is_empty() || !examples.iter().all(|example| !prefix(example).is_empty() && example.len() >= 4);
+    }
+    examples.iter().any(|example| prefix(example) == own) || !prefixes.contains(&own)
 }
