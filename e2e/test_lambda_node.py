@@ -111,3 +111,47 @@ def test_without_node_it_is_said_what_to_install(new_server, tmp_path):
         invoke(own, name)
     shown = own.run("doctor")
     assert "Node.js" in shown.stdout + shown.stderr
+
+
+STREAMS = """
+const fs = require("node:fs");
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+  stream.write("one ");
+  while (!fs.existsSync(event.gate)) await new Promise((resolve) => setTimeout(resolve, 5));
+  if (event.fail) throw new RangeError("in the middle");
+  stream.write("two");
+  stream.end();
+});
+"""
+
+
+@pytest.mark.parametrize("fail", [False, True])
+def test_an_answer_is_streamed(server, tmp_path, fail):
+    name, gate = create(server, package(index__js=STREAMS))["FunctionName"], tmp_path / "gate"
+    payload = json.dumps({"gate": str(gate), "fail": fail})
+    answer = server.functions.invoke_with_response_stream(FunctionName=name, Payload=payload, LogType="Tail")
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+    parts, end = [], None
+    for event in answer["EventStream"]:
+        if "PayloadChunk" in event:
+            parts.append(event["PayloadChunk"]["Payload"])
+            gate.touch()  # not before the first part is here
+        else:
+            end = event["InvokeComplete"]
+    assert b"".join(parts) == (b"one " if fail else b"one two") and "LogResult" in end
+    assert end.get("ErrorCode") == ("Unhandled" if fail else None)
+    if fail:
+        assert json.loads(end["ErrorDetails"])["errorType"] == "RangeError"
+
+
+def test_a_function_that_does_not_stream_is_one_part(server):
+    name = create(server, package(index__js="exports.handler = async (event) => { if (event) throw new Error('no'); return { a: 1 }; };"))["FunctionName"]
+
+    def ask(event):
+        return list(server.functions.invoke_with_response_stream(FunctionName=name, Payload=json.dumps(event))["EventStream"])
+
+    assert ask(None) == [{"PayloadChunk": {"Payload": b'{"a":1}'}}, {"InvokeComplete": {}}]
+    (end,) = ask(1)
+    assert end["InvokeComplete"]["ErrorCode"] == "Unhandled"
+    with pytest.raises(server.functions.exceptions.ResourceNotFoundException):
+        server.functions.invoke_with_response_stream(FunctionName="nobody")

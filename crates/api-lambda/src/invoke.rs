@@ -40,20 +40,7 @@ pub(crate) async fn invoke(state: &State, context: &Context, input: InvocationRe
             return Ok(answered(202));
         }
     }
-    if payload.len() > limits::REQUEST_BYTES_MAX {
-        return Err(too_large(limits::REQUEST_BYTES_MAX));
-    }
-    check_json(&payload)?;
-    let options = Options {
-        request_id: Some(context.request_id.clone()).filter(|id| !id.is_empty()),
-        client_context: input
-            .client_context
-            .as_deref()
-            .filter(|text| !text.is_empty())
-            .map(client_context)
-            .transpose()?,
-        ..Options::default()
-    };
+    let options = options(context, &payload, input.client_context.as_deref())?;
     let invocation = state.host.invoke(&name.qualified(), payload, options).await.map_err(exception)?;
     let log_result = (input.log_type == Some(LogType::Tail)).then(|| STANDARD.encode(log(&invocation, memory_mb)));
     let (payload, function_error) = match invocation.result {
@@ -67,6 +54,19 @@ pub(crate) async fn invoke(state: &State, context: &Context, input: InvocationRe
         payload: Some(payload),
         executed_version: Some(invocation.version),
         ..InvocationResponse::default()
+    })
+}
+
+/// The checked options of a call that is waited for.
+pub(crate) fn options(context: &Context, payload: &[u8], given: Option<&str>) -> Result<Options, Fault> {
+    if payload.len() > limits::REQUEST_BYTES_MAX {
+        return Err(too_large(limits::REQUEST_BYTES_MAX));
+    }
+    check_json(payload)?;
+    Ok(Options {
+        request_id: Some(context.request_id.clone()).filter(|id| !id.is_empty()),
+        client_context: given.filter(|text| !text.is_empty()).map(client_context).transpose()?,
+        ..Options::default()
     })
 }
 
@@ -98,7 +98,7 @@ async fn event(state: &State, context: &Context, name: &Name, payload: &[u8]) ->
 }
 
 /// Whether there is something to call; how much memory it is told to have, in MB.
-async fn callable(state: &State, name: &Name) -> Result<u32, Fault> {
+pub(crate) async fn callable(state: &State, name: &Name) -> Result<u32, Fault> {
     let qualified = name.qualified();
     if state.host.is_mapped(&qualified) {
         return Ok(0);
@@ -164,7 +164,7 @@ fn unreadable(message: String) -> Fault {
 }
 
 /// The end of the log in the frame that readers of `X-Amz-Log-Result` look for.
-fn log(invocation: &Invocation, memory_mb: u32) -> String {
+pub(crate) fn log(invocation: &Invocation, memory_mb: u32) -> String {
     let id = &invocation.request_id;
     let begin = format!("START RequestId: {id} Version: {}\n", invocation.version);
     let mut end = format!(

@@ -21,6 +21,7 @@ mod mapping;
 mod name;
 mod permission;
 mod read;
+mod stream;
 mod tags;
 mod update;
 mod version;
@@ -162,6 +163,7 @@ bedplate_wire::operations! {
     GetPolicy => permission::get,
     Invoke => invoke::invoke,
     InvokeAsync => invoke::invoke_async,
+    InvokeWithResponseStream => stream::invoke,
     ListAliases => alias::list,
     ListFunctionEventInvokeConfigs => event_config::list,
     ListFunctions => read::list,

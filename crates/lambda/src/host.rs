@@ -224,10 +224,11 @@ impl Host {
                 Ended::Answered(body) => (Ok(body), true),
                 Ended::Failed { declared, body } => (Err(FunctionError::reported(Kind::Unhandled, declared.as_deref(), body)), true),
                 Ended::TooLarge => {
-                    let message = format!(
-                        "Response payload size exceeded maximum allowed payload size ({} bytes).",
-                        limits::RESPONSE_BYTES_MAX
-                    );
+                    let limit = match request.options.stream {
+                        Some(_) => limits::STREAM_BYTES_MAX,
+                        None => limits::RESPONSE_BYTES_MAX,
+                    };
+                    let message = format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");
                     (
                         Err(FunctionError::stated(Kind::TooLarge, "Function.ResponseSizeTooLarge", message)),
                         true,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::mpsc::Sender;
 
 use crate::limits;
 use crate::logs::{LogSink, Logs};
@@ -25,6 +26,9 @@ pub struct Options {
     pub trace_id: Option<String>,
     /// Gets every log line as it comes.
     pub logs: Option<Arc<LogSink>>,
+    /// Gets the parts of the answer as the process sends them; [`Invocation::result`] has none of them then. A reader that is slow
+    /// slows the function down, one that is gone does not end it.
+    pub stream: Option<Sender<Bytes>>,
     /// Waits for a process however many wait already: for callers that bound by themselves how much they ask for.
     pub patient: bool,
 }

@@ -56,6 +56,8 @@ pub mod limits {
     pub const REQUEST_BYTES_MAX: usize = 6 * 1024 * 1024;
     /// Longest response payload of a synchronous invoke, as AWS's own error message states it: 6 MB and a margin.
     pub const RESPONSE_BYTES_MAX: usize = 6_291_556;
+    /// Longest response that is streamed: 200 MB (AWS Lambda quotas).
+    pub const STREAM_BYTES_MAX: usize = 200 * 1024 * 1024;
     /// How much of a too long response is read and thrown away before the connection is closed (ours).
     pub const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
     /// Longest client context as JSON text. AWS allows 3,583 bytes of Base64; this leaves room for our own keys.

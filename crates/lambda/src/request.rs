@@ -71,6 +71,7 @@ impl Request {
             trace_id: self.trace_id.clone(),
             client_context: self.client_context.clone(),
             payload: self.payload.clone(),
+            stream: self.options.stream.clone(),
         }
     }
 }

@@ -32,6 +32,14 @@ pub(crate) struct Work {
     /// ASCII without line ends.
     pub(crate) client_context: Option<String>,
     pub(crate) payload: Bytes,
+    /// Where the parts of its answer go, when they are wanted one by one.
+    pub(crate) stream: Option<mpsc::Sender<Bytes>>,
+}
+
+/// The invoke that the process has.
+struct Current {
+    id: String,
+    stream: Option<mpsc::Sender<Bytes>>,
 }
 
 /// What a process did.
@@ -55,7 +63,7 @@ pub(crate) struct RuntimeApi {
     work: tokio::sync::Mutex<mpsc::Receiver<Work>>,
     events: mpsc::Sender<Event>,
     ready: AtomicBool,
-    current: Mutex<Option<String>>,
+    current: Mutex<Option<Current>>,
 }
 
 impl RuntimeApi {
@@ -138,7 +146,10 @@ impl RuntimeApi {
         let Some(work) = self.work.lock().await.recv().await else {
             return refuse(StatusCode::GONE, "Shutdown", "The function is being shut down");
         };
-        *self.current() = Some(work.request_id.clone());
+        *self.current() = Some(Current {
+            id: work.request_id.clone(),
+            stream: work.stream,
+        });
         let mut response = Response::builder()
             .header("Content-Type", "application/json")
             .header("Lambda-Runtime-Aws-Request-Id", work.request_id)
@@ -154,9 +165,17 @@ impl RuntimeApi {
     }
 
     async fn respond(&self, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let stream = self
+            .current()
+            .as_ref()
+            .filter(|current| current.id == id)
+            .and_then(|it| it.stream.clone());
         // A streaming runtime tells its failure in trailers; its body so far is not the answer.
         let mut trailer = None;
-        let body = read(request, limits::RESPONSE_BYTES_MAX, &mut trailer).await;
+        let body = match &stream {
+            Some(parts) => pass_on(request, parts, &mut trailer).await,
+            None => read(request, limits::RESPONSE_BYTES_MAX, &mut trailer).await,
+        };
         if !self.take(id) {
             return wrong_id();
         }
@@ -171,11 +190,11 @@ impl RuntimeApi {
                 return refuse(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     "RequestEntityTooLarge",
-                    "The response is longer than 6 MB",
+                    "The response is longer than 6 MB, or 200 MB when it is streamed",
                 );
             }
             (Read::Broken, _) => {
-                *self.current() = Some(id.to_owned());
+                *self.current() = Some(Current { id: id.to_owned(), stream });
                 return refuse(StatusCode::BAD_REQUEST, "TruncatedResponse", "The body ended early");
             }
         }
@@ -211,7 +230,7 @@ impl RuntimeApi {
     /// Whether `id` is the open invoke; it is closed by this.
     fn take(&self, id: &str) -> bool {
         let mut current = self.current();
-        let open = current.as_deref() == Some(id);
+        let open = current.as_ref().is_some_and(|current| current.id == id);
         if open {
             *current = None;
         }
@@ -224,7 +243,7 @@ impl RuntimeApi {
         let _ = self.events.try_send(event);
     }
 
-    fn current(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+    fn current(&self) -> std::sync::MutexGuard<'_, Option<Current>> {
         self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -284,6 +303,27 @@ async fn read(request: Request<Incoming>, max: usize, failure: &mut Option<Failu
     } else {
         Read::Whole(whole.freeze())
     }
+}
+
+/// Hands a body's parts over as they come; nothing of them is kept.
+async fn pass_on(request: Request<Incoming>, parts: &mpsc::Sender<Bytes>, failure: &mut Option<Failure>) -> Read {
+    let mut body = request.into_body();
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Read::Broken };
+        match frame.into_data() {
+            Ok(data) => {
+                length = length.saturating_add(data.len());
+                if length > limits::STREAM_BYTES_MAX {
+                    return Read::TooLarge;
+                }
+                // Who does not read any more does not end the function.
+                let _ = parts.send(data).await;
+            }
+            Err(frame) => *failure = frame.trailers_ref().and_then(Failure::read),
+        }
+    }
+    Read::Whole(Bytes::new())
 }
 
 fn error_type(request: &Request<Incoming>) -> Option<String> {
