@@ -134,6 +134,23 @@ pub(crate) fn add_fields(body: &mut Map<String, Value>, fields: &Value) -> Resul
     }
 }
 
+/// Joins messages of one role that follow one another: one between them may have held nothing that can be sent, and Bedrock wants roles to
+/// alternate.
+pub(crate) fn alternate(messages: Vec<Value>) -> Value {
+    let mut out: Vec<Value> = Vec::with_capacity(messages.len());
+    for mut message in messages {
+        match out.last_mut().filter(|last| last["role"] == message["role"]) {
+            Some(last) => {
+                if let (Value::Array(before), Value::Array(content)) = (&mut last["content"], &mut message["content"]) {
+                    before.append(content);
+                }
+            }
+            None => out.push(message),
+        }
+    }
+    Value::Array(out)
+}
+
 /// `additionalModelResponseFields`: what the paths (JSON Pointers) find in the provider's own reply, at the same places.
 pub(crate) fn pick_fields(reply: &Value, paths: &[String]) -> Option<Value> {
     let mut out = Value::Object(Map::new());

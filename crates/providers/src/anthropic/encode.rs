@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::calls::{sendable_arguments, sendable_id, sendable_name};
 use crate::config::Omit;
 use crate::media::{elsewhere, plain_text, refused};
-use crate::protocol::add_fields;
+use crate::protocol::{add_fields, alternate};
 use crate::{Failure, Fault};
 
 /// Most tokens of a reply when neither request nor configuration says. Ours; the API requires a number.
@@ -46,7 +46,7 @@ impl Settings {
         for message in &request.messages {
             messages.extend(self::message(message)?);
         }
-        body.insert("messages".into(), Value::Array(messages));
+        body.insert("messages".into(), alternate(messages));
         if !request.tools.is_empty() {
             body.insert("tools".into(), tools(request, ours));
             match &request.tool_choice {

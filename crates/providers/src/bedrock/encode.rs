@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::Failure;
 use crate::calls::{sendable_arguments, sendable_id, sendable_name};
 use crate::config::Omit;
-use crate::protocol::add_fields;
+use crate::protocol::{add_fields, alternate};
 
 /// Letters of a call's id beside letters and digits (service model of bedrock-runtime, `ToolUseId`).
 const ID_LETTERS: &str = "_.:-";
@@ -50,7 +50,7 @@ impl Settings {
         if !system.is_empty() {
             body.insert("system".into(), Value::Array(system));
         }
-        body.insert("messages".into(), request.messages.iter().filter_map(|one| message(one)).collect());
+        body.insert("messages".into(), alternate(request.messages.iter().filter_map(|one| message(one)).collect()));
         if !request.tools.is_empty() || !request.options.system_tools.is_empty() {
             body.insert("toolConfig".into(), tools(request, caching));
         }

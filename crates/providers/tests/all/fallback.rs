@@ -56,7 +56,13 @@ async fn the_next_one_is_asked() {
 /// Not for what the request or the configuration is at fault for.
 #[tokio::test]
 async fn a_refusal_is_final() {
-    for (status, name) in [(400_u16, "Validation"), (401, "AccessDenied"), (403, "AccessDenied"), (404, "NotFound"), (422, "Validation")] {
+    for (status, name) in [
+        (400_u16, "Validation"),
+        (401, "AccessDenied"),
+        (403, "AccessDenied"),
+        (404, "NotFound"),
+        (422, "Validation"),
+    ] {
         let first = Server::start(exchanges(json!([refusal(status)]))).await;
         let mut second = Server::start(exchanges(json!([well("never")]))).await;
         let (models, _) = models(&toml(&first, &second, ""), Mode::Serve).unwrap();
@@ -78,7 +84,10 @@ async fn nobody_answers() {
     match ask(&models, &asks("any", false)).await.0 {
         Outcome::Failure { error, cause } => {
             assert_eq!(error, "Model.Unavailable");
-            assert!(cause.contains("\"b\"") && cause.contains("asked before: Model.Throttled") && cause.contains("\"a\""), "{cause}");
+            assert!(
+                cause.contains("\"b\"") && cause.contains("asked before: Model.Throttled") && cause.contains("\"a\""),
+                "{cause}"
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -92,7 +101,10 @@ async fn not_after_parts_were_shown() {
     let mut second = Server::start(exchanges(json!([well("from b")]))).await;
     let (models, _) = models(&toml(&first, &second, ""), Mode::Serve).unwrap();
     let (outcome, parts) = ask(&models, &asks("any", true)).await;
-    assert!(matches!(&outcome, Outcome::Failure { error, .. } if error == "Model.Malformed"), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Failure { error, .. } if error == "Model.Malformed"),
+        "{outcome:?}"
+    );
     assert_eq!(parts, ["text: He"]);
     assert!(second.asked.try_recv().is_err());
     let (outcome, parts) = ask(&models, &asks("any", true)).await;
@@ -143,7 +155,10 @@ async fn a_full_queue_throttles() {
 #[tokio::test]
 async fn bedrock_is_signed_for() {
     let body = json!({"output": {"message": {"role": "assistant", "content": [{"text": "Yes"}]}}, "stopReason": "end_turn", "usage": {}});
-    let mut server = Server::start(exchanges(json!([{"headers": {"content-type": "application/json"}, "pieces": [body.to_string()]}]))).await;
+    let mut server = Server::start(exchanges(
+        json!([{"headers": {"content-type": "application/json"}, "pieces": [body.to_string()]}]),
+    ))
+    .await;
     let toml = format!(
         "[providers.aws]\nkind = \"bedrock\"\nbase_url = \"{}\"\nregion = \"eu-west-1\"\naccess_key_env = \"TEST_ID\"\nsecret_env = \"TEST_KEY\"\n\
          session_token_env = \"TEST_KEY\"\n[[route]]\nmodel = \"*\"\nto = [\"aws/eu.anthropic.claude-sonnet-4-5-20250929-v1:0\"]",
@@ -158,7 +173,10 @@ async fn bedrock_is_signed_for() {
     let target = "/v1/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse";
     assert_eq!(asked.line, format!("POST {target} HTTP/1.1"));
     // Newer Claude takes cache points.
-    assert_eq!(asked.body["system"], json!([{"text": "Be brief."}, {"cachePoint": {"type": "default"}}]));
+    assert_eq!(
+        asked.body["system"],
+        json!([{"text": "Be brief."}, {"cachePoint": {"type": "default"}}])
+    );
     let mut headers = HeaderMap::new();
     for name in ["host", "content-type"] {
         headers.insert(name, HeaderValue::from_str(&asked.headers[name]).unwrap());
