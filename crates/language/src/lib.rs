@@ -7,6 +7,7 @@
 #![allow(clippy::nonminimal_bool, clippy::collapsible_match)]
 
 pub mod entities;
+pub mod lexicon;
 pub mod numbers;
 pub mod stem;
 pub mod thesaurus;

@@ -66,6 +66,11 @@ const IRREGULAR: [(&str, &str); 62] = [
     ("heard", "hear"),
 ];
 
+/// Whether a lower-case word is a form of a verb that no suffix tells.
+pub(crate) fn irregular(word: &str) -> bool {
+    IRREGULAR.iter().any(|(form, _)| *form == word)
+}
+
 /// The stem of a lower-case word. Words of up to three letters are their own stems.
 pub fn stem(word: &str) -> String {
     let mut s = word.trim_end_matches("'s").trim_end_matches("’s").to_owned();
