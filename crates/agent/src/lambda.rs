@@ -103,7 +103,12 @@ fn envelope(function: &str, text: &str) -> Answer {
         Some(Value::String(version)) if version == VERSION => {}
         // Written without quotes.
         Some(Value::Number(version)) if version.as_f64() == Some(1.0) => {}
-        Some(other) => return malformed(function, &format!("'messageVersion' is {other}; the version of this contract is \"{VERSION}\"")),
+        Some(other) => {
+            return malformed(
+                function,
+                &format!("'messageVersion' is {other}; the version of this contract is \"{VERSION}\""),
+            );
+        }
     }
     let Some(response) = document.get("response").filter(|response| response.is_object()) else {
         return malformed(function, "'response' is missing or not an object");

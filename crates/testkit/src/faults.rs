@@ -55,12 +55,14 @@ pub(crate) struct Signals {
     plan: Mutex<Plan>,
 }
 
-/// A store under a plan, or without one; the clock stands still while it works.
-pub(crate) struct FaultyStore {
+/// One process' store, under a plan or without one; the clock stands still while it works.
+pub struct FaultyStore {
     inner: Arc<dyn Store>,
     clock: VirtualClock,
     signals: Option<Arc<Signals>>,
     unchecked: bool,
+    /// Its process has died: nothing is written any more, and nobody hears of it.
+    dead: AtomicBool,
 }
 
 impl Plan {
@@ -131,13 +133,37 @@ impl Signals {
 
 impl FaultyStore {
     pub(crate) fn new(inner: Arc<dyn Store>, clock: VirtualClock, signals: Option<Arc<Signals>>) -> Self {
-        let unchecked = false;
         Self {
             inner,
             clock,
             signals,
-            unchecked,
+            unchecked: false,
+            dead: AtomicBool::new(false),
         }
+    }
+
+    /// The store of a process that fails as `plan` says.
+    pub fn under(plan: Plan, inner: Arc<dyn Store>, clock: VirtualClock) -> Self {
+        Self::new(inner, clock, Some(Arc::new(Signals::new(plan))))
+    }
+
+    /// Commits so far.
+    pub fn commits(&self) -> u64 {
+        self.signals.as_ref().map_or(0, |signals| signals.commits())
+    }
+
+    /// Resolves when the process dies.
+    pub async fn died(&self) {
+        match &self.signals {
+            Some(signals) => signals.crashed.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn die(&self, signals: &Signals) -> Result<(), CommitError> {
+        self.dead.store(true, Ordering::Relaxed);
+        signals.crashed.notify_one();
+        std::future::pending().await
     }
 
     /// Writes whatever version an execution has: a bug on purpose.
@@ -162,14 +188,17 @@ impl FaultyStore {
         let Some(signals) = &self.signals else {
             return self.timeless(self.inner.commit(batch)).await;
         };
+        if self.dead.load(Ordering::Relaxed) {
+            return std::future::pending().await;
+        }
         let batch = if self.unchecked { self.forced(batch).await } else { batch };
         match signals.next() {
             None => self.timeless(self.inner.commit(batch)).await,
-            Some(Fault::CrashBefore) => die(signals).await,
+            Some(Fault::CrashBefore) => self.die(signals).await,
             Some(Fault::CrashAfter) => {
                 // A conflict dies like a success.
                 let _ = self.timeless(self.inner.commit(batch)).await;
-                die(signals).await
+                self.die(signals).await
             }
             Some(Fault::Refused) => Err(CommitError::Unavailable("a planned fault".into())),
             Some(Fault::Denied) => {
@@ -212,11 +241,6 @@ impl FaultyStore {
             done
         })
     }
-}
-
-async fn die(signals: &Signals) -> Result<(), CommitError> {
-    signals.crashed.notify_one();
-    std::future::pending().await
 }
 
 impl Store for FaultyStore {

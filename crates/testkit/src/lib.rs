@@ -12,6 +12,6 @@ mod target;
 pub use bedplate_engine::Sabotage;
 pub use clock::{Hold, VirtualClock};
 pub use conformance::store_conformance;
-pub use faults::{Fault, Plan};
+pub use faults::{Fault, FaultyStore, Plan};
 pub use simulate::{Report, Rest, Scenario, crash_everywhere, same, seeds, shake, simulate, simulate_on, storm};
 pub use target::{Answer, Describe, Effect, Ledger, ScriptedTarget, describe_raw};

@@ -5,7 +5,6 @@
 
 mod chaos;
 mod desk;
-mod fragile;
 mod messages;
 mod reading;
 mod scenario;

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use bedplate_agent::{KIND, LAMBDA, MODEL, Programs, SessionDecider};
 use bedplate_journal::{Body, Payload};
-use bedplate_testkit::{Scenario, shake};
+use bedplate_testkit::{Fault, Scenario, shake};
 use serde_json::Value as Json;
 
-use crate::fragile::Crash;
 use crate::world::{self, World};
 use crate::{scenario, show};
 
@@ -28,7 +27,7 @@ fn read(file: &Path) -> Arc<scenario::Scenario> {
 }
 
 /// A run without a crash.
-fn plain(file: &Path) -> (World, usize) {
+fn plain(file: &Path) -> (World, u64) {
     let mut world = World::new(read(file));
     let commits = world.process(None).expect("nothing crashes");
     (world, commits)
@@ -170,9 +169,9 @@ fn one_crash_anywhere_changes_nothing() {
         let (plain, commits) = plain(&file);
         check_rules(&file.display().to_string(), &plain);
         // Long scenarios repeat themselves: of those some commits are enough.
-        let commits = (0..commits).step_by(1 + commits / 40);
-        for (commit, after) in commits.flat_map(|commit| [(commit, false), (commit, true)]) {
-            let crash = Crash { commit, after };
+        let step = 1 + usize::try_from(commits).unwrap() / 40;
+        let commits = (1..=commits).step_by(step);
+        for crash in commits.flat_map(|commit| [(commit, Fault::CrashBefore), (commit, Fault::CrashAfter)]) {
             let mut world = World::new(read(&file));
             assert_eq!(world.process(Some(crash)), None, "{crash:?} did not come");
             world.process(None).expect("nothing crashes");

@@ -11,10 +11,9 @@ use bedplate_base::Clock;
 use bedplate_engine::{Engine, Feed, Item};
 use bedplate_journal::{Body, Callee, Event, ExecId, Input as CallInput, Raw, Sender, Signal, Value};
 use bedplate_store::{Letter, MemoryStore, Owner, Store};
-use bedplate_testkit::{Effect, Ledger, VirtualClock};
+use bedplate_testkit::{Effect, Fault, FaultyStore, Ledger, Plan, VirtualClock};
 use futures_util::future::{Either, select};
 
-use crate::fragile::{Crash, Fragile};
 use crate::scenario::{Input, Scenario};
 use crate::show;
 
@@ -61,15 +60,16 @@ impl World {
     }
 
     /// Runs one process until the scenario is over (the number of its commits) or it dies (none).
-    pub(crate) fn process(&mut self, crash: Option<Crash>) -> Option<usize> {
+    pub(crate) fn process(&mut self, crash: Option<(u64, Fault)>) -> Option<u64> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let store = Arc::new(Fragile::new(self.store.clone(), crash));
+        let plan = crash.map_or_else(Plan::default, |(commit, fault)| Plan::one(commit, fault));
+        let store = Arc::new(FaultyStore::under(plan, self.store.clone(), self.clock.clone()));
         self.processes += 1;
         self.seen.clear();
         let engine = runtime.block_on(async { self.engine(store.clone()) });
         runtime.block_on(async {
             let work = std::pin::pin!(self.drive(&engine));
-            let death = std::pin::pin!(store.died.notified());
+            let death = std::pin::pin!(store.died());
             match select(work, death).await {
                 Either::Left(_) => Some(store.commits()),
                 Either::Right(_) => None,
