@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::civil::DateTime;
 
+use crate::lexicon::classes;
 use crate::numbers::{in_digits, in_words, ordinal};
 use crate::thesaurus::thesaurus;
 use crate::tokens::{Shape, Token, tokens};
@@ -433,6 +434,7 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
             || is_auxiliary(&token.lower)
             || is_modal(&token.lower)
             || thesaurus().knows(&token.stem)
+            || classes(&token.lower).known()
     };
     let plain = |token: &Token| token.text.chars().skip(1).all(|c| !c.is_uppercase());
     if initial && plain(token) {

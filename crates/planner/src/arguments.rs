@@ -44,6 +44,20 @@ pub(crate) fn assign_rest(
     now: DateTime,
     spoken_for: &[(usize, usize)],
 ) -> Assigned {
+    assign_open(u, clause, context, tool, now, spoken_for, &[])
+}
+
+/// The same for the parameters that are not `settled` (one for each parameter; none are when it is empty).
+pub(crate) fn assign_open(
+    u: &Utterance,
+    clause: &Clause,
+    context: &[(usize, usize)],
+    tool: &ToolFacts,
+    now: DateTime,
+    spoken_for: &[(usize, usize)],
+    settled: &[bool],
+) -> Assigned {
+    let is_settled = |p: usize| settled.get(p).copied().unwrap_or(false);
     let mut work = Work {
         u,
         tool,
@@ -52,7 +66,7 @@ pub(crate) fn assign_rest(
         verb_at: &clause.verb_at,
         held: clause.condition.as_ref().map(|condition| (condition.from, condition.to)),
         out: Assigned {
-            values: vec![None; tool.params.len()],
+            values: (0..tool.params.len()).map(|p| is_settled(p).then_some(Value::Null)).collect(),
             fit: 0.0,
             taken: vec![false; u.tokens.len()],
             left: 0,
@@ -73,6 +87,11 @@ pub(crate) fn assign_rest(
     phrases::fill(&mut work);
     work.told();
     work.mentions_left();
+    for (p, value) in work.out.values.iter_mut().enumerate() {
+        if is_settled(p) {
+            *value = None;
+        }
+    }
     work.out
 }
 

@@ -200,6 +200,10 @@ impl Situation<'_> {
                     continue;
                 }
             }
+            if let Some(value) = self.carried(goal, p, &values) {
+                values[p] = Some(value);
+                continue;
+            }
             match self.produced(goal, p, &values, depth) {
                 Some(Produced::Value(item)) => {
                     let found = match &item {
@@ -259,6 +263,57 @@ impl Situation<'_> {
         self.attributes
             .get(&name_words(&param.name).join(" "))
             .map(|text| typed(Value::String(text.clone()), param))
+    }
+
+    /// What the turn before was about still holds where nothing else was said: the customer, the day.
+    fn carried(&self, goal: &Goal, p: usize, values: &[Option<Value>]) -> Option<Value> {
+        let tool = &self.tools[goal.tool];
+        let param = &tool.params[p];
+        if !matches!(
+            param.role,
+            Role::Id | Role::Date | Role::Place | Role::Person | Role::Thing | Role::Email | Role::Phone | Role::Option
+        ) {
+            return None;
+        }
+        // a name that has no place yet is to be looked up
+        let named = goal.said.iter().any(|(u, from, to)| {
+            u.entities.iter().any(|entity| {
+                *from <= entity.from
+                    && entity.to <= *to
+                    && match &entity.what {
+                        What::Proper(text) | What::Email(text) | What::Phone(text) | What::Quoted(text) | What::Id(text) => {
+                            !values.iter().flatten().any(|value| value.as_str() == Some(text.as_str()))
+                        }
+                        _ => false,
+                    }
+            })
+        });
+        if named && param.role == Role::Id {
+            return None;
+        }
+        let call = self.memory.calls.last()?;
+        // many were listed: which of them is not known
+        let several = call.outcome.as_ref().is_some_and(|outcome| items(outcome).len() > 1);
+        for call in self.memory.calls.iter().rev().take(2) {
+            let source = call.tool.map(|tool| &self.tools[tool])?;
+            for (name, value) in &call.input {
+                if let Some(other) = source.params.iter().find(|other| other.name == *name)
+                    && (other.name == param.name || alike(param, tool, other, source))
+                    && (matches!(param.role, Role::Id | Role::Date | Role::Place | Role::Email | Role::Phone) || other.name == param.name)
+                {
+                    return Some(typed(value.clone(), param));
+                }
+            }
+            if !several
+                && param.role == Role::Id
+                && let Some(outcome) = &call.outcome
+                && let [Value::Object(map)] = &items(outcome)[..]
+                && let Some(value) = field(map, param, tool)
+            {
+                return Some(typed(value, param));
+            }
+        }
+        None
     }
 
     /// Whether an id of the goal comes from a list that was shown before: what else was said about that list still holds.
@@ -370,7 +425,18 @@ impl Situation<'_> {
                 };
                 let given = assign_rest(u, &clause, &[], source, self.now, &spoken_for(u, tool, values));
                 for (q, value) in given.values.into_iter().enumerate() {
-                    let loose = matches!(source.params[q].role, Role::Text | Role::Query | Role::Thing | Role::Flag)
+                    // "close the ticket" does not look for closed ones
+                    let by_verb = source.params[q].role == Role::Option
+                        && clause.verb.as_deref().is_some_and(|verb| {
+                            value
+                                .as_ref()
+                                .and_then(Value::as_str)
+                                .is_some_and(|text| bedplate_language::stem::stem(&text.to_lowercase()) == verb)
+                        });
+                    if by_verb {
+                        continue;
+                    }
+                    let loose = matches!(source.params[q].role, Role::Text | Role::Thing | Role::Flag)
                         && !u.entities.iter().any(|entity| given.taken[entity.from])
                         && !source.params[q].required;
                     if source.params[q].role != Role::Option && value.as_ref().is_some_and(|value| names_only(value, tool)) {
@@ -415,6 +481,22 @@ impl Situation<'_> {
                     answered = Some((current, call));
                     break;
                 }
+            }
+            // what the user wanted of that tool in this turn is what the next wish is about
+            if answered.is_none()
+                && let Some(call) = self
+                    .calls
+                    .iter()
+                    .rev()
+                    .find(|call| call.tool == Some(producer) && call.outcome.is_some())
+                && !sub.values.iter().zip(&source.params).any(|(value, param)| {
+                    value.as_ref().is_some_and(|value| {
+                        matches!(param.role, Role::Id | Role::Email | Role::Phone | Role::Person)
+                            && call.input.get(&param.name).is_some_and(|given| !same(given, value))
+                    })
+                })
+            {
+                answered = Some((true, call));
             }
             if let Some((current, call)) = answered {
                 let index = if current {
@@ -524,7 +606,7 @@ impl Situation<'_> {
 
     /// Optional parameters of a tool that is asked first: only those that narrow by a hard fact.
     fn worth(&self, param: &Param) -> bool {
-        !matches!(param.role, Role::Text | Role::Query | Role::Flag)
+        !matches!(param.role, Role::Text | Role::Flag)
     }
 
     fn verb_tokens(&self, u: &Utterance, from: usize, to: usize) -> Vec<usize> {

@@ -7,7 +7,7 @@ use crate::arguments::assign;
 use crate::clause::{Clause, Condition, Mood, analyse, clauses};
 use crate::dialogue::{Call, Turn};
 use crate::intent::{Match, SCORE_MIN, content, matches};
-use crate::recall::{alike, claim, shared_noun};
+use crate::recall::{alike, claim, field, shared_noun};
 use crate::results::Outcome;
 use crate::schema::{Role, ToolFacts};
 use crate::talk::{about_us, answered, corrects, declines, follow_up, small_talk, smalltalk_only};
@@ -125,13 +125,18 @@ fn part(u: &Utterance, clause: &Clause) -> Part {
     if !clause.has_content(u) && clause.verb.is_none() && !refers(u, clause.from, clause.to) && !mentions {
         return Part::Empty;
     }
-    // "I don't need it any longer"
-    let unneeded = clause.verb.is_none()
-        && (clause.from..clause.to).any(|at| is_negation(u.word(at)) && matches!(u.word(at + 1), "need" | "want" | "require" | "like"));
-    if only_tells(u, clause) || finite(u, clause) || unneeded || only_mentions(u, clause) {
+    if only_tells(u, clause) || finite(u, clause) || clause.verb.is_none() && unneeded(u, clause) || only_mentions(u, clause) {
         return Part::Tells;
     }
     Part::Wish
+}
+
+/// "I don't need it any longer", "no need to come".
+fn unneeded(u: &Utterance, clause: &Clause) -> bool {
+    (clause.from..clause.to).any(|at| {
+        (is_negation(u.word(at)) || u.word(at) == "longer" && u.word(at.saturating_sub(1)) == "no")
+            && matches!(u.word(at + 1), "need" | "needed" | "want" | "require" | "required")
+    })
 }
 
 /// "Tomorrow at six, …": nothing but when.
@@ -182,6 +187,65 @@ fn finite(u: &Utterance, clause: &Clause) -> bool {
     })
 }
 
+/// Whether what was said fills a tool entirely with facts, and no other tool nearly as well.
+fn complete(u: &Utterance, clause: &Clause, best: &Match, second: Option<&Match>, tools: &[ToolFacts]) -> bool {
+    let tool = &tools[best.tool];
+    let facts = |found: &Match| {
+        tools[found.tool]
+            .params
+            .iter()
+            .zip(&found.assigned.values)
+            .filter(|(param, value)| {
+                param.required
+                    && value.as_ref().is_some_and(|value| match param.role {
+                        Role::Text | Role::Query | Role::Thing | Role::Person | Role::Place | Role::Option | Role::Flag => {
+                            u.entities.iter().any(|entity| match &entity.what {
+                                What::Proper(text) | What::Quoted(text) | What::Id(text) => value.as_str() == Some(text.as_str()),
+                                _ => false,
+                            })
+                        }
+                        _ => true,
+                    })
+            })
+            .count()
+    };
+    let required = tool.params.iter().filter(|param| param.required).count();
+    let filled = tool
+        .params
+        .iter()
+        .zip(&best.assigned.values)
+        .all(|(param, value)| !param.required || value.is_some());
+    let own = facts(best);
+    let alone =
+        second.is_none_or(|second| best.score - second.score >= 0.4 || facts(second) < own && !tools[second.tool].params.is_empty());
+    let agrees = if clause.mood == Mood::Question {
+        tool.reads
+    } else {
+        best.verb > -1.0 || own >= 2
+    };
+    required > 0 && filled && best.assigned.left == 0 && own >= 1 && own + 1 >= required && alone && agrees && best.score >= 1.2
+}
+
+/// The items that were listed last, when the clause points at one of them.
+fn shown(u: &Utterance, clause: &Clause, memory: &Memory) -> Vec<Value> {
+    let points = (clause.from..clause.to)
+        .any(|at| u.word(at) == "one" && at > clause.from && !is_preposition(u.word(at - 1)) || u.word(at) == "ones")
+        || u.entities
+            .iter()
+            .any(|entity| clause.from <= entity.from && entity.to <= clause.to && matches!(entity.what, What::Ordinal(_)));
+    if !points {
+        return Vec::new();
+    }
+    memory
+        .calls
+        .iter()
+        .rev()
+        .filter_map(|call| call.outcome.as_ref())
+        .map(crate::results::items)
+        .next()
+        .unwrap_or_default()
+}
+
 /// Whether an allowed value of the tool was named, and everything else that was said has its place too.
 fn names_option(tool: &ToolFacts, best: &Match) -> bool {
     best.assigned.left == 0
@@ -229,6 +293,24 @@ fn wanted(u: &Utterance, list: &[Clause], parts: &[Part], memory: &Memory, tools
             .chain(told.iter().copied())
             .collect();
         let mut found = matches(u, clause, &held, tools, now);
+        // "the first one": of the list that was shown, for a tool that takes its ids
+        let listed = shown(u, clause, memory);
+        let mut picks = vec![false; tools.len()];
+        for found in &mut found {
+            let tool = &tools[found.tool];
+            let open = tool.params.iter().zip(&found.assigned.values).any(|(param, value)| {
+                param.required
+                    && param.role == Role::Id
+                    && value.is_none()
+                    && listed
+                        .iter()
+                        .any(|item| item.as_object().is_some_and(|map| field(map, param, tool).is_some()))
+            });
+            if open {
+                picks[found.tool] = true;
+                found.score += 2.5;
+            }
+        }
         for found in &mut found {
             let before = out
                 .wishes
@@ -256,11 +338,13 @@ fn wanted(u: &Utterance, list: &[Clause], parts: &[Part], memory: &Memory, tools
                     .iter()
                     .zip(&best.assigned.values)
                     .any(|(param, value)| param.role == Role::Id && value.is_some());
-            whole
+            let pick = picks[best.tool] && best.score >= 2.5;
+            pick || whole
                 || by_id
                 || enough && (best.words >= 0.9 || clause.verb.is_some() && best.score >= SCORE_MIN + 0.4)
                 || points
                 || names_option(&tools[best.tool], best)
+                || complete(u, clause, best, found_all.get(1), tools)
                 || seeks(u, clause, best, &tools[best.tool])
         });
         if let Some(best) = &good
@@ -288,7 +372,7 @@ fn wanted(u: &Utterance, list: &[Clause], parts: &[Part], memory: &Memory, tools
 }
 
 fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], now: DateTime) -> Reading {
-    let list = clauses(u);
+    let mut list = clauses(u);
     let about_us = about_us(u);
     let mut parts: Vec<Part> = list.iter().map(|clause| part(u, clause)).collect();
     let refused = parts.contains(&Part::Forbidden);
@@ -301,9 +385,15 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
         return Reading::Goals(goals);
     }
     if !parts.contains(&Part::Wish) {
-        for (clause, part) in list.iter().zip(&mut parts) {
+        for (clause, part) in list.iter_mut().zip(&mut parts) {
             if *part == Part::Tells && !only_tells(u, clause) {
                 *part = Part::Wish;
+                // "no need to come for BP-2 any more"
+                if unneeded(u, clause) && clause.verb.is_none() {
+                    clause.verb = Some("cancel".into());
+                    clause.mood = Mood::Command;
+                    clause.desire = false;
+                }
             }
         }
     }
@@ -344,6 +434,18 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             || wanted
                 .iter()
                 .all(|(clause, best)| memory.open.iter().any(|goal| goal.tool == best.tool) && clause.mood != Mood::Question);
+        let fresh = wanted.iter().any(|(clause, best)| {
+            let other = !memory.open.iter().any(|goal| goal.tool == best.tool);
+            other
+                && (clause.verb.is_some() && best.verb >= 2.6 && (best.words >= 0.9 || best.assigned.left == 0)
+                    || clause.mood == Mood::Question && best.words >= 1.2)
+        });
+        if !fresh && !smalltalk_only(u) {
+            let goals: Vec<Goal> = memory.open.iter().map(|goal| answered(goal, u, memory, tools, now)).collect();
+            if goals.iter().zip(&memory.open).any(|(goal, open)| goal.values != open.values) {
+                return Reading::Goals(goals);
+            }
+        }
         let agreed = matches!(small_talk(u), Reading::Agreement) && memory.open.iter().any(|goal| goal.condition.is_some());
         if answers && (agreed || !smalltalk_only(u) || !u.entities.is_empty()) {
             let goals: Vec<Goal> = memory.open.iter().map(|goal| answered(goal, u, memory, tools, now)).collect();
@@ -521,7 +623,8 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             }
         }
         let condition = conditions[index].clone().map(|condition| (u.clone(), condition));
-        let multiples = several(u, clause, best.tool, &assigned.values, tools);
+        let multiples =
+            several(u, clause, best.tool, &assigned.values, tools).or_else(|| halves(u, clause, &tools[best.tool], &assigned.values, now));
         let duplicate = goals.iter().any(|goal| goal.tool == best.tool && goal.values == assigned.values);
         if duplicate {
             continue;
@@ -621,6 +724,64 @@ fn several(u: &Utterance, clause: &Clause, tool: usize, values: &[Option<Value>]
         last = next;
     }
     (found.len() > 1).then_some(found)
+}
+
+/// "Temperature and humidity of the nursery", "two for adults and three for children": one tool twice, with what the halves share.
+fn halves(u: &Utterance, clause: &Clause, tool: &ToolFacts, whole: &[Option<Value>], now: DateTime) -> Option<Vec<Vec<Option<Value>>>> {
+    let joints = (clause.from + 1..clause.to).filter(|at| {
+        u.word(*at) == "and"
+            && !u.entities.iter().any(|entity| entity.from <= *at && *at < entity.to)
+            && !(clause.from..*at).any(|before| matches!(u.word(before), "between"))
+    });
+    for at in joints {
+        let half = |from: usize, to: usize| {
+            let part = Clause {
+                from,
+                to,
+                ..clause.clone()
+            };
+            assign(u, &part, &[], tool, now).values
+        };
+        let (first, second) = (half(clause.from, at), half(at + 1, clause.to));
+        let contrast: Vec<usize> = (0..tool.params.len())
+            .filter(|p| {
+                let param = &tool.params[*p];
+                param.ty != crate::schema::Type::List
+                    && !matches!(param.role, Role::Text | Role::Query | Role::Flag)
+                    && first[*p].is_some()
+                    && second[*p].is_some()
+                    && first[*p] != second[*p]
+            })
+            .collect();
+        let untold = |value: &Option<Value>| !whole.contains(value);
+        let told_apart = contrast
+            .iter()
+            .any(|p| tool.params[*p].required && (untold(&first[*p]) || untold(&second[*p])));
+        if !told_apart {
+            continue;
+        }
+        let join = |own: &[Option<Value>], other: &[Option<Value>]| -> Vec<Option<Value>> {
+            (0..own.len())
+                .map(|p| {
+                    own[p]
+                        .clone()
+                        .or_else(|| other[p].clone())
+                        .or_else(|| whole[p].clone().filter(|_| !contrast.contains(&p)))
+                })
+                .collect()
+        };
+        let out = vec![join(&first, &second), join(&second, &first)];
+        let whole_both = out.iter().all(|values| {
+            tool.params
+                .iter()
+                .zip(values)
+                .all(|(param, value)| !param.required || value.is_some())
+        });
+        if whole_both && out[0] != out[1] {
+            return Some(out);
+        }
+    }
+    None
 }
 
 /// "My card number is 5", "I am with LN-500": it tells something and wants nothing.

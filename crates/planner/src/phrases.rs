@@ -59,6 +59,13 @@ fn phrases(work: &Work) -> Vec<Phrase> {
                         work.u.word(at - 1),
                         "am" | "is" | "are" | "was" | "were" | "i'm" | "we're" | "it's" | "he's" | "she's" | "they're"
                     )
+                || at > 0 && matches!(work.u.word(at - 1), "you" | "we" | "they" | "i" | "he" | "she") && !is_determiner(word)
+                || at > 0
+                    && word.ends_with("ed")
+                    && matches!(
+                        work.u.word(at - 1),
+                        "be" | "been" | "being" | "is" | "are" | "was" | "were" | "get" | "got"
+                    )
                 || matches!(
                     word,
                     "needs"

@@ -3,7 +3,7 @@
 use jiff::civil::DateTime;
 use serde_json::json;
 
-use crate::arguments::assign;
+use crate::arguments::{assign, assign_open, assign_rest};
 use crate::clause::analyse;
 use crate::goals::{Goal, Memory, Reading, refers};
 use crate::results::Outcome;
@@ -16,8 +16,31 @@ use bedplate_language::tokens::Shape;
 pub(crate) fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Goal {
     let tool = &tools[goal.tool];
     let clause = analyse(u, 0, u.tokens.len());
-    let given = assign(u, &clause, &[], tool, now);
     let mut out = goal.clone();
+    // first what was asked for, then what the rest may correct
+    let settled: Vec<bool> = (0..tool.params.len())
+        .map(|p| !tool.params[p].required || goal.values[p].is_some())
+        .collect();
+    let mut spoken: Vec<(usize, usize)> = Vec::new();
+    if settled.contains(&false) {
+        let asked = assign_open(u, &clause, &[], tool, now, &[], &settled);
+        for (p, value) in asked.values.iter().enumerate() {
+            // "It's the door that …" is no name: a name has a mention, or is all that was said
+            let loose = matches!(
+                tool.params[p].role,
+                Role::Thing | Role::Person | Role::Place | Role::Query | Role::Id
+            ) && u.tokens.len() > 6
+                && !u.entities.iter().any(|entity| asked.taken[entity.from]);
+            let story = tool.params[p].role == Role::Text;
+            if value.is_some() && !loose && !story {
+                out.values[p].clone_from(value);
+            }
+        }
+        if out.values != goal.values {
+            spoken = (0..u.tokens.len()).filter(|at| asked.taken[*at]).map(|at| (at, at + 1)).collect();
+        }
+    }
+    let given = assign_rest(u, &clause, &[], tool, now, &spoken);
     if matches!(small_talk(u), Reading::Agreement) {
         out.condition = None;
     }
@@ -54,7 +77,16 @@ pub(crate) fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[Too
         && (tool.params[p].options.is_empty() || tool.params[p].open)
         && !matches!(tool.params[p].role, Role::Date | Role::Time | Role::DateTime | Role::Email)
     {
-        let text = bare_answer(u);
+        // "Alcohol is not covered" is the reason, whole
+        let text = if tool.params[p].role == Role::Text && u.tokens.len() > 3 {
+            let lead = ["because ", "it's ", "it is ", "the reason is ", "well, ", "just say ", "say "];
+            let whole = u.text.trim().trim_end_matches('.');
+            let lower = whole.to_lowercase();
+            let skip = lead.iter().find(|lead| lower.starts_with(**lead)).map_or(0, |lead| lead.len());
+            whole.get(skip..).unwrap_or(whole).to_owned()
+        } else {
+            bare_answer(u)
+        };
         let id =
             tool.params[p].role != Role::Id || !text.contains(' ') && !u.entities.iter().any(|entity| matches!(entity.what, What::When(_)));
         if !text.is_empty() && id {
@@ -98,7 +130,7 @@ pub(crate) fn corrects(u: &Utterance) -> bool {
             token.lower.as_str(),
             "no" | "actually" | "instead" | "sorry" | "meant" | "mean" | "rather" | "wait" | "wrong" | "oops"
         )
-    }) || u.word(0) == "make" && matches!(u.word(1), "it" | "that")
+    }) || (0..u.tokens.len().min(5)).any(|at| u.word(at) == "make" && matches!(u.word(at + 1), "it" | "that"))
 }
 
 pub(crate) fn declines(u: &Utterance) -> bool {
@@ -157,14 +189,32 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
     let mut clause = analyse(u, lead.min(u.tokens.len().saturating_sub(1)), u.tokens.len());
     clause.verb_at.clear();
     let given = assign(u, &clause, &[], tool, now);
-    if given.values.iter().all(Option::is_none) && u.entities.is_empty() {
+    if given.values.iter().all(Option::is_none) && u.entities.is_empty() && !shifted(&mut last.clone(), u, tool) {
         return None;
     }
     let mut goal = last.clone();
-    let mut changed = false;
+    let mut changed = shifted(&mut goal, u, tool);
+    let moved = changed;
     for (p, value) in given.values.iter().enumerate() {
+        let mention = u.entities.iter().any(|entity| given.taken[entity.from]);
+        if moved && !mention {
+            break;
+        }
         if value.is_some() && *value != goal.values[p] {
             goal.values[p].clone_from(value);
+            changed = true;
+        }
+    }
+    // "and for five?": the one number that there was
+    if !changed
+        && let [only] = &u.entities[..]
+        && let What::Number(value) = only.what
+    {
+        let numeric: Vec<usize> = (0..tool.params.len())
+            .filter(|p| goal.values[*p].as_ref().is_some_and(serde_json::Value::is_number))
+            .collect();
+        if let [p] = numeric[..] {
+            goal.values[p] = Some(crate::values::number(value, &tool.params[p]));
             changed = true;
         }
     }
@@ -203,6 +253,64 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
         }
     }
     Some(vec![goal])
+}
+
+/// "And the day after?", "and back?": the same with its day moved, or the other way round.
+fn shifted(goal: &mut Goal, u: &Utterance, tool: &crate::schema::ToolFacts) -> bool {
+    use jiff::ToSpan;
+    let text = u.tokens.iter().map(|token| token.lower.as_str()).collect::<Vec<_>>().join(" ");
+    let has = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
+    let mut changed = false;
+    let days: Option<i64> = if has(&["day after tomorrow", "day before yesterday"]) {
+        None
+    } else if has(&["the day after", "the next day", "the following day", "a day later", "one day later"]) {
+        Some(1)
+    } else if has(&["the day before", "the previous day", "a day earlier", "one day earlier"]) {
+        Some(-1)
+    } else if has(&["the week after", "the following week", "a week later", "one week later"]) {
+        Some(7)
+    } else if has(&["the week before", "a week earlier"]) {
+        Some(-7)
+    } else {
+        None
+    };
+    if let Some(days) = days {
+        for (param, value) in tool.params.iter().zip(&mut goal.values) {
+            let date = value
+                .as_ref()
+                .and_then(serde_json::Value::as_str)
+                .and_then(|text| text.parse::<jiff::civil::Date>().ok());
+            if let Some(moved) = date
+                .filter(|_| param.role == Role::Date)
+                .and_then(|date| date.checked_add(days.days()).ok())
+            {
+                *value = Some(crate::values::date(moved, param));
+                changed = true;
+            }
+        }
+    }
+    if has(&[
+        "other way",
+        "and back",
+        "way back",
+        "opposite direction",
+        "reverse",
+        "return trip",
+        "vice versa",
+    ]) {
+        let find = |end: crate::schema::End| {
+            (0..tool.params.len()).find(|p| {
+                tool.params[*p].end == end
+                    && tool.params[*p].textual()
+                    && !matches!(tool.params[*p].role, Role::Date | Role::Time | Role::DateTime)
+            })
+        };
+        if let (Some(a), Some(b)) = (find(crate::schema::End::From), find(crate::schema::End::To)) {
+            goal.values.swap(a, b);
+            changed = true;
+        }
+    }
+    changed
 }
 
 pub(crate) fn about_us(u: &Utterance) -> bool {
