@@ -65,6 +65,10 @@ pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, seat: Seat, shared:
                 return;
             }
             () = sleep_until(check) => {
+                if activity.is_stalled(limits.write_stall_time) {
+                    tracing::debug!(%peer, "the client does not read its answers");
+                    return;
+                }
                 let patience = if closing { CLOSE_TIME } else { limits.header_time };
                 // The last of an answer is handed over long before a slow client has read it.
                 let idle_at = match waits.load(Ordering::Relaxed) {

@@ -36,6 +36,11 @@ pub const FORM_BYTES_MAX: usize = wire::limits::FORM_BYTES_MAX;
 pub const CODE_BYTES_MAX: usize = wire::limits::BODY_BYTES_MAX;
 /// Bytes of all request bodies in memory together, an eighth of it for small ones alone; beyond it ThrottlingException. Ours.
 pub const BODIES_BYTES_MAX: usize = 512 << 20;
+/// Bytes of all answers together that are made and not sent, because their clients do not read. Beyond it connections are closed, of those that
+/// have read nothing for longest. Ours.
+pub const ANSWERS_BYTES_MAX: usize = 512 << 20;
+/// Bytes a second that a client has to read an answer with, on average, after [`WRITE_STALL_TIME`]. Ours: a slow mobile line.
+pub const READ_RATE_MIN: u64 = 16 << 10;
 /// Bytes of a refused body that are read and forgotten so that the client can read the answer. Ours.
 pub const DRAIN_BYTES_MAX: usize = 64 << 20;
 /// How long a client may take for a request's headers, and how long a connection may lie idle. Ours.
@@ -108,6 +113,8 @@ pub struct Limits {
     pub header_bytes_max: usize,
     /// [`BODIES_BYTES_MAX`]
     pub bodies_bytes_max: usize,
+    /// [`ANSWERS_BYTES_MAX`]
+    pub answers_bytes_max: usize,
     /// [`HEADER_TIME`]
     pub header_time: Duration,
     /// [`BODY_IDLE_TIME`]
@@ -138,6 +145,7 @@ impl Default for Limits {
             headers_max: HEADERS_MAX,
             header_bytes_max: HEADER_BYTES_MAX,
             bodies_bytes_max: BODIES_BYTES_MAX,
+            answers_bytes_max: ANSWERS_BYTES_MAX,
             header_time: HEADER_TIME,
             body_idle_time: BODY_IDLE_TIME,
             body_rate_min: BODY_RATE_MIN,

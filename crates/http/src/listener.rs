@@ -91,8 +91,10 @@ pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<
         observer,
         alive,
     });
+    let seats = Seats::new(&shared.limits);
     tokio::select! {
-        () = accept(&listener, &shared) => {}
+        () = accept(&listener, &seats, &shared) => {}
+        () = seats.shed() => {}
         () = pin!(shutdown) => {}
     }
     drop(listener);
@@ -132,8 +134,7 @@ impl Turns {
 }
 
 /// Takes connections for ever. While everybody is at work, new ones wait: one here, the rest in the kernel.
-async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    let seats = Seats::new(shared.limits.connections_max, shared.limits.connections_per_peer_max);
+async fn accept(listener: &TcpListener, seats: &Arc<Seats>, shared: &Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => match seats.take(peer.ip()).await {

@@ -29,7 +29,7 @@ impl Outgoing {
         let kind = match body {
             wire::Body::Full(bytes) => {
                 line.whole = bytes.is_empty();
-                Kind::Full(bytes)
+                Kind::Full(busy.counted(bytes))
             }
             wire::Body::Stream(stream) => Kind::Stream(stream),
         };

@@ -2,7 +2,7 @@
 //!
 //! A client that says nothing must cost the others nothing: when the house is full, the connections go first that have never sent a whole
 //! header, the oldest before the others, then those that lie idle, then those whose bodies trickle in. Whoever is being worked for stays.
-//! One peer cannot take every seat.
+//! One peer cannot take every seat. When answers pile up that nobody reads, those leave whose clients have read nothing for longest.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use crate::activity::{Activity, Standing};
+use crate::activity::{Activity, Standing, Unread};
+use crate::limits::Limits;
 
 /// Connections that are asked to leave at once, so that a flood does not make every newcomer look at all of them. Ours.
 const LEAVE_AT_ONCE: usize = 32;
@@ -30,6 +31,7 @@ pub(crate) struct Seats {
     free: Notify,
     max: usize,
     per_peer_max: usize,
+    unread: Arc<Unread>,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +49,8 @@ struct Taken {
     activity: Activity,
     leave: Arc<Notify>,
     asked: bool,
+    /// Whether it has to leave even when it is worked for.
+    thrown_out: bool,
 }
 
 /// A seat; it is free again when this is dropped.
@@ -64,13 +68,28 @@ pub(crate) struct Seat {
 pub(crate) struct PeerFull;
 
 impl Seats {
-    pub(crate) fn new(max: usize, per_peer_max: usize) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             all: Mutex::default(),
             free: Notify::new(),
-            max,
-            per_peer_max,
+            max: limits.connections_max,
+            per_peer_max: limits.connections_per_peer_max,
+            unread: Unread::new(limits.answers_bytes_max),
         })
+    }
+
+    /// Sees to it, for ever, that answers which nobody reads do not take all memory.
+    pub(crate) async fn shed(&self) {
+        loop {
+            self.unread.full.notified().await;
+            while self.unread.is_full() {
+                let freed = self.free.notified();
+                if !self.lock().throw_out() {
+                    break;
+                }
+                let _ = timeout(LOOK_AGAIN, freed).await;
+            }
+        }
     }
 
     /// A seat for `peer`, as soon as there is one: somebody who does nothing has to leave for it. While everybody is at work it waits.
@@ -98,7 +117,7 @@ impl Seats {
             all.ask_to_leave(|_| true);
             return Err(Full::House);
         }
-        let (number, activity, leave) = (all.next, Activity::new(), Arc::new(Notify::new()));
+        let (number, activity, leave) = (all.next, Activity::new(&self.unread), Arc::new(Notify::new()));
         all.next += 1;
         *all.peers.entry(peer).or_default() += 1;
         let taken = Taken {
@@ -106,6 +125,7 @@ impl Seats {
             activity: activity.clone(),
             leave: Arc::clone(&leave),
             asked: false,
+            thrown_out: false,
         };
         all.taken.insert(number, taken);
         Ok(Seat {
@@ -130,6 +150,18 @@ enum Full {
 }
 
 impl All {
+    /// Ends the connection whose client has read nothing for longest; whether there is one.
+    fn throw_out(&mut self) -> bool {
+        let unread = self.taken.values_mut().filter(|taken| !taken.thrown_out);
+        let Some((_, taken)) = unread.filter_map(|taken| Some((taken.activity.unread_since()?, taken))).min_by_key(|(since, _)| *since) else {
+            return false;
+        };
+        taken.thrown_out = true;
+        taken.leave.notify_one();
+        tracing::warn!(peer = %taken.peer, "too many answers wait to be read; a connection that reads none of its own is closed");
+        true
+    }
+
     /// Asks some of those to leave whom it costs least; whether any of them is on the way out.
     fn ask_to_leave(&mut self, among: impl Fn(&Taken) -> bool) -> bool {
         let mut idle: Vec<(Standing, Instant, u64)> = Vec::new();
@@ -177,8 +209,9 @@ impl Seat {
             if self.activity.standing().0 != Standing::Working {
                 return;
             }
-            if let Some(taken) = self.seats.lock().taken.get_mut(&self.number) {
-                taken.asked = false;
+            match self.seats.lock().taken.get_mut(&self.number) {
+                Some(taken) if !taken.thrown_out => taken.asked = false,
+                _ => return,
             }
         }
     }
@@ -220,7 +253,11 @@ mod tests {
     /// The order in which connections have to leave.
     #[tokio::test]
     async fn who_costs_least_leaves_first() {
-        let seats = Seats::new(4, 4);
+        let seats = Seats::new(&Limits {
+            connections_max: 4,
+            connections_per_peer_max: 4,
+            ..Limits::default()
+        });
         let mut rooms = Vec::new();
         for _ in 0..4 {
             rooms.push(Some(seats.take(PEER).await.unwrap()));

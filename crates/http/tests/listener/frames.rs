@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::house::House;
+use crate::house::{House, LARGE};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADERS: u8 = 1;
@@ -198,4 +198,51 @@ async fn floods_of_settings_and_pings_are_answered_or_ended() {
     socket.write_all(&frame(0, 0, 0, b"data on no stream")).await.unwrap();
     let told = find(&mut socket, |kind, _, _| kind == GOAWAY).await.expect("it says why");
     assert_eq!(code(&told, 4), PROTOCOL_ERROR);
+}
+
+/// SETTINGS by which a client lets the listener send nothing at all (INITIAL_WINDOW_SIZE 0).
+async fn open_without_a_window(house: &House) -> TcpStream {
+    let mut socket = house.connect().await;
+    socket.write_all(PREFACE).await.unwrap();
+    socket.write_all(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])).await.unwrap();
+    socket
+}
+
+/// An answer that its client never takes, although it reads and answers everything else, does not stay for ever (CVE-2019-9517 and its kin).
+#[tokio::test]
+async fn an_answer_that_nobody_takes_ends_the_connection() {
+    let house = House::open(Limits {
+        header_time: Duration::from_millis(50),
+        write_stall_time: Duration::from_millis(200),
+        ..Limits::default()
+    })
+    .await;
+    let mut socket = open_without_a_window(&house).await;
+    let ask = frame(HEADERS, END_STREAM | END_HEADERS, 1, &get("/a"));
+    socket.write_all(&ask).await.unwrap();
+    find(&mut socket, |kind, stream, _| kind == HEADERS && stream == 1).await.unwrap();
+    assert_eq!(find(&mut socket, |_, stream, _| stream == 1).await, None, "it ends without a body");
+    goes_on(&house).await;
+}
+
+/// Too many such answers: the one that has waited longest goes, and whoever reads is served.
+#[tokio::test]
+async fn answers_that_nobody_takes_have_a_budget() {
+    let house = House::open(Limits {
+        answers_bytes_max: LARGE * 2 + LARGE / 2,
+        ..Limits::default()
+    })
+    .await;
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        let mut socket = open_without_a_window(&house).await;
+        let ask = frame(HEADERS, END_STREAM | END_HEADERS, 1, &get("/large"));
+        socket.write_all(&ask).await.unwrap();
+        find(&mut socket, |kind, stream, _| kind == HEADERS && stream == 1).await.unwrap();
+        idle.push(socket);
+    }
+    let answer = house.talk(b"GET /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.len() > LARGE);
+    assert_eq!(find(&mut idle[0], |_, stream, _| stream == 1).await, None, "the first had to leave");
+    goes_on(&house).await;
 }
