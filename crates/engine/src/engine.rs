@@ -227,7 +227,7 @@ impl Engine {
         self.inner.post(exec, Post::Nudge)
     }
 
-    /// Deletes executions whose time is over, as the engine does by itself from time to time; tells how many they were.
+    /// Deletes executions whose time is over and values that nobody needs any more, as the engine does by itself from time to time; tells how many they were.
     ///
     /// # Errors
     /// The store cannot be read or written; what was deleted before stays so.
@@ -348,10 +348,10 @@ impl Inner {
         if self.started.swap(true, Ordering::AcqRel) {
             return;
         }
-        let mut tasks = vec![tokio::spawn(timers::run(Arc::downgrade(self))).abort_handle()];
-        if self.limits.retention.deletes() {
-            tasks.push(tokio::spawn(retention::run(Arc::downgrade(self))).abort_handle());
-        }
+        let tasks = vec![
+            tokio::spawn(timers::run(Arc::downgrade(self))).abort_handle(),
+            tokio::spawn(retention::run(Arc::downgrade(self))).abort_handle(),
+        ];
         *self.tasks.lock().expect("invariant: nothing panics while it holds the tasks") = tasks;
     }
 

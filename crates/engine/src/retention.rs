@@ -47,8 +47,17 @@ pub(crate) async fn run(weak: Weak<Inner>) {
     }
 }
 
-/// Looks at all executions once. Tells how many were deleted.
+/// Looks at all executions once, and at what nobody needs any more. Tells how many were deleted.
 pub(crate) async fn pass(inner: &Arc<Inner>) -> Result<u64, SignalError> {
+    let mut deleted = 0;
+    if inner.limits.retention.deletes() {
+        deleted = executions(inner).await?;
+    }
+    sweep(inner).await?;
+    Ok(deleted)
+}
+
+async fn executions(inner: &Arc<Inner>) -> Result<u64, SignalError> {
     let mut deleted = 0;
     let mut page = Page {
         limit: HEADS_PER_PASS,
@@ -62,15 +71,26 @@ pub(crate) async fn pass(inner: &Arc<Inner>) -> Result<u64, SignalError> {
             }
         }
         if heads.len() < HEADS_PER_PASS {
-            break;
+            return Ok(deleted);
         }
         page.after = heads.last().map(|head| head.exec.as_str().to_owned());
     }
+}
+
+/// Deletes what removed executions and replaced documents left behind.
+async fn sweep(inner: &Arc<Inner>) -> Result<(), SignalError> {
     while inner.store.sweep(SWEEP_ROWS).await? {
         // Others first: each step is a transaction of its own.
         tokio::task::yield_now().await;
     }
-    Ok(deleted)
+    match inner.store.collect().await {
+        Ok(0) => {}
+        Ok(blobs) => tracing::info!(blobs, "values that nobody needs any more were deleted"),
+        // Somebody wrote meanwhile: the next look comes.
+        Err(CommitError::Conflict(what)) => tracing::debug!("no values are deleted now: {what}"),
+        Err(error) => return Err(ReadError(error.to_string()).into()),
+    }
+    Ok(())
 }
 
 /// False when somebody came back to it meanwhile.

@@ -7,6 +7,7 @@ use bedplate_journal::{ExecId, encode_signal};
 use bedplate_store::{Batch, CommitError, Expect, Resource, ResourceWrite, Send, Turn};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::documents::Documents;
 use crate::failure::WriteFailure;
 use crate::heads::{Heads, Known};
 use crate::recent::{Marks, Pending, Recent};
@@ -30,6 +31,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) recent: &'a Recent,
     pub(crate) heads: &'a mut Heads,
     pub(crate) pending: Pending,
+    pub(crate) documents: &'a Documents,
+    /// This transaction wrote some, which `documents` does not know yet.
+    pub(crate) wrote_documents: bool,
 }
 
 /// Writes `batch`, whose events have the bytes `events`, and tells which documents it wrote.
@@ -50,6 +54,7 @@ pub(crate) fn apply(scene: &mut Scene<'_>, batch: &Batch, events: &[u8]) -> Wrot
     for send in &batch.sends {
         write_letter(connection, send)?;
     }
+    scene.wrote_documents |= !versions.is_empty();
     let mut documents = Vec::with_capacity(versions.len());
     for (write, version) in batch.resources.iter().zip(versions) {
         write_resource(connection, write, version)?;

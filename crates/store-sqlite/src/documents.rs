@@ -34,7 +34,7 @@ pub(crate) enum Found {
 }
 
 /// When a reader looked.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment(u64);
 
 impl Documents {
@@ -50,6 +50,11 @@ impl Documents {
             }
             None => Found::Missing(Moment(all.writes)),
         }
+    }
+
+    /// Now: as long as this stays the same, nothing was written.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment(self.lock().writes)
     }
 
     /// Keeps what was read from the file, unless something was written since `looked`.

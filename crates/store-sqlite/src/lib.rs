@@ -15,8 +15,9 @@ mod remove;
 mod rows;
 mod writer;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bedplate_base::{BoxFuture, Hash};
 use bedplate_journal::{Event, ExecId, Raw};
@@ -30,12 +31,17 @@ use crate::reader::Readers;
 use crate::recent::Recent;
 use crate::writer::{Work, Writer};
 
+/// Blobs that one transaction deletes: they are large, and others wait for it.
+const BLOBS_A_STEP: usize = 16;
+
 /// Durable state in a folder. Dropping it finishes what was handed to it and frees the folder.
 pub struct SqliteStore {
     key: [u8; 32],
     folder: PathBuf,
     documents: Arc<Documents>,
     recent: Arc<Recent>,
+    /// Blobs that nobody named at the last look.
+    unnamed: Mutex<HashSet<Hash>>,
     // Fields drop in order: the writer closes the file last and tidies its log, then the folder is free.
     readers: Readers,
     writer: Writer,
@@ -75,6 +81,7 @@ impl SqliteStore {
             folder: folder.to_owned(),
             documents,
             recent,
+            unnamed: Mutex::default(),
             writer,
             readers,
             _lock: lock,
@@ -99,6 +106,22 @@ impl Store for SqliteStore {
 
     fn sweep(&self, rows: usize) -> BoxFuture<'_, Result<bool, CommitError>> {
         Box::pin(self.writer.write(Work::Sweep { rows }))
+    }
+
+    fn collect(&self) -> BoxFuture<'_, Result<u64, CommitError>> {
+        Box::pin(async {
+            let looked = self.documents.moment();
+            let unnamed = self.readers.read(rows::unnamed_blobs).await;
+            let unnamed = unnamed.map_err(|error| CommitError::Unavailable(error.0))?;
+            let last = std::mem::take(&mut *self.unnamed.lock().unwrap_or_else(PoisonError::into_inner));
+            let (gone, unnamed): (Vec<_>, _) = unnamed.into_iter().partition(|hash| last.contains(hash));
+            self.unnamed.lock().unwrap_or_else(PoisonError::into_inner).extend(unnamed);
+            for hashes in gone.chunks(BLOBS_A_STEP) {
+                let hashes = hashes.to_vec();
+                self.writer.write(Work::Collect { hashes, looked }).await?;
+            }
+            Ok(gone.len() as u64)
+        })
     }
 
     fn server_key(&self) -> [u8; 32] {

@@ -1,10 +1,12 @@
 //! Deletes executions: the head at once, the rest in small steps. An execution that lost its id is one whose rows are still going.
 
+use bedplate_base::Hash;
 use bedplate_journal::ExecId;
 use bedplate_store::CommitError;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::apply::{Scene, known, place};
+use crate::documents::Moment;
 use crate::failure::WriteFailure;
 
 /// Blobs that one step deletes: they are large, so they count as this many rows each.
@@ -69,4 +71,24 @@ pub(crate) fn sweep(connection: &Connection, rows: usize) -> Result<bool, WriteF
         connection.prepare_cached("DELETE FROM execution WHERE n = ?1")?.execute([number])?;
     }
     Ok(true)
+}
+
+/// Deletes blobs of which it was found, when `looked`, that nobody needs them.
+pub(crate) fn collect(scene: &Scene<'_>, hashes: &[Hash], looked: Moment) -> Result<(), WriteFailure> {
+    let connection = scene.connection;
+    let letters = connection.prepare_cached("SELECT 1 FROM inbox")?.exists([])?;
+    if letters || scene.wrote_documents || scene.documents.moment() != looked {
+        return Err(CommitError::Conflict("documents or letters were written meanwhile".into()).into());
+    }
+    for hash in hashes {
+        let deleted = connection
+            .prepare_cached("DELETE FROM blob WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM blob_use WHERE hash = ?1 AND n <> 0)")?
+            .execute([hash.0.as_slice()])?;
+        if deleted > 0 {
+            connection
+                .prepare_cached("DELETE FROM blob_use WHERE hash = ?1")?
+                .execute([hash.0.as_slice()])?;
+        }
+    }
+    Ok(())
 }

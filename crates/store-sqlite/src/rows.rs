@@ -1,16 +1,19 @@
 //! Queries: rows as readers see them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bedplate_base::{Hash, Timestamp};
 use bedplate_journal::{Event, ExecId, Raw, TimerId, decode_all, decode_signal};
-use bedplate_store::{Head, Letter, LetterId, Owner, Page, Resource, TimerRow, prefix_end};
+use bedplate_store::{Head, Letter, LetterId, Owner, Page, Resource, TimerRow, blob_names, prefix_end};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::apply::{place, signed, version};
 use crate::failure::undecodable;
 use crate::recent::{Last, Recent};
+
+/// Blobs that are looked at at once; the others wait for the next look. Ours.
+const COLLECTED_MAX: usize = 10_000;
 
 type Read<T> = rusqlite::Result<T>;
 
@@ -153,6 +156,28 @@ pub(crate) fn blob(connection: &Connection, hash: Hash) -> Read<Option<Raw>> {
         .prepare_cached("SELECT text FROM blob WHERE hash = ?1")?
         .query_row([hash.0.as_slice()], |row| Ok(Raw::new(row.get_ref(0)?.as_str()?)))
         .optional()
+}
+
+/// Blobs that no execution uses and no resource names; none while letters wait.
+pub(crate) fn unnamed_blobs(connection: &Connection) -> Read<HashSet<Hash>> {
+    let mut unnamed = HashSet::new();
+    let mut query = connection.prepare_cached(
+        "SELECT hash FROM blob_use AS used WHERE n = 0 AND NOT EXISTS (SELECT 1 FROM inbox)
+         AND NOT EXISTS (SELECT 1 FROM blob_use WHERE hash = used.hash AND n <> 0) LIMIT ?1",
+    )?;
+    for hash in query.query_map([bound(COLLECTED_MAX as u64)], |row| row.get(0))? {
+        unnamed.insert(Hash(hash?));
+    }
+    if !unnamed.is_empty() {
+        let mut query = connection.prepare_cached("SELECT body FROM resource")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            for name in blob_names(row.get_ref(0)?.as_str()?) {
+                unnamed.remove(&name);
+            }
+        }
+    }
+    Ok(unnamed)
 }
 
 const RESOURCE: &str = "SELECT key, version, body FROM resource";

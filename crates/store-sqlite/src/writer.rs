@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use bedplate_base::Hash;
 use bedplate_journal::{ExecId, encode_all};
 use bedplate_store::{Batch, CommitError};
 use rusqlite::Connection;
@@ -12,11 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::OpenError;
 use crate::apply::{Document, Scene, apply};
-use crate::documents::Documents;
+use crate::documents::{Documents, Moment};
 use crate::failure::{WriteFailure, commit_error};
 use crate::heads::Heads;
 use crate::recent::{Pending, Recent};
-use crate::remove::{remove, sweep};
+use crate::remove::{collect, remove, sweep};
 
 /// Batches that may wait for the writer; more callers wait for a place.
 const WAITING_MAX: usize = 4_096;
@@ -44,6 +45,10 @@ pub(crate) enum Work {
     Sweep {
         rows: usize,
     },
+    Collect {
+        hashes: Vec<Hash>,
+        looked: Moment,
+    },
 }
 
 /// What came of it.
@@ -64,13 +69,14 @@ impl Writer {
         let path = file.to_owned();
         let thread = std::thread::Builder::new().name("state-write".into()).spawn(move || {
             let writing = Writing {
+                documents,
                 connection,
                 heads: Heads::default(),
                 recent,
                 inode: inode(&path),
                 file: path,
             };
-            serve(writing, queue, &documents);
+            serve(writing, queue);
         });
         Ok(Self {
             jobs: Some(jobs),
@@ -113,6 +119,7 @@ struct Writing {
     connection: Connection,
     heads: Heads,
     recent: Arc<Recent>,
+    documents: Arc<Documents>,
     file: PathBuf,
     /// Which file that is.
     inode: Option<(u64, u64)>,
@@ -124,7 +131,7 @@ fn inode(path: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-fn serve(mut writing: Writing, mut queue: mpsc::Receiver<Job>, documents: &Documents) {
+fn serve(mut writing: Writing, mut queue: mpsc::Receiver<Job>) {
     let mut group = Vec::new();
     while let Some(first) = queue.blocking_recv() {
         group.push(first);
@@ -139,7 +146,7 @@ fn serve(mut writing: Writing, mut queue: mpsc::Receiver<Job>, documents: &Docum
         }
         for (job, result) in group.drain(..).zip(results) {
             let result = result.map(|came| {
-                documents.written(came.documents);
+                writing.documents.written(came.documents);
                 came.more
             });
             // Whoever waited may have gone; the batch counts all the same.
@@ -209,6 +216,8 @@ impl Writing {
             recent: &self.recent,
             heads: &mut self.heads,
             pending: Pending::default(),
+            documents: &self.documents,
+            wrote_documents: false,
         };
         if settle {
             scene.pending.settle(connection, &self.recent)?;
@@ -234,6 +243,7 @@ fn perform(scene: &mut Scene<'_>, work: &Work) -> Result<Came, WriteFailure> {
     match work {
         Work::Batch { batch, events } => came.documents = apply(scene, batch, events)?,
         Work::Remove { exec, version } => remove(scene, exec, *version)?,
+        Work::Collect { hashes, looked } => collect(scene, hashes, *looked)?,
         Work::Sweep { rows } => came.more = sweep(scene.connection, *rows)?,
     }
     Ok(came)

@@ -6,6 +6,7 @@
 mod batch;
 mod error;
 mod memory;
+mod names;
 mod row;
 
 use bedplate_base::{BoxFuture, Hash};
@@ -14,6 +15,7 @@ use bedplate_journal::{Event, ExecId};
 pub use batch::{Batch, Expect, Letter, ResourceWrite, Send, Turn};
 pub use error::{CommitError, ReadError};
 pub use memory::MemoryStore;
+pub use names::blob_names;
 pub use row::{Head, LetterId, Owner, Page, Resource, TimerRow, prefix_end};
 
 /// Durable state. Clones of an `Arc<dyn Store>` share it.
@@ -37,6 +39,13 @@ pub trait Store: std::marker::Send + Sync {
     fn sweep(&self, rows: usize) -> BoxFuture<'_, Result<bool, CommitError>> {
         let _ = rows;
         Box::pin(async { Ok(false) })
+    }
+
+    /// Deletes blobs that nobody needs: no execution uses them, and their names, in 64 hexadecimal digits, stand in no resource, neither now nor
+    /// when this was called last (whoever read a name meanwhile has read the blob since). Tells how many. Does nothing while letters wait:
+    /// they may name blobs.
+    fn collect(&self) -> BoxFuture<'_, Result<u64, CommitError>> {
+        Box::pin(async { Ok(0) })
     }
 
     /// The key that tokens are derived from: made once, with the state.

@@ -10,7 +10,8 @@ use bedplate_base::{BoxFuture, Hash, Timestamp, random_uuid, sha256};
 use bedplate_journal::{Event, ExecId, Raw, TimerId, Value};
 
 use crate::{
-    Batch, CommitError, Expect, Head, Letter, LetterId, Page, ReadError, Resource, ResourceWrite, Store, TimerRow, Turn, prefix_end,
+    Batch, CommitError, Expect, Head, Letter, LetterId, Page, ReadError, Resource, ResourceWrite, Store, TimerRow, Turn, blob_names,
+    prefix_end,
 };
 
 /// Durable as long as the process lives.
@@ -31,6 +32,8 @@ struct Rows {
     /// Who names a blob: executions, or nobody that can be deleted.
     uses: HashMap<Hash, BTreeSet<Option<ExecId>>>,
     resources: BTreeMap<String, Resource>,
+    /// Blobs that nobody named at the last look.
+    unnamed: BTreeSet<Hash>,
 }
 
 impl Default for MemoryStore {
@@ -114,6 +117,23 @@ impl Rows {
             !users.is_empty()
         });
         Ok(())
+    }
+
+    fn collect(&mut self) -> u64 {
+        if !self.inbox.is_empty() {
+            return 0;
+        }
+        let named: BTreeSet<Hash> = self.resources.values().flat_map(|resource| blob_names(&resource.body)).collect();
+        let is_unnamed = |users: &BTreeSet<Option<ExecId>>| users.iter().all(Option::is_none);
+        let uses = self.uses.iter().filter(|(hash, users)| is_unnamed(users) && !named.contains(hash));
+        let unnamed: BTreeSet<Hash> = uses.map(|(hash, _)| *hash).collect();
+        let (gone, unnamed) = unnamed.into_iter().partition::<BTreeSet<_>, _>(|hash| self.unnamed.contains(hash));
+        for hash in &gone {
+            self.uses.remove(hash);
+            self.blobs.remove(hash);
+        }
+        self.unnamed = unnamed;
+        gone.len() as u64
     }
 
     fn check_turn(&self, turn: &Turn) -> Result<(), CommitError> {
@@ -251,6 +271,10 @@ impl Store for MemoryStore {
 
     fn remove<'a>(&'a self, exec: &'a ExecId, version: u64) -> BoxFuture<'a, Result<(), CommitError>> {
         ready(self.rows().remove(exec, version))
+    }
+
+    fn collect(&self) -> BoxFuture<'_, Result<u64, CommitError>> {
+        ready(Ok(self.rows().collect()))
     }
 
     fn server_key(&self) -> [u8; 32] {

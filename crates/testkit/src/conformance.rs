@@ -36,6 +36,7 @@ pub fn store_conformance(make: impl Fn() -> Arc<dyn Store>) {
         ("sizes", |store| Box::pin(sizes(store))),
         ("many at once", |store| Box::pin(many_at_once(store))),
         ("removal", |store| Box::pin(removal(store))),
+        ("blobs without a name", |store| Box::pin(collection(store))),
     ];
     for (name, case) in cases {
         eprintln!("store conformance: {name}");
@@ -532,6 +533,75 @@ async fn removal(store: Arc<dyn Store>) {
     assert_eq!(store.blob(own.0).await.expect("a read"), None);
     assert_eq!(store.blob(shared.0).await.expect("a read"), Some(shared.1));
     assert_eq!(store.events(&y, 0, 10).await.expect("events").len(), 1);
+}
+
+/// Blobs that no execution uses and no resource names go, at the second look.
+async fn collection(store: Arc<dyn Store>) {
+    let x = exec("x");
+    let blob = |text: &str| (sha256(text.as_bytes()), Raw::new(text));
+    let [named, renamed, used, late] = ["\"named\"", "\"renamed\"", "\"used\"", "\"late\""].map(blob);
+    let naming = |hashes: &[Hash], blobs: &[&(Hash, Raw)]| {
+        let names: Vec<_> = hashes.iter().map(|hash| format!("\"{hash}\"")).collect();
+        Batch {
+            resources: vec![write("agent/1", Expect::Any, Some(&format!("[{}]", names.join(","))))],
+            blobs: blobs.iter().map(|blob| (*blob).clone()).collect(),
+            ..Batch::default()
+        }
+    };
+    let all = [&named, &renamed, &used];
+    store.commit(naming(&all.map(|(hash, _)| *hash), &all)).await.expect("named");
+    let turn = Turn {
+        release: true,
+        ..turn(&x, 0, &["a"])
+    };
+    let blobs = vec![used.clone()];
+    store
+        .commit(Batch {
+            turn: Some(turn),
+            blobs,
+            ..Batch::default()
+        })
+        .await
+        .expect("used");
+    for _ in 0..3 {
+        assert_eq!(store.collect().await, Ok(0), "all are named");
+    }
+    store.commit(naming(&[named.0], &[])).await.expect("renamed");
+    assert_eq!(store.collect().await, Ok(0), "whoever read the name may still need it");
+    // One that was named again in time stays, and so does what is new.
+    store.commit(naming(&[named.0, renamed.0], &[])).await.expect("named again");
+    assert_eq!(store.collect().await, Ok(0));
+    store.commit(naming(&[named.0], &[&late])).await.expect("renamed");
+    let sends = vec![Send {
+        to: x.clone(),
+        letter: letter("1", false),
+    }];
+    store.commit(Batch { sends, ..Batch::default() }).await.expect("a letter");
+    for _ in 0..2 {
+        assert_eq!(store.collect().await, Ok(0), "a letter may name anything");
+    }
+    let consumed = vec![store.inbox(&x, 1).await.expect("an inbox")[0].0];
+    let turn = Turn {
+        consumed,
+        release: true,
+        ..self::turn(&x, 1, &[])
+    };
+    store.commit(of(turn)).await.expect("consumed");
+    assert_eq!(store.collect().await, Ok(0), "the first look");
+    assert_eq!(store.collect().await, Ok(2), "the second");
+    for (blob, stays) in [(&named, true), (&used, true), (&renamed, false), (&late, false)] {
+        assert_eq!(store.blob(blob.0).await.expect("a read").is_some(), stays, "{}", blob.1.as_str());
+    }
+    store.commit(naming(&[named.0, late.0], &[&late])).await.expect("named anew");
+    assert_eq!(store.blob(late.0).await.expect("a read"), Some(late.1));
+    store.remove(&x, 1).await.expect("removed");
+    while store.sweep(10).await.expect("a step") {}
+    for gone in [0, 1, 0] {
+        let collected = store.collect().await.expect("a look");
+        // Where the execution was the last to use it, it went with it.
+        assert!(collected <= gone, "{collected}");
+    }
+    assert_eq!(store.blob(used.0).await.expect("a read"), None);
 }
 
 async fn many_at_once(store: Arc<dyn Store>) {

@@ -256,6 +256,10 @@ impl Store for FaultyStore {
         self.timeless(self.inner.sweep(rows))
     }
 
+    fn collect(&self) -> BoxFuture<'_, Result<u64, CommitError>> {
+        self.timeless(self.inner.collect())
+    }
+
     fn server_key(&self) -> [u8; 32] {
         self.inner.server_key()
     }
