@@ -153,7 +153,10 @@ impl All {
     /// Ends the connection whose client has read nothing for longest; whether there is one.
     fn throw_out(&mut self) -> bool {
         let unread = self.taken.values_mut().filter(|taken| !taken.thrown_out);
-        let Some((_, taken)) = unread.filter_map(|taken| Some((taken.activity.unread_since()?, taken))).min_by_key(|(since, _)| *since) else {
+        let Some((_, taken)) = unread
+            .filter_map(|taken| Some((taken.activity.unread_since()?, taken)))
+            .min_by_key(|(since, _)| *since)
+        else {
             return false;
         };
         taken.thrown_out = true;
