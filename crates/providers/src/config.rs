@@ -41,7 +41,8 @@ pub struct RouteConfig {
     /// region group (`us.`, `eu.`, `global.`, …). Example: `anthropic.*`.
     pub model: String,
     /// Who answers: `provider/model`, in the order of fallback, up to 10. The next one is asked when the one before is throttled, cannot be
-    /// reached, fails or takes too long, never when it refuses the request. Example: `["anthropic/claude-sonnet-4-5", "ollama/qwen3"]`.
+    /// reached, fails or takes too long, never when it refuses the request. As a model `*` stands for the id as it was asked for. Example:
+    /// `["bedrock/*", "ollama/qwen3"]`.
     pub to: Vec<String>,
 }
 
@@ -89,6 +90,10 @@ pub struct ProviderConfig {
     /// the name `openai`, whose reasoning models refuse the other).
     #[serde(default)]
     pub max_tokens_field: Option<MaxTokensField>,
+    /// For `openai`: field of the model's messages in which its thoughts are sent back, such as `"reasoning_content"`; some servers want them
+    /// while tools are called. They are not sent back by default.
+    #[serde(default)]
+    pub thoughts_field: Option<String>,
     /// Settings that this server refuses and that are left out: of `"temperature"`, `"top_p"`, `"top_k"`, `"stop"`, `"stream_options"`.
     #[serde(default)]
     pub omit: Vec<Omit>,
@@ -102,7 +107,7 @@ pub struct ProviderConfig {
     /// How long a reply may stay silent once it has begun: `"60s"` (default).
     #[serde(default, deserialize_with = "optional_duration")]
     pub idle_timeout: Option<Duration>,
-    /// How long to wait for a reply that is not streamed: `"600s"` (default).
+    /// How long a whole reply may take, streamed or not: `"600s"` (default).
     #[serde(default, deserialize_with = "optional_duration")]
     pub reply_timeout: Option<Duration>,
     /// Most bytes of one reply as sent: `"10MiB"` (default).
@@ -141,6 +146,7 @@ impl ProviderConfig {
             max_tokens: None,
             prompt_cache: None,
             max_tokens_field: None,
+            thoughts_field: None,
             omit: Vec::new(),
             connect_timeout: None,
             first_byte_timeout: None,

@@ -21,6 +21,9 @@ const PARTS: usize = 8;
 /// Most model ids whose fallback is remembered as announced. Ours: ids come from clients.
 const ANNOUNCED_MAX: usize = 1_000;
 
+/// As a model of a route: the id as it was asked for.
+const AS_ASKED: &str = "*";
+
 /// Answers without a model: `builtin/planner`.
 pub type Planner = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
 /// Is told, once per model id, that the planner answers for it: the id and one line for people.
@@ -126,6 +129,7 @@ impl Models {
         let all = std::iter::once((route.provider.as_str(), route.model.as_str()));
         let all = all.chain(route.next.iter().map(|(provider, model)| (provider.as_str(), model.as_str())));
         for (number, (provider, model)) in all.enumerate() {
+            let model = if model == AS_ASKED { request.model.as_str() } else { model };
             let mut is_shown = false;
             let mut report = |part| {
                 if request.streaming {

@@ -26,7 +26,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const FIRST_BYTE: Duration = Duration::from_secs(60);
 /// How long a reply may stay silent. Ours.
 const IDLE: Duration = Duration::from_secs(60);
-/// How long a reply that is not streamed may take (the limit of OpenAI's own clients).
+/// How long a whole reply may take (the limit of OpenAI's own clients).
 const REPLY: Duration = Duration::from_secs(600);
 /// Tries of one call, the first included, unless the configuration says otherwise. Ours: more belongs to the agent, which can tell its user.
 const TRIES: u32 = 3;
@@ -164,6 +164,17 @@ impl Server {
 
     async fn once(&self, request: &Request, model: &str, report: &mut (dyn FnMut(Part) + Send)) -> Result<Reply, Failure> {
         let _place = self.gate.place().await?;
+        // Whoever sends a byte now and then is never silent and never done.
+        match tokio::time::timeout(self.limits.reply, self.exchange(request, model, report)).await {
+            Ok(result) => result,
+            Err(_) => Err(Failure::raw(
+                Fault::Timeout,
+                format!("did not end its reply within {} (reply_timeout)", seconds(self.limits.reply)),
+            )),
+        }
+    }
+
+    async fn exchange(&self, request: &Request, model: &str, report: &mut (dyn FnMut(Part) + Send)) -> Result<Reply, Failure> {
         let post = self.protocol.post(request, model)?;
         let wait = if request.streaming {
             self.limits.first_byte

@@ -50,7 +50,10 @@ impl Settings {
         if !system.is_empty() {
             body.insert("system".into(), Value::Array(system));
         }
-        body.insert("messages".into(), alternate(request.messages.iter().filter_map(|one| message(one)).collect()));
+        body.insert(
+            "messages".into(),
+            alternate(request.messages.iter().filter_map(|one| message(one)).collect()),
+        );
         if !request.tools.is_empty() || !request.options.system_tools.is_empty() {
             body.insert("toolConfig".into(), tools(request, caching));
         }

@@ -23,6 +23,8 @@ pub struct Dialect {
     pub max_tokens_field: MaxTokensField,
     /// Most tokens of a reply when the request does not say.
     pub max_tokens: Option<NonZeroU32>,
+    /// The field in which thoughts are sent back.
+    pub thoughts_field: Option<String>,
     /// What is left out.
     pub omit: Vec<Omit>,
 }
@@ -30,14 +32,14 @@ pub struct Dialect {
 impl Dialect {
     /// The body for `request`, served by `model`.
     ///
-    /// Thoughts are not sent back: the API has no place for them. `top_k` is not part of the API; caching is the server's own affair.
+    /// Thoughts are sent back only to servers that have a field for them: the API has none. `top_k` is not part of the API; caching is the server's own affair.
     ///
     /// # Errors
     /// `Validation` for content that the API has no place for.
     pub fn encode(&self, request: &Request, model: &str) -> Result<Value, Failure> {
         let mut body = Map::new();
         body.insert("model".into(), json!(model));
-        body.insert("messages".into(), Value::Array(messages(request)?));
+        body.insert("messages".into(), Value::Array(self.messages(request)?));
         if !request.tools.is_empty() {
             body.insert("tools".into(), request.tools.iter().map(tool).collect());
             match &request.tool_choice {
@@ -58,7 +60,10 @@ impl Dialect {
                 schema.insert("description".into(), json!(description));
             }
             schema.insert("schema".into(), output.schema.clone());
-            schema.insert("strict".into(), json!(true));
+            // OpenAI refuses to be strict about schemas that leave anything open.
+            if is_closed(&output.schema) {
+                schema.insert("strict".into(), json!(true));
+            }
             body.insert("response_format".into(), json!({"type": "json_schema", "json_schema": schema}));
         }
         if let Some(effort) = &options.effort {
@@ -101,24 +106,38 @@ impl Dialect {
         }
     }
 
+    fn messages(&self, request: &Request) -> Result<Vec<Value>, Failure> {
+        let mut out = Vec::with_capacity(request.messages.len() + 1);
+        let system = request.system_text();
+        if !system.is_empty() {
+            out.push(json!({"role": "system", "content": system}));
+        }
+        for message in &request.messages {
+            match message.role {
+                Role::User => user(message, &mut out)?,
+                Role::Assistant => out.extend(assistant(message).map(|said| self.with_thoughts(message, said))),
+            }
+        }
+        Ok(out)
+    }
+
+    fn with_thoughts(&self, message: &Message, mut said: Value) -> Value {
+        if let Some(field) = &self.thoughts_field {
+            let thoughts = message.content.iter().filter_map(|block| match block {
+                Block::Reasoning { text, .. } if !text.is_empty() => Some(text.as_str()),
+                _ => None,
+            });
+            let thoughts = thoughts.collect::<Vec<_>>().join("\n");
+            if !thoughts.is_empty() {
+                said[field.as_str()] = json!(thoughts);
+            }
+        }
+        said
+    }
+
     fn sends(&self, setting: Omit) -> bool {
         !self.omit.contains(&setting)
     }
-}
-
-fn messages(request: &Request) -> Result<Vec<Value>, Failure> {
-    let mut out = Vec::with_capacity(request.messages.len() + 1);
-    let system = request.system_text();
-    if !system.is_empty() {
-        out.push(json!({"role": "system", "content": system}));
-    }
-    for message in &request.messages {
-        match message.role {
-            Role::User => user(message, &mut out)?,
-            Role::Assistant => out.extend(assistant(message)),
-        }
-    }
-    Ok(out)
 }
 
 /// Results first: they must follow the calls that they answer. A result holds text only, so its images follow in a message of the user.
@@ -211,6 +230,35 @@ fn assistant(message: &Message) -> Option<Value> {
         (true, false) => Some(json!({"role": "assistant", "content": content})),
         (false, _) => Some(json!({"role": "assistant", "content": content, "tool_calls": calls})),
     }
+}
+
+/// Whether a schema leaves nothing open, as OpenAI wants it for strict output: every object names all its members as required and allows no other
+/// (OpenAI docs, "Structured outputs": supported schemas). The reader of the request bounds its depth.
+fn is_closed(schema: &Value) -> bool {
+    let Value::Object(members) = schema else {
+        return schema.as_array().is_none_or(|list| list.iter().all(is_closed));
+    };
+    if let Some(Value::Object(properties)) = members.get("properties") {
+        let required = members
+            .get("required")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let closed = members.get("additionalProperties") == Some(&Value::Bool(false))
+            && properties.keys().all(|name| required.iter().any(|one| one == name));
+        if !closed || !properties.values().all(is_closed) {
+            return false;
+        }
+    }
+    ["items", "anyOf", "$defs", "definitions"]
+        .iter()
+        .filter_map(|name| members.get(*name))
+        .all(|inner| match inner {
+            Value::Object(all) if !all.contains_key("type") && !all.contains_key("$ref") && !all.contains_key("anyOf") => {
+                all.values().all(is_closed)
+            }
+            other => is_closed(other),
+        })
 }
 
 /// The text of a block, when it has one.

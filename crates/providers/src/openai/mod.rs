@@ -42,6 +42,7 @@ impl OpenAi {
             dialect: Dialect {
                 max_tokens_field: config.max_tokens_field.unwrap_or_default(),
                 max_tokens: config.max_tokens,
+                thoughts_field: config.thoughts_field.clone(),
                 omit: config.omit.clone(),
             },
         })

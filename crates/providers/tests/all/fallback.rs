@@ -161,11 +161,11 @@ async fn bedrock_is_signed_for() {
     .await;
     let toml = format!(
         "[providers.aws]\nkind = \"bedrock\"\nbase_url = \"{}\"\nregion = \"eu-west-1\"\naccess_key_env = \"TEST_ID\"\nsecret_env = \"TEST_KEY\"\n\
-         session_token_env = \"TEST_KEY\"\n[[route]]\nmodel = \"*\"\nto = [\"aws/eu.anthropic.claude-sonnet-4-5-20250929-v1:0\"]",
+         session_token_env = \"TEST_KEY\"\n[[route]]\nmodel = \"*\"\nto = [\"aws/*\"]",
         server.base_url
     );
     let (models, _) = models(&toml, Mode::Serve).unwrap();
-    let mut asks = asks("any", false);
+    let mut asks = asks("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", false);
     asks.system = json!("Be brief.");
     let (outcome, _) = ask(&models, &asks).await;
     assert_eq!(reply_of(&outcome)["provider"], "aws");
