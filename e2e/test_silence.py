@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from support.agents import agent, function, schema
-from support.double import call, say
+from support.agents import agent, function, refused, schema
+from support.double import call, last, say
 
 # What the model sends, and a word of what the client is told.
 EMPTY = {
@@ -54,6 +54,24 @@ def test_a_session_that_waits_is_found(server, model):
     assert "waiting for you" in server.run("session", "ls", "--agent", made.name).stdout
     made.reply(asked.control, [{"actionGroup": "desk", "function": "ring", "responseBody": {"TEXT": {"body": "rung"}}}])
     assert state() == ["idle"]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_question_that_waits_for_too_long(new_server, model, strict):
+    """The session's idle time goes by while the client is asked: with --strict it ends the session, without it does not."""
+    own = new_server("dev", *["--strict"] * strict).start()
+    made = agent(own, {"desk": ("RETURN_CONTROL", schema("ring"))}, idleSessionTTLInSeconds=60)
+    model.will(call("desk__ring"), *([] if strict else [say("They come.")]), say("Hello."))
+    asked = made.ask("ring")
+    assert own.run("clock", "advance", "2h").returncode == 0
+    result = [{"actionGroup": "desk", "function": "ring", "responseBody": {"TEXT": {"body": "rung"}}}]
+    if strict:
+        code, message, status = refused(made.reply, control=asked.control, results=result)
+        assert (code, status) == ("ValidationException", 400) and "expired" in message
+    else:
+        assert made.reply(asked.control, result).answer == "They come."
+    assert made.ask("hello").answer == "Hello."
+    assert len(last(model)) == (1 if strict else 5)
 
 
 def test_another_version_of_the_contract(server, model):
