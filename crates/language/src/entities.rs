@@ -180,6 +180,12 @@ fn entities(tokens: &[Token], now: DateTime, past: bool, verbs: &[String]) -> Ve
 fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, usize)> {
     let token = &tokens[at];
     let text = || token.text.clone();
+    // "1-5 December", "28/11", "1h30" look like codes
+    if token.shape == Shape::Id
+        && let Some((found, used)) = crate::spans::read(tokens, at, now, past)
+    {
+        return Some((What::When(found), used));
+    }
     match token.shape {
         Shape::Quoted => return Some((What::Quoted(quotation(&token.text)), 1)),
         Shape::Url => return Some((What::Url(text()), 1)),

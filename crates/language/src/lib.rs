@@ -9,6 +9,7 @@
 pub mod entities;
 pub mod lexicon;
 pub mod numbers;
+mod spans;
 pub mod stem;
 pub mod thesaurus;
 pub mod tokens;

@@ -102,8 +102,43 @@ pub fn in_digits(text: &str) -> Option<f64> {
 /// `first`, `2nd`, `third`, `last` (−1) as a position.
 pub fn ordinal(word: &str) -> Option<i64> {
     let words = [
-        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
+        "twentieth",
     ];
+    let late = [
+        "twenty-first",
+        "twenty-second",
+        "twenty-third",
+        "twenty-fourth",
+        "twenty-fifth",
+        "twenty-sixth",
+        "twenty-seventh",
+        "twenty-eighth",
+        "twenty-ninth",
+        "thirtieth",
+        "thirty-first",
+    ];
+    if let Some(index) = late.iter().position(|known| *known == word) {
+        return Some(index as i64 + 21);
+    }
     if let Some(index) = words.iter().position(|known| *known == word) {
         return Some(index as i64 + 1);
     }

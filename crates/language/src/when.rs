@@ -25,6 +25,9 @@ pub enum When {
 
 /// Reads what begins at token `at`: the value and the number of tokens. `past` prefers days gone by where the year is open.
 pub fn read(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(When, usize)> {
+    if let Some(found) = crate::spans::read(tokens, at, now, past) {
+        return Some(found);
+    }
     let today = now.date();
     let token = tokens.get(at)?;
     let word = |offset: usize| tokens.get(at + offset).map_or("", |token| token.lower.as_str());
@@ -134,14 +137,12 @@ pub fn read(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(W
     }
     if let Some(month_number) = month(word(0)).filter(|_| word(0) != "may" && word(0) != "march" || token.text.starts_with('M')) {
         // "Dec 4", "December 4th, 2026", "December 2026"
-        let day_token = tokens.get(at + 1)?;
-        let skip = usize::from(day_token.lower == "the");
-        let day_token = tokens.get(at + 1 + skip)?;
-        let day = match day_token.shape {
-            Shape::Number => day_token.lower.parse().ok(),
-            Shape::Ordinal => ordinal(&day_token.lower).map(|day| day as i8),
+        let skip = usize::from(word(1) == "the");
+        let day = tokens.get(at + 1 + skip).and_then(|token| match token.shape {
+            Shape::Number => token.lower.parse().ok(),
+            Shape::Ordinal => ordinal(&token.lower).map(|day| day as i8),
             _ => None,
-        };
+        });
         if let Some(day) = day.filter(|day| (1..=31).contains(day)) {
             let comma = usize::from(word(2 + skip) == ",");
             let (year, extra) = year_after(tokens, at + 2 + skip + comma);
@@ -699,7 +700,7 @@ fn length(tokens: &[Token], at: usize) -> Option<((f64, &'static str), usize)> {
     Some(((count, unit), used + skip + 1))
 }
 
-fn unit(word: &str) -> Option<&'static str> {
+pub(crate) fn unit(word: &str) -> Option<&'static str> {
     Some(match word {
         "second" | "seconds" | "sec" | "secs" | "s" => "seconds",
         "minute" | "minutes" | "min" | "mins" => "minutes",
