@@ -11,7 +11,7 @@ mod token;
 
 use std::sync::Arc;
 
-use bedplate_base::{Error, Result};
+use bedplate_base::{Clock, Error, Result};
 use bedplate_store::{Batch, CommitError, Expect, Resource, ResourceWrite, Store};
 use serde_json::Value;
 
@@ -24,6 +24,7 @@ pub use token::Token;
 #[derive(Clone)]
 pub struct Catalog {
     store: Arc<dyn Store>,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 /// A document and the version that a later write must name.
@@ -39,7 +40,11 @@ pub struct Document {
 
 /// Writes that become true together, or not at all.
 #[derive(Clone, Debug, Default)]
-pub struct Change(Vec<ResourceWrite>, Vec<(bedplate_base::Hash, bedplate_journal::Raw)>);
+pub struct Change(
+    Vec<ResourceWrite>,
+    Vec<(bedplate_base::Hash, bedplate_journal::Raw)>,
+    Vec<token::Use>,
+);
 
 impl Change {
     /// Nothing yet.
@@ -97,6 +102,7 @@ impl Change {
     pub fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self.1.extend(other.1);
+        self.2.extend(other.2);
         self
     }
 }
@@ -104,7 +110,15 @@ impl Change {
 impl Catalog {
     /// Documents of `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, clock: None }
+    }
+
+    /// The same documents, with client tokens that are forgotten when they are [`Token::KEPT`] old. Without a clock they are kept for ever.
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock: Some(clock),
+            ..self
+        }
     }
 
     /// The store beneath, for blobs.
@@ -127,9 +141,11 @@ impl Catalog {
 
     /// As `commit`, with the store's own error: callers tell a lost race from a full disk.
     pub async fn try_commit(&self, change: Change) -> Result<(), CommitError> {
+        let mut resources = change.0;
+        resources.extend(change.2.into_iter().map(|used| self.remembered(used)));
         self.store
             .commit(Batch {
-                resources: change.0,
+                resources,
                 blobs: change.1,
                 ..Batch::default()
             })

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bedplate_base::{Clock, Result, random_uuid, sha256};
+use bedplate_base::{BoxFuture, Clock, Result, random_uuid, sha256};
 use bedplate_journal::{Body, CallId, Decider, Event, ExecId, Outcome, Payload, Signal, Target};
 use bedplate_store::{Head, Letter, Owner, Page, ReadError, Store};
 use futures_util::future::{Either, select};
@@ -35,8 +35,12 @@ pub struct Builder {
     targets: HashMap<Arc<str>, Arc<dyn Target>>,
     limits: Limits,
     owner: Option<Owner>,
+    chores: Vec<Chore>,
     sabotage: Option<Sabotage>,
 }
+
+/// Something that others want done at each look of retention.
+pub(crate) type Chore = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
@@ -44,6 +48,7 @@ pub(crate) struct Inner {
     kinds: HashMap<Arc<str>, Factory>,
     pub(crate) targets: HashMap<Arc<str>, Arc<dyn Target>>,
     pub(crate) limits: Limits,
+    pub(crate) chores: Vec<Chore>,
     pub(crate) owner: Owner,
     sabotage: Option<Sabotage>,
     pub(crate) registry: Registry,
@@ -71,6 +76,12 @@ impl Builder {
     /// Sets bounds other than the default ones.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Does this, too, whenever the engine looks for what its time is over: at the start and every hour.
+    pub fn chore(mut self, chore: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
+        self.chores.push(Box::new(chore));
         self
     }
 
@@ -111,6 +122,7 @@ impl Builder {
                 kinds: self.kinds,
                 targets: self.targets,
                 limits: self.limits,
+                chores: self.chores,
                 owner,
             }),
         }
@@ -127,6 +139,7 @@ impl Engine {
             targets: HashMap::new(),
             limits: Limits::default(),
             owner: None,
+            chores: Vec::new(),
             sabotage: None,
         }
     }

@@ -53,6 +53,9 @@ pub(crate) async fn pass(inner: &Arc<Inner>) -> Result<u64, SignalError> {
     if inner.limits.retention.deletes() {
         deleted = executions(inner).await?;
     }
+    for chore in &inner.chores {
+        chore().await;
+    }
     sweep(inner).await?;
     Ok(deleted)
 }
