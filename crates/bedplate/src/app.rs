@@ -8,6 +8,7 @@ use bedplate_agent::{Programs, SessionDecider};
 use bedplate_api_admin::{Advance, FailedRequest, FailedRequests};
 use bedplate_base::{BoxFuture, Clock, Place, Result, Timestamp};
 use bedplate_catalog::Catalog;
+use bedplate_bucket::Buckets;
 use bedplate_engine::Engine;
 use bedplate_http::{Door, Doors, Observer, Refused, ServiceDoor, Upstream};
 use bedplate_lambda::{Config as LambdaConfig, HandlerKey, Host, LambdaTarget};
@@ -39,6 +40,8 @@ pub(crate) struct App {
     /// Models without agents.
     bedrock: bedplate_api_bedrock::State,
     /// Sets the clock forward; none in `serve`.
+    /// S3's buckets.
+    buckets: Buckets,
     advance: Option<Advance>,
     /// Requests that failed, for `why`.
     requests: Arc<FailedRequests>,
@@ -104,6 +107,15 @@ impl App {
             }
         }
         let programs: Arc<Programs> = Arc::default();
+        let folders = config.folder(Path::new("."));
+        let buckets = Buckets::open(
+            &folder.join("buckets"),
+            &config.buckets,
+            &folders,
+            &config.place.region,
+            Arc::new(SystemClock::default()),
+        );
+        let buckets = buckets.map_err(|error| config.locate(error))?;
         let functions = Functions::new(LambdaTarget::new(host.clone()), &config.functions);
         let engine = Engine::builder(store.clone(), clock.clone())
             .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
@@ -148,6 +160,7 @@ impl App {
     }
 
     /// Keeps the requests that fail.
+            buckets,
     pub(crate) fn observer(&self) -> Observer {
         let requests = Arc::clone(&self.requests);
         Arc::new(move |refused: Refused| {
@@ -209,6 +222,7 @@ impl App {
             // Signatures are judged by the machine's own time.
             clock: Arc::new(SystemClock::default()),
             strict,
+            buckets: Some(crate::buckets::door(&self.buckets)),
         }
     }
 }

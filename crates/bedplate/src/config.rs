@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bedplate_base::{Error, Place};
 use bedplate_http::{KeyConfig, KeysConfig, UpstreamConfig};
+use bedplate_bucket::BucketConfig;
 use bedplate_lambda::FunctionConfig;
 use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
 use serde::Deserialize;
@@ -33,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) functions: BTreeMap<String, FunctionConfig>,
     /// Where requests to other AWS services go.
     pub(crate) upstream: UpstreamConfig,
+    /// Folders that are buckets.
+    pub(crate) buckets: BTreeMap<String, BucketConfig>,
     /// Keys that requests must be signed with; without any, all requests are taken.
     pub(crate) keys: KeysConfig,
     /// The line of each provider (`providers.NAME`) and each route (`route.0`).
@@ -52,6 +55,8 @@ struct File {
     upstream: UpstreamConfig,
     /// `[limits]`
     limits: LimitsConfig,
+    /// `[buckets.NAME]`
+    buckets: BTreeMap<String, Spanned<BucketConfig>>,
     /// `[retention]`
     retention: RetentionConfig,
     /// `[keys.NAME]`
@@ -149,6 +154,10 @@ impl Config {
             upstream: file.upstream,
             keys,
             lines,
+        for (name, bucket) in &file.buckets {
+            lines.insert(format!("buckets.{name}"), line(bucket.span().start));
+        }
+        let buckets = file.buckets.into_iter().map(|(name, bucket)| (name, bucket.into_inner())).collect();
         })
     }
 
@@ -171,6 +180,7 @@ impl Config {
             _ => problem.to_owned(),
         }
     }
+            buckets,
 
     /// Files that hold secrets.
     pub(crate) fn secret_files(&self) -> impl Iterator<Item = PathBuf> {

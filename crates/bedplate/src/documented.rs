@@ -97,6 +97,7 @@ fn keys_of_the_configuration() {
         ("[upstream]", "upstream."),
         ("[functions.x]", ""),
     ] {
+        ("[buckets.x]", ""),
         let keys = keys(head);
         assert!(!keys.is_empty(), "{head}");
         for key in keys {

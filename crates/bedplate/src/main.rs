@@ -6,6 +6,7 @@
 mod app;
 mod apply;
 mod args;
+mod buckets;
 mod checked;
 mod clock;
 mod config;

@@ -342,6 +342,8 @@ pub(crate) fn log(default: &str, json: bool) {
         .ok()
         .and_then(|text| EnvFilter::try_new(text).ok())
         .unwrap_or_else(|| EnvFilter::new(default));
+    // s3s calls every refused request an error; what is one stands in our own log.
+    let filter = filter.add_directive("s3s=off".parse().expect("invariant: this is a directive"));
     // A log that cannot be written must not fail what it tells of: the report of such an error would go to the same place, and panic there.
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -7,6 +7,7 @@ use bedplate_base::{BoxFuture, Clock, Place};
 use bedplate_wire::{Request, Response, Routed, Router};
 use tokio::sync::watch;
 
+use crate::buckets::BucketDoor;
 use crate::upstream::Upstream;
 
 /// Answers requests. The future is run to its end even when the client goes away; the body's stream is dropped then.
@@ -28,6 +29,8 @@ pub struct Doors {
     pub router: Arc<Router>,
     /// Those that are built, by the service's name (`bedrock-agent`). The others answer that they are not.
     pub services: BTreeMap<&'static str, Arc<dyn ServiceDoor>>,
+    /// The buckets of S3; without them S3 is a service like any other that is not here.
+    pub buckets: Option<Arc<dyn BucketDoor>>,
     /// Where requests go to services that have no door here; none refuses them.
     pub upstream: Option<Arc<Upstream>>,
     /// `/_bedplate/*`, for this machine only.

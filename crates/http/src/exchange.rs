@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use crate::access::Line;
 use crate::activity::Busy;
 use crate::body;
+use crate::buckets::{self, BucketDoor, Objects, Target};
 use crate::limits::{BODY_BYTES_MAX, FORM_BYTES_MAX, UPSTREAM_BYTES_MAX, body_bytes_max, ends_with_client};
 use crate::listener::{Phase, Shared};
 use crate::observe;
@@ -25,6 +26,8 @@ use crate::upstream::{self, Forwarded, Upstream};
 const REQUEST_ID: &str = "x-amzn-requestid";
 const TARGET: &str = "x-amz-target";
 const ADMIN: &str = "/_bedplate";
+/// The signing name of buckets.
+const SIGNED_FOR_S3: &str = "s3";
 /// The signing name of the admin door.
 const ADMIN_SERVICE: &str = "bedplate";
 /// Larger bodies are hashed on a thread of their own: a megabyte takes about a millisecond.
@@ -42,6 +45,8 @@ enum Goal {
     Service(Routed),
     /// An operation that the body names.
     Form,
+    /// A bucket.
+    Buckets(Arc<dyn BucketDoor>, Target),
     /// A service that is not served here.
     Upstream(Arc<Upstream>),
 }
@@ -61,12 +66,16 @@ pub(crate) async fn exchange(
 ) -> http::Response<Outgoing> {
     let (parts, incoming) = request.into_parts();
     let scope = Scope::of(&parts.headers, parts.uri.query().unwrap_or_default());
-    let envelope = Envelope::of(&parts.headers, scope.as_ref());
+    let target = Target::of(&parts, scope.as_ref());
+    let envelope = match target {
+        Some(_) => Envelope::S3,
+        None => Envelope::of(&parts.headers, scope.as_ref()),
+    };
     let mut context = context(&shared, peer, &parts.headers, scope.as_ref());
     let mut line = Line::new(&parts.method, parts.uri.path(), &context.request_id);
 
     let mut known = None;
-    let found = find(&shared, peer, &parts, scope.as_ref(), context.received_at).and_then(|(goal, proof)| {
+    let found = find(&shared, peer, &parts, scope.as_ref(), target, context.received_at).and_then(|(goal, proof)| {
         line.operation = name(&goal);
         if let Goal::Service(routed) = &goal {
             known = Some((routed.service, routed.operation));
@@ -109,7 +118,14 @@ pub(crate) async fn exchange(
 }
 
 /// The goal of a request and what its signature is worth so far, from its head alone.
-fn find(shared: &Shared, peer: SocketAddr, parts: &Parts, scope: Option<&Scope>, now: Timestamp) -> Result<(Goal, Proof), Refusal> {
+fn find(
+    shared: &Shared,
+    peer: SocketAddr,
+    parts: &Parts,
+    scope: Option<&Scope>,
+    target: Option<Target>,
+    now: Timestamp,
+) -> Result<(Goal, Proof), Refusal> {
     let path = parts.uri.path();
     if path == "/healthz" {
         return Ok((Goal::Health, Proof::NONE));
@@ -128,6 +144,19 @@ fn find(shared: &Shared, peer: SocketAddr, parts: &Parts, scope: Option<&Scope>,
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     {
         return Ok((Goal::Admin, admin(shared, peer, &head, now)?));
+    }
+    if let (Some(target), Some(door)) = (target, &shared.doors.buckets) {
+        let proof = match target.old {
+            true => shared.credentials.examine_old(&head, target.host.as_deref(), now)?,
+            false => shared.credentials.examine(&head, now)?,
+        };
+        return match &shared.doors.upstream {
+            Some(upstream) if !target.is_here(door.as_ref()) => Ok((Goal::Upstream(Arc::clone(upstream)), proof)),
+            _ => {
+                proof.covers(SIGNED_FOR_S3)?;
+                Ok((Goal::Buckets(Arc::clone(door), target), proof))
+            }
+        };
     }
     let plain = scope.is_none() && !parts.headers.contains_key(TARGET);
     let form = is_form(parts.method.as_str(), path, parts.uri.query().unwrap_or_default(), &parts.headers);
@@ -220,6 +249,7 @@ fn name(goal: &Goal) -> String {
         Goal::Admin => "admin".to_owned(),
         Goal::Service(routed) => format!("{}:{}", routed.service.name, routed.operation.name),
         Goal::Form => "form".to_owned(),
+        Goal::Buckets(..) => "s3".to_owned(),
         Goal::Upstream(_) => "upstream".to_owned(),
     }
 }
@@ -254,6 +284,10 @@ async fn answer(
         Goal::Form => FORM_BYTES_MAX,
         Goal::Upstream(_) => UPSTREAM_BYTES_MAX,
         Goal::Service(routed) => body_bytes_max(routed.operation),
+        Goal::Buckets(door, target) => {
+            let door = Arc::clone(door);
+            return objects(shared, door, target, (proof, parts, incoming), context, busy).await;
+        }
     };
     let gate = match &goal {
         Goal::Admin => &shared.admin,
@@ -330,6 +364,37 @@ async fn answer(
         .map(Answer::Ours)
 }
 
+/// A request of S3: its body passes through while the door works.
+async fn objects(
+    shared: &Arc<Shared>,
+    door: Arc<dyn BucketDoor>,
+    target: &Target,
+    (proof, parts, incoming): (Proof, Parts, Incoming),
+    context: Context,
+    busy: &mut Busy,
+) -> Result<Answer, Refusal> {
+    if let Err(full) = shared.requests.peek() {
+        body::forget(incoming, &parts.headers).await;
+        return Err(full);
+    }
+    let headers = parts.headers.clone();
+    let (request, passage) = match buckets::open(parts, target, proof.passing(), incoming, &shared.limits) {
+        Ok(opened) => opened,
+        Err((refusal, incoming)) => {
+            body::forget(incoming, &headers).await;
+            return Err(refusal);
+        }
+    };
+    busy.work();
+    let permit = shared.requests.enter().await?;
+    let request_id = context.request_id.clone();
+    let work: BoxFuture<'static, Objects> = Box::pin(async move { door.call(request, context).await });
+    let mut answer = perform(shared, work, &request_id, false, permit).await?;
+    passage.close(!answer.status().is_success()).await?;
+    buckets::name(&mut answer, &request_id);
+    Ok(Answer::Theirs(answer))
+}
+
 /// Verifies a body.
 async fn settle(proof: Proof, body: Bytes) -> Result<Bytes, Refusal> {
     if body.len() <= HASH_INLINE_BYTES {
@@ -370,13 +435,13 @@ impl Drop for Tied {
 
 /// Does a door's work as a task: a client that hangs up must not cut a commit in two. Its places stay taken until it is done. Work that is
 /// `tied` to its client ends with it.
-async fn perform<P: Send + 'static>(
+async fn perform<T: Send + 'static, P: Send + 'static>(
     shared: &Arc<Shared>,
-    work: BoxFuture<'static, Response>,
+    work: BoxFuture<'static, T>,
     request_id: &str,
     tied: bool,
     places: P,
-) -> Result<Response, Refusal> {
+) -> Result<T, Refusal> {
     let (mut phase, alive) = (shared.phase.clone(), shared.alive.clone());
     let task = tokio::spawn(async move {
         let _held = (places, alive);

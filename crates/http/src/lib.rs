@@ -11,6 +11,7 @@
 mod access;
 mod activity;
 mod body;
+mod buckets;
 mod connection;
 mod door;
 mod exchange;
@@ -27,6 +28,7 @@ mod seats;
 mod sigv4;
 mod upstream;
 
+pub use buckets::{BucketDoor, ObjectBody, Objects};
 pub use door::{Door, Doors, ServiceDoor};
 pub use keys::{KEYS_MAX, Key, KeyConfig, KeysConfig, SECRET_MAX, SECRET_MIN, Secret};
 pub use limits::Limits;

@@ -99,8 +99,15 @@ impl Refusal {
                         Envelope::S3 => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
                     };
                 }
-                if matches!(guess, Envelope::Query | Envelope::S3) {
-                    self.code = in_xml(self.code);
+                match guess {
+                    Envelope::Query => self.code = in_xml(self.code),
+                    Envelope::S3 => {
+                        self.code = in_s3(self.code);
+                        if self.code == "EntityTooLarge" || self.code == "RequestTimeout" {
+                            self.status = StatusCode::BAD_REQUEST;
+                        }
+                    }
+                    Envelope::RestJson | Envelope::AwsJson => {}
                 }
                 let (content_type, body) = guess.body(&self, &context.request_id);
                 let mut headers = vec![("content-type", content_type.to_owned())];
@@ -140,6 +147,22 @@ fn in_xml(code: &'static str) -> &'static str {
         "UnrecognizedClientException" => "InvalidClientTokenId",
         "InvalidSignatureException" => "SignatureDoesNotMatch",
         "AccessDeniedException" => "AccessDenied",
+        other => other,
+    }
+}
+
+/// The same for S3 (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
+fn in_s3(code: &'static str) -> &'static str {
+    match code {
+        "MissingAuthenticationTokenException" | "AccessDeniedException" => "AccessDenied",
+        "IncompleteSignatureException" => "AuthorizationHeaderMalformed",
+        "UnrecognizedClientException" => "InvalidAccessKeyId",
+        "InvalidSignatureException" => "SignatureDoesNotMatch",
+        "RequestEntityTooLargeException" => "EntityTooLarge",
+        "RequestTimeoutException" => "RequestTimeout",
+        "SerializationException" => "InvalidRequest",
+        "InternalServerException" => "InternalError",
+        "ServiceUnavailableException" => "ServiceUnavailable",
         other => other,
     }
 }

@@ -11,6 +11,7 @@
 mod canonical;
 mod chunked;
 mod claim;
+pub(crate) mod old;
 mod scope;
 mod time;
 mod verify;
@@ -99,6 +100,15 @@ impl Credentials {
         }
     }
 
+    /// The same for a URL of S3 that is presigned with version 2; `bucket` is that of the host.
+    pub(crate) fn examine_old(&self, head: &Head<'_>, bucket: Option<&str>, now: Timestamp) -> Result<Proof, Denied> {
+        let signer = match self {
+            Self::Any => None,
+            Self::Keys(keys) => Some(old::examine(keys, head, bucket, now)?),
+        };
+        Ok(Proof { signer, ..Proof::NONE })
+    }
+
     /// Whether a server may listen at `address` with these credentials: one that accepts anything belongs on a loopback address.
     ///
     /// # Errors
@@ -172,6 +182,10 @@ impl Proof {
 impl Denied {
     fn missing() -> Self {
         Self::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+    }
+
+    fn expired() -> Self {
+        Self::new(403, "AccessDeniedException", "Request has expired")
     }
 
     fn incomplete(message: impl Into<String>) -> Self {

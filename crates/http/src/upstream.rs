@@ -26,6 +26,7 @@ use tokio::time::timeout;
 
 pub use config::UpstreamConfig;
 use config::{Access, Address};
+pub(crate) use message::without_signature;
 
 use crate::limits::{UPSTREAM_CONNECT_TIME, UPSTREAM_IDLE_MAX};
 use crate::refusal::Refusal;

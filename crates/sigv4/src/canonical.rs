@@ -46,6 +46,18 @@ pub fn paths(raw: &str) -> Vec<String> {
         .collect()
 }
 
+/// The paths that may be signed for S3, which escapes a path once and leaves its segments alone: as it came, and with its letters escaped in the
+/// one way that the rules know.
+pub fn s3_paths(raw: &str) -> Vec<String> {
+    let raw = if raw.is_empty() { "/" } else { raw };
+    let bytes: Vec<u8> = percent_decode(raw.as_bytes()).collect();
+    let escaped = percent_encode(&bytes, PATH).to_string();
+    match escaped == raw {
+        true => vec![escaped],
+        false => vec![escaped, raw.to_owned()],
+    }
+}
+
 /// The query in canonical form: every name and value escaped in one way, sorted by name and value, without the signature.
 pub fn query(raw: &str) -> String {
     let mut escaped: Vec<(String, String)> = pairs(raw)

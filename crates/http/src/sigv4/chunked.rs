@@ -162,7 +162,7 @@ impl Frames {
                     };
                     self.trailer(&line)?;
                 }
-                At::End if bytes.is_empty() || &bytes[..] == b"\r\n" => return Ok(out),
+                At::End if bytes.is_empty() => return Ok(out),
                 At::End => return Err(broken("something follows the last frame")),
             }
         }
@@ -205,7 +205,10 @@ impl Frames {
             }
         }
         let line = std::mem::take(&mut self.rest);
-        let text = std::str::from_utf8(&line).ok().and_then(|line| line.strip_suffix("\r\n"));
+        // AWS's own example has trailers that end with a line feed alone.
+        let bare = matches!(self.at, At::Trailers).then_some("\n");
+        let text = std::str::from_utf8(&line).ok();
+        let text = text.and_then(|line| line.strip_suffix("\r\n").or_else(|| line.strip_suffix(bare?)));
         text.map(|text| Some(text.to_owned())).ok_or_else(|| broken(what))
     }
 

@@ -179,7 +179,7 @@ fn by_bearer(keys: &[Key], token: &[u8]) -> Result<Proof, Denied> {
 }
 
 /// A key with a session token is good with that token only, one without is good without.
-fn check_token(key: &Key, token: Option<&str>) -> Result<(), Denied> {
+pub(super) fn check_token(key: &Key, token: Option<&str>) -> Result<(), Denied> {
     let same = match (&key.session_token, token) {
         (None, None) => true,
         (Some(right), Some(token)) => right.expose().as_bytes().ct_eq(token.as_bytes()).into(),

@@ -69,7 +69,7 @@ pub(super) fn forget_frames(headers: &mut HeaderMap) {
 }
 
 /// Takes a signature out of headers and query; gives back the target without it.
-pub(super) fn without_signature(headers: &mut HeaderMap, target: &str) -> String {
+pub(crate) fn without_signature(headers: &mut HeaderMap, target: &str) -> String {
     for name in SIGNATURE {
         headers.remove(name);
     }

@@ -197,6 +197,7 @@ impl House {
             waits: waits_in,
         })));
         let doors = Doors {
+            buckets: None,
             router: Arc::new(Router::new(&[&TEST, &UNBUILT, &FORMS, &TURNS])),
             services: ["test", "forms", "bedrock-agent-runtime"]
                 .map(|name| (name, Arc::clone(&room) as Arc<dyn ServiceDoor>))
