@@ -5,13 +5,18 @@
 //! with it. This crate knows no provider and opens no connection.
 
 pub mod control;
+mod log;
 pub mod runtime;
 
 use std::sync::Arc;
 
-use bedplate_base::Clock;
+use bedplate_base::{Clock, Result};
 use bedplate_catalog::Catalog;
 use bedplate_providers::Models;
+
+use log::Log;
+
+pub use log::{Gateway, LogSettings, REDACT_MAX};
 
 /// What the operations of both services work on; cheap to clone.
 #[derive(Clone)]
@@ -24,17 +29,33 @@ pub struct State {
     clock: Arc<dyn Clock>,
     /// Stored profiles change one at a time: their number has a limit.
     writing: Arc<tokio::sync::Mutex<()>>,
+    log: Arc<Log>,
 }
 
 impl State {
     /// Over the models of a configuration, whose routes have these patterns, and a catalog.
-    pub fn new(models: Arc<Models>, patterns: impl IntoIterator<Item = String>, catalog: Catalog, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        models: Arc<Models>,
+        patterns: impl IntoIterator<Item = String>,
+        catalog: Catalog,
+        clock: Arc<dyn Clock>,
+        log: LogSettings,
+    ) -> Self {
         Self {
             models,
             patterns: patterns.into_iter().collect(),
+            log: Arc::new(Log::new(log, catalog.clone())),
             catalog,
             clock,
             writing: Arc::default(),
         }
+    }
+
+    /// Takes up what was configured through the API; once, at the start.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub async fn restore(&self) -> Result<()> {
+        self.log.restore().await
     }
 }

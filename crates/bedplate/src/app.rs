@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use bedplate_agent::{Programs, SessionDecider};
 use bedplate_api_admin::{Advance, FailedRequest, FailedRequests};
+use bedplate_api_bedrock::{Gateway, LogSettings};
 use bedplate_base::{BoxFuture, Clock, Place, Result, Timestamp};
-use bedplate_catalog::Catalog;
 use bedplate_bucket::Buckets;
+use bedplate_catalog::Catalog;
 use bedplate_engine::Engine;
 use bedplate_http::{Door, Doors, Observer, Refused, ServiceDoor, Upstream};
 use bedplate_lambda::{Config as LambdaConfig, HandlerKey, Host, LambdaTarget};
@@ -39,9 +40,9 @@ pub(crate) struct App {
     pub(crate) agents: bedplate_api_agents::State,
     /// Models without agents.
     bedrock: bedplate_api_bedrock::State,
-    /// Sets the clock forward; none in `serve`.
     /// S3's buckets.
     buckets: Buckets,
+    /// Sets the clock forward; none in `serve`.
     advance: Option<Advance>,
     /// Requests that failed, for `why`.
     requests: Arc<FailedRequests>,
@@ -106,7 +107,6 @@ impl App {
                 tracing::info!(target: "bedplate", %error, "functions run as this user, without isolation: run only code that you trust")
             }
         }
-        let programs: Arc<Programs> = Arc::default();
         let folders = config.folder(Path::new("."));
         let buckets = Buckets::open(
             &folder.join("buckets"),
@@ -116,32 +116,39 @@ impl App {
             Arc::new(SystemClock::default()),
         );
         let buckets = buckets.map_err(|error| config.locate(error))?;
+        let programs: Arc<Programs> = Arc::default();
         let functions = Functions::new(LambdaTarget::new(host.clone()), &config.functions);
-        let engine = Engine::builder(store.clone(), clock.clone())
-            .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
-            .target(bedplate_agent::MODEL, models.clone())
-            .target(bedplate_agent::LAMBDA, Arc::new(functions))
-            .limits(bedplate_engine::Limits {
-                retention: config.retention.engine(),
-                ..bedplate_engine::Limits::default()
-            })
-            .build();
-        let catalog = Catalog::new(store);
-        let lambda = Arc::new(bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone()));
-        let iam = Arc::new(bedplate_api_iam::State::new(catalog.clone(), clock.clone()));
-        let settings = bedplate_api_agents::Settings {
-            strict,
-            steps_max: config.limits.steps,
+        let catalog = Catalog::new(store.clone());
+        let log = LogSettings {
+            folder: folder.join("logs").join("model-invocations"),
+            redact: config.redact.clone(),
         };
         let bedrock = bedplate_api_bedrock::State::new(
             models,
             config.models.routes.iter().map(|route| route.model.clone()),
             catalog.clone(),
             Arc::new(SystemClock::default()),
+            log,
         );
+        let engine = Engine::builder(store.clone(), clock.clone())
+            .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
+            .target(bedplate_agent::MODEL, Arc::new(Gateway::new(bedrock.clone())))
+            .target(bedplate_agent::LAMBDA, Arc::new(functions))
+            .limits(bedplate_engine::Limits {
+                retention: config.retention.engine(),
+                ..bedplate_engine::Limits::default()
+            })
+            .build();
+        let lambda = Arc::new(bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone()));
+        let iam = Arc::new(bedplate_api_iam::State::new(catalog.clone(), clock.clone()));
+        let settings = bedplate_api_agents::Settings {
+            strict,
+            steps_max: config.limits.steps,
+        };
         let agents = bedplate_api_agents::State::new(catalog, engine.clone(), clock.clone(), settings);
         // Functions first: the calls that are performed again need them.
         lambda.restore().await?;
+        bedrock.restore().await?;
         let (env, folder) = (|name: &str| std::env::var(name).ok(), config.folder(Path::new(".")));
         let mapped = bedplate_api_lambda::map(&lambda, &config.place, &folder, &config.functions, &env).await;
         mapped.map_err(|error| config.locate(error))?;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bedplate_api_bedrock::REDACT_MAX;
 use bedplate_base::{Error, Place};
-use bedplate_http::{KeyConfig, KeysConfig, UpstreamConfig};
 use bedplate_bucket::BucketConfig;
+use bedplate_http::{KeyConfig, KeysConfig, UpstreamConfig};
 use bedplate_lambda::FunctionConfig;
 use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
+use regex::Regex;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -32,10 +34,12 @@ pub(crate) struct Config {
     pub(crate) retention: RetentionConfig,
     /// Where functions are, and how they are called.
     pub(crate) functions: BTreeMap<String, FunctionConfig>,
-    /// Where requests to other AWS services go.
-    pub(crate) upstream: UpstreamConfig,
     /// Folders that are buckets.
     pub(crate) buckets: BTreeMap<String, BucketConfig>,
+    /// Where requests to other AWS services go.
+    pub(crate) upstream: UpstreamConfig,
+    /// What is made unreadable in the log of model invocations.
+    pub(crate) redact: Vec<Regex>,
     /// Keys that requests must be signed with; without any, all requests are taken.
     pub(crate) keys: KeysConfig,
     /// The line of each provider (`providers.NAME`) and each route (`route.0`).
@@ -59,12 +63,22 @@ struct File {
     buckets: BTreeMap<String, Spanned<BucketConfig>>,
     /// `[retention]`
     retention: RetentionConfig,
+    /// `[model_log]`
+    model_log: ModelLog,
     /// `[keys.NAME]`
     keys: BTreeMap<String, Spanned<KeyConfig>>,
     /// `[[route]]`
     route: Vec<Spanned<RouteConfig>>,
     /// `script = "answers.yaml"`
     script: Option<PathBuf>,
+}
+
+/// `[model_log]`: what stands in the log of model invocations, which PutModelInvocationLoggingConfiguration turns on.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ModelLog {
+    /// Regular expressions; what they match is replaced by `[redacted]` in every text of a record.
+    redact: Vec<Spanned<String>>,
 }
 
 /// `[server]`: who the server says it is.
@@ -116,6 +130,17 @@ impl Config {
             }
             place.region = region;
         }
+        if file.model_log.redact.len() > REDACT_MAX {
+            let at = file.model_log.redact[REDACT_MAX].span().start;
+            return Err(wrong(at, format!("model_log.redact: there are more than {REDACT_MAX} expressions")));
+        }
+        let mut redact = Vec::new();
+        for text in file.model_log.redact {
+            let (at, text) = (text.span().start, text.into_inner());
+            redact.push(
+                Regex::new(&text).map_err(|error| wrong(at, format!("model_log.redact: {text:?} is not a regular expression: {error}")))?,
+            );
+        }
         let mut lines = BTreeMap::new();
         for (name, provider) in &file.providers {
             lines.insert(format!("providers.{name}"), line(provider.span().start));
@@ -157,6 +182,7 @@ impl Config {
         for (name, bucket) in &file.buckets {
             lines.insert(format!("buckets.{name}"), line(bucket.span().start));
         }
+            redact,
         let buckets = file.buckets.into_iter().map(|(name, bucket)| (name, bucket.into_inner())).collect();
         })
     }

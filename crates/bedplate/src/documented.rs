@@ -94,10 +94,11 @@ fn keys_of_the_configuration() {
         ("[keys.x]", ""),
         ("[limits]", "limits."),
         ("[retention]", "retention."),
+        ("[model_log]", "model_log."),
         ("[upstream]", "upstream."),
         ("[functions.x]", ""),
-    ] {
         ("[buckets.x]", ""),
+    ] {
         let keys = keys(head);
         assert!(!keys.is_empty(), "{head}");
         for key in keys {

@@ -2,6 +2,7 @@
 
 mod foundation;
 mod known;
+mod logging;
 mod profiles;
 mod tags;
 
@@ -19,12 +20,15 @@ bedplate_wire::operations! {
     service: "bedrock", state: State, ops: ops, fault: to_wire,
     CreateInferenceProfile => profiles::create,
     DeleteInferenceProfile => profiles::delete,
+    DeleteModelInvocationLoggingConfiguration => logging::delete,
     GetFoundationModel => foundation::get,
     GetFoundationModelAvailability => foundation::availability,
     GetInferenceProfile => profiles::get,
+    GetModelInvocationLoggingConfiguration => logging::get,
     ListFoundationModels => foundation::list,
     ListInferenceProfiles => profiles::list,
     ListTagsForResource => tags::list,
+    PutModelInvocationLoggingConfiguration => logging::put,
     TagResource => tags::tag,
     UntagResource => tags::untag,
 }

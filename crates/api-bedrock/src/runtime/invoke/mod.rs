@@ -129,18 +129,38 @@ pub(crate) async fn invoke(state: &State, context: &Context, input: types::Invok
     let model = state.model(input.model_id).await?;
     let began = state.clock.now();
     let fields = body::Body::parse(&body)?;
+    let draft = state
+        .log
+        .draft(context, "InvokeModel", &model, || logged(&body, input.request_metadata.as_deref()));
     if Family::of(&model, &fields) == Family::Embedding {
         let wanted = embedding::read(&model, fields)?;
-        let (value, usage) = embedding::answer(state, &model, wanted, &context.request_id).await?;
+        let answer = embedding::answer(state, &model, wanted, &context.request_id).await;
+        if let Some(draft) = draft {
+            let outcome = answer.as_ref().map(Clone::clone).map_err(|fault| fault.code.as_ref());
+            state.log.finish(draft.embedding(), outcome);
+        }
+        let (value, usage) = answer?;
         return Ok(Invoked::new(&value, &usage, state.since(began)));
     }
     let (mut request, form) = conversation(&model, fields, &context.request_id)?;
     request.options.latency = input.performance_config_latency.map(|latency| latency.as_str().to_owned());
     request.options.service_tier = input.service_tier.map(|tier| tier.as_str().to_owned());
     let reply = state.models.answer(&request, &Progress::none()).await;
-    let reply = reply.map_err(|failure| fault::of(&failure))?;
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(failure) => {
+            if let Some(draft) = draft {
+                state.log.finish(draft, Err(failure.fault.exception(false)));
+            }
+            return Err(fault::of(&failure));
+        }
+    };
     let latency_ms = reply.facts.latency_ms.unwrap_or_else(|| state.since(began));
-    let mut invoked = Invoked::new(&form.whole(&reply), &reply.usage, latency_ms);
+    let whole = form.whole(&reply);
+    let mut invoked = Invoked::new(&whole, &reply.usage, latency_ms);
+    if let Some(draft) = draft {
+        state.log.finish(draft, Ok((whole, reply.usage)));
+    }
     invoked.output.service_tier = reply.facts.service_tier.as_deref().and_then(|tier| tier.parse().ok());
     invoked.output.performance_config_latency = reply.facts.latency.as_deref().and_then(|latency| latency.parse().ok());
     Ok(invoked)
@@ -162,16 +182,28 @@ pub(crate) async fn stream(
     request.options.latency = input.performance_config_latency.map(|latency| latency.as_str().to_owned());
     request.options.service_tier = input.service_tier.map(|tier| tier.as_str().to_owned());
     request.streaming = true;
+    let mut draft = state.log.draft(context, "InvokeModelWithResponseStream", &model, || {
+        logged(&body, input.request_metadata.as_deref())
+    });
+    let mut said: Vec<Value> = Vec::new();
     let began = state.clock.now();
     let mut events = Box::pin(live::call(state.models.clone(), request));
     let first = match events.next().await {
-        Some(Event::Failed(failure)) => return Err(fault::of(&failure)),
+        Some(Event::Failed(failure)) => {
+            if let Some(draft) = draft {
+                state.log.finish(draft, Err(failure.fault.exception(false)));
+            }
+            return Err(fault::of(&failure));
+        }
         first => first,
     };
     let first_byte = state.since(began);
     let state = state.clone();
     let chunks = stream::iter(first).chain(events).flat_map(move |event| {
         if let Event::Failed(failure) = &event {
+            if let Some(draft) = draft.take() {
+                state.log.finish(draft, Err(failure.fault.exception(true)));
+            }
             return stream::iter(vec![fault::in_chunks(failure)]);
         }
         let metrics = match &event {
@@ -183,9 +215,19 @@ pub(crate) async fn stream(
             })),
             _ => None,
         };
+        let usage = match &event {
+            Event::Ended(reply) => Some(reply.usage),
+            _ => None,
+        };
         let mut chunks = form.chunks(event);
         if let (Some(metrics), Some(last)) = (metrics, chunks.last_mut()) {
             last["amazon-bedrock-invocationMetrics"] = metrics;
+        }
+        if draft.is_some() {
+            said.extend(chunks.iter().cloned());
+        }
+        if let (Some(usage), Some(draft)) = (usage, draft.take_if(|_| usage.is_some())) {
+            state.log.finish(draft, Ok((Value::Array(std::mem::take(&mut said)), usage)));
         }
         stream::iter(chunks.iter().map(chunk).collect::<Vec<_>>())
     });
@@ -194,6 +236,12 @@ pub(crate) async fn stream(
         ..types::InvokeModelWithResponseStreamResponse::default()
     };
     Ok(Streamed::new(output, chunks))
+}
+
+/// A body as it came, for the log, with its metadata: the text of an object of texts.
+fn logged(body: &Bytes, metadata: Option<&str>) -> (Value, Value) {
+    let read = |text: &[u8]| bedplate_wire::parse(text).unwrap_or_default();
+    (read(body), metadata.map_or(Value::Null, |text| read(text.as_bytes())))
 }
 
 fn chunk(value: &Value) -> types::ResponseStream {
