@@ -160,6 +160,7 @@ impl App {
             lambda,
             iam,
             agents,
+            buckets,
             bedrock,
             advance,
             requests: Arc::default(),
@@ -167,7 +168,6 @@ impl App {
     }
 
     /// Keeps the requests that fail.
-            buckets,
     pub(crate) fn observer(&self) -> Observer {
         let requests = Arc::clone(&self.requests);
         Arc::new(move |refused: Refused| {
@@ -222,6 +222,7 @@ impl App {
         Doors {
             router: Arc::new(router),
             services,
+            buckets: Some(crate::buckets::door(&self.buckets)),
             admin,
             upstream,
             ready,
@@ -229,7 +230,6 @@ impl App {
             // Signatures are judged by the machine's own time.
             clock: Arc::new(SystemClock::default()),
             strict,
-            buckets: Some(crate::buckets::door(&self.buckets)),
         }
     }
 }

@@ -55,12 +55,12 @@ struct File {
     providers: BTreeMap<String, Spanned<ProviderConfig>>,
     /// `[functions.NAME]`
     functions: BTreeMap<String, Spanned<FunctionConfig>>,
+    /// `[buckets.NAME]`
+    buckets: BTreeMap<String, Spanned<BucketConfig>>,
     /// `[upstream]`
     upstream: UpstreamConfig,
     /// `[limits]`
     limits: LimitsConfig,
-    /// `[buckets.NAME]`
-    buckets: BTreeMap<String, Spanned<BucketConfig>>,
     /// `[retention]`
     retention: RetentionConfig,
     /// `[model_log]`
@@ -154,6 +154,10 @@ impl Config {
         for (name, function) in &file.functions {
             lines.insert(format!("functions.{name}"), line(function.span().start));
         }
+        for (name, bucket) in &file.buckets {
+            lines.insert(format!("buckets.{name}"), line(bucket.span().start));
+        }
+        let buckets = file.buckets.into_iter().map(|(name, bucket)| (name, bucket.into_inner())).collect();
         let functions = file
             .functions
             .into_iter()
@@ -176,14 +180,11 @@ impl Config {
             limits: file.limits,
             retention: file.retention,
             functions,
+            buckets,
             upstream: file.upstream,
+            redact,
             keys,
             lines,
-        for (name, bucket) in &file.buckets {
-            lines.insert(format!("buckets.{name}"), line(bucket.span().start));
-        }
-            redact,
-        let buckets = file.buckets.into_iter().map(|(name, bucket)| (name, bucket.into_inner())).collect();
         })
     }
 
@@ -206,7 +207,6 @@ impl Config {
             _ => problem.to_owned(),
         }
     }
-            buckets,
 
     /// Files that hold secrets.
     pub(crate) fn secret_files(&self) -> impl Iterator<Item = PathBuf> {
