@@ -118,7 +118,7 @@ impl App {
         let buckets = buckets.map_err(|error| config.locate(error))?;
         let programs: Arc<Programs> = Arc::default();
         let functions = Functions::new(LambdaTarget::new(host.clone()), &config.functions);
-        let catalog = Catalog::new(store.clone());
+        let catalog = Catalog::new(store.clone()).with_clock(clock.clone());
         let log = LogSettings {
             folder: folder.join("logs").join("model-invocations"),
             redact: config.redact.clone(),
@@ -137,6 +137,10 @@ impl App {
             .limits(bedplate_engine::Limits {
                 retention: config.retention.engine(),
                 ..bedplate_engine::Limits::default()
+            })
+            .chore({
+                let catalog = catalog.clone();
+                move || forget_tokens(catalog.clone())
             })
             .build();
         let lambda = Arc::new(bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone()));
@@ -232,6 +236,17 @@ impl App {
             strict,
         }
     }
+}
+
+/// Client tokens whose time is over go; what cannot be deleted now is tried again later.
+fn forget_tokens(catalog: Catalog) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        match catalog.forget_tokens().await {
+            Ok(0) => {}
+            Ok(tokens) => tracing::debug!(target: "bedplate", tokens, "client tokens were forgotten"),
+            Err(error) => tracing::warn!(target: "bedplate", %error, "client tokens are kept for now"),
+        }
+    })
 }
 
 /// The models of a configuration.
