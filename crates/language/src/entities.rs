@@ -85,7 +85,7 @@ impl Utterance {
                     || in_words(&[tokens[at - 1].lower.as_str()]).is_some()
                     || tokens[at - 1].shape == Shape::Number);
             !of_clock
-                && matches!(
+                && (matches!(
                     token.lower.as_str(),
                     "was"
                         | "were"
@@ -105,7 +105,7 @@ impl Utterance {
                         | "expenses"
                         | "sold"
                         | "worked"
-                )
+                ) || told_as_past(&tokens, at))
         });
         let mut entities = entities(&tokens, now, past, verbs);
         order_ranges(&tokens, &mut entities);
@@ -131,6 +131,14 @@ impl Utterance {
     pub fn word(&self, at: usize) -> &str {
         self.tokens.get(at).map_or("", |token| token.lower.as_str())
     }
+}
+
+/// "I drove", "we missed", "he paid": a verb in the past behind somebody.
+fn told_as_past(tokens: &[Token], at: usize) -> bool {
+    let who = at.checked_sub(1).map_or("", |before| tokens[before].lower.as_str());
+    let word = tokens[at].lower.as_str();
+    let past = crate::stem::past_form(word) || word.ends_with("ed") && classes(word).verb() && !classes(word).adjective();
+    matches!(who, "i" | "we" | "he" | "she" | "they" | "it" | "which" | "who") && past
 }
 
 fn entities(tokens: &[Token], now: DateTime, past: bool, verbs: &[String]) -> Vec<Entity> {

@@ -107,12 +107,7 @@ impl Said<'_> {
     }
 
     fn open_year(&self, month: i8, day: i8) -> Option<Date> {
-        let this = Date::new(self.today().year(), month, day).ok()?;
-        match (self.past, this < self.today()) {
-            (false, true) => Date::new(this.year() + 1, month, day).ok(),
-            (true, false) if this > self.today() => Date::new(this.year() - 1, month, day).ok(),
-            _ => Some(this),
-        }
+        when::date_of(self.today(), None, month, day, self.past)
     }
 
     /// "1-5 December", "between the 10th and the 12th of December".

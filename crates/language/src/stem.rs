@@ -71,6 +71,15 @@ pub(crate) fn irregular(word: &str) -> bool {
     IRREGULAR.iter().any(|(form, _)| *form == word)
 }
 
+/// Whether a lower-case word is a verb in the past that no suffix tells.
+pub(crate) fn past_form(word: &str) -> bool {
+    const MORE: &str = " broke fell left lost found got had went came ran put cut hit hurt let read stole blew rang sang drank ate stood felt slept dealt ";
+    const NOT: &str =
+        " given taken chosen frozen begun seen shown thrown known worn drawn hidden written driven eaten flown grown woken withdrawn ";
+    irregular(word) && !NOT.contains(&format!(" {word} "))
+        || MORE.contains(&format!(" {word} ")) && !matches!(word, "put" | "let" | "read" | "cut")
+}
+
 /// The stem of a lower-case word. Words of up to three letters are their own stems.
 pub fn stem(word: &str) -> String {
     let mut s = word.trim_end_matches("'s").trim_end_matches("’s").to_owned();

@@ -622,17 +622,23 @@ fn year_after(tokens: &[Token], at: usize) -> (Option<i16>, usize) {
     }
 }
 
-fn date_of(today: Date, year: Option<i16>, month: i8, day: i8, past: bool) -> Option<Date> {
+/// The day in the year that is meant when none was said: the next one, or the last one for what is past. Nobody who speaks of the past in
+/// November means the first of December of the year before.
+pub(crate) fn date_of(today: Date, year: Option<i16>, month: i8, day: i8, past: bool) -> Option<Date> {
     if let Some(year) = year {
         return Date::new(year, month, day).ok();
     }
     let this = Date::new(today.year(), month, day).ok()?;
-    match (past, this < today) {
-        (false, true) => Date::new(today.year() + 1, month, day).ok(),
-        (true, false) if this > today => Date::new(today.year() - 1, month, day).ok(),
+    let ahead = this.since(today).map_or(0, |span| span.get_days());
+    match past {
+        false if this < today => Date::new(today.year() + 1, month, day).ok(),
+        true if this > today && ahead > SOON_DAYS => Date::new(today.year() - 1, month, day).ok(),
         _ => Some(this),
     }
 }
+
+/// Days ahead that are meant although the sentence is about the past.
+const SOON_DAYS: i32 = 62;
 
 fn day_of_month(today: Date, day: i8, past: bool) -> Option<Date> {
     let this = Date::new(today.year(), today.month(), day).ok();
