@@ -9,7 +9,7 @@ from botocore.credentials import Credentials
 
 from support.agents import agent, function, schema
 from support.claude import THOUGHTS, Claude, text, use
-from support.double import call
+from support.double import call, calls, say
 from support.ledger import BOOK
 
 KEY = "sk-ant-very-secret-0123456789"
@@ -139,3 +139,22 @@ def test_failures_are_the_services_exceptions(rooms, claude, kind, reply, except
     turn = agent.ask("Is the red room free?")
     assert exception in str(turn.error), turn.error
     assert turn.of("failureTrace") or turn.kinds
+
+
+UPSTREAM_KEYS = '[keys.k]\naccess_key = "AKIATESTTESTTEST"\nsecret_env = "TEST_KEY"\n[[route]]\nmodel = "anthropic.*"\nto = ["double/test"]\n'
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streamed"])
+def test_another_bedplate_is_a_bedrock(new_server, rooms, model, ledger, streaming):
+    """Its Converse is the service's, and it verifies our signatures."""
+    double = f'[providers.double]\nkind = "openai"\nbase_url = "{model.base_url}"\n'
+    upstream = new_server("serve", config=UPSTREAM_KEYS + double, variables=VARIABLES).start()
+    keys = 'access_key_env = "TEST_ID"\nsecret_env = "TEST_KEY"'
+    other = f'[providers.aws]\nkind = "bedrock"\nregion = "us-east-1"\nbase_url = "{upstream.url}"\n{keys}\n[[route]]\nmodel = "*"\nto = ["aws/*"]\n'
+    _, agent = rooms(other)
+    model.will(calls(("rooms__look", {"room": "red"}), ("rooms__look", {"room": "blue"})), say("<answer>Both rooms ", "are free.</answer>"))
+    turn = agent.ask("Are the red and the blue room free?", streaming=streaming)
+    assert turn.error is None and turn.answer == "Both rooms are free."
+    assert len(ledger.lines()) == 2
+    assert [request["model"] for request in model.requests] == ["test", "test"]
+    assert all(bool(request.get("stream")) == streaming for request in model.requests)
