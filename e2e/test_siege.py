@@ -32,18 +32,21 @@ def test_two_hundred_points(tmp_path):
 
 
 def siege_of(folder, **sabotage):
-    house = House(folder, 1, **sabotage)
+    # Its people give up one after the other: nobody has to wait for what they would have done.
+    house = House(folder, 1, patience=4, **sabotage)
     found = house.siege(12)
     house.server.stop()
     return found
 
 
+@pytest.mark.timeout(300)
 def test_calls_without_keys_are_found(tmp_path):
     """The test itself: a ledger that is not given the keys sees every repeated call as another one."""
     found = siege_of(tmp_path, keyless=True)
     assert any(one.startswith("double effect") for one in found), found
 
 
+@pytest.mark.timeout(300)
 def test_a_disk_that_forgets_is_found(tmp_path):
     """And a server that comes back with an older state has lost what it accepted."""
     found = siege_of(tmp_path, forgetful=True)

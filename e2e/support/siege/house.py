@@ -38,7 +38,7 @@ MOMENTS = {
     "the server starts": 80,
     "some time has passed": 400,
 }
-# A moment that does not come within this time is not waited for any longer.
+# A moment that does not come within so many seconds is not waited for any longer.
 PATIENCE = 15
 
 
@@ -54,7 +54,8 @@ def points(seed, count):
 
 
 class House:
-    def __init__(self, folder, seed, keyless=False, forgetful=False):
+    def __init__(self, folder, seed, keyless=False, forgetful=False, patience=PATIENCE):
+        self.patience = patience
         self.seed, self.forgetful, self.findings, self.deaths = seed, forgetful, [], []
         self.lock, self.dead, self.ready, self.over, self.may_work = (
             threading.Lock(),
@@ -151,13 +152,13 @@ class House:
             return self.kill(kind)
         if kind == "nothing happens":
             self.may_work.clear()
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + self.patience
             while any(self.trap.open.values()) and time.monotonic() < deadline:
                 time.sleep(0.005)
             self.kill(kind)
             return self.may_work.set()
         self.trap.arm(kind, times, delay)
-        if not self.dead.wait(PATIENCE):
+        if not self.dead.wait(self.patience):
             self.trap.disarm()
             self.kill("it was waited for too long")
         return None
