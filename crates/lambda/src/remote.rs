@@ -201,6 +201,15 @@ impl Remote {
             };
             return Ok(Answer { version, result, logs });
         }
+        // `cargo lambda watch` answers 500 for a function that failed; AWS's own errors name their type in a header.
+        let failed = || {
+            let document: serde_json::Value = serde_json::from_slice(&body).ok()?;
+            document.get("errorMessage")?.is_string().then_some(())
+        };
+        if matches!(self.way, Way::Endpoint { .. }) && status.is_server_error() && error_type.is_none() && failed().is_some() {
+            let result = Err(FunctionError::reported(Kind::Unhandled, None, body));
+            return Ok(Answer { version, result, logs });
+        }
         let what = match location.filter(|_| status.is_redirection()) {
             Some(location) => format!("to {}; redirects are not followed", crate::function::shorten(&location, 200)),
             None => String::from_utf8_lossy(&body).chars().take(SHOWN_CHARS).collect(),

@@ -157,6 +157,12 @@ async fn what_comes_back() {
         ("there", json!({"status": 429, "body": "slow"}), "? Throttled slow"),
         ("there", json!({"status": 400, "body": "bad"}), "? Validation bad"),
         ("there", json!({"status": 502, "body": "bad"}), "? Unavailable bad"),
+        ("there", json!({"status": 500, "body": "{\"message\":\"x\"}"}), "? Unavailable x"),
+        (
+            "there",
+            json!({"status": 500, "body": "{\"errorType\":\"Court\",\"errorMessage\":\"taken\"}"}),
+            "! unhandled Court taken",
+        ),
     ] {
         let options = Options {
             timeout: Some(Duration::from_millis(if event["hang"] == true { 500 } else { 20_000 })),
