@@ -45,7 +45,7 @@ class Peak:
 
 
 TOO_MUCH = ["text_of_a_gigabyte", "one_line_of_a_gigabyte", "comments_of_a_gigabyte", "arguments_of_a_gigabyte", "calls_without_an_end"]
-ODD = ["headers_without_an_end", "a_body_of_a_gigabyte", "an_error_of_a_gigabyte", "redirects", "silence", "silence_in_the_middle"]
+ODD = ["headers_without_an_end", "a_body_of_a_gigabyte", "an_error_of_a_gigabyte", "redirects", "silence", "silence_in_the_middle", "drops_without_an_end"]
 
 
 @pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "whole"])

@@ -6,6 +6,7 @@ A way of misbehaving is a function of a connection (`send` for bytes) that is ca
 import json
 import socket
 import threading
+import time
 
 GIGABYTE = 1 << 30
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
@@ -72,6 +73,14 @@ def silence(connection):
 def silence_in_the_middle(connection):
     connection.send(STREAM + chunk({"content": "<answer>half "}))
     connection.wait()
+
+
+def drops_without_an_end(connection):
+    """Never silent for long, and never done."""
+    connection.send(STREAM)
+    while True:
+        connection.send(chunk({"content": "."}))
+        time.sleep(0.2)
 
 
 def the_end_and_then_more(connection):
