@@ -1,7 +1,7 @@
 //! Durable steps a second of the engine on SQLite against raw append and fsync in the same run.
 //!
 //! A turn is two rendered calls and two parallel ones, four commits. The floor does as many appends of as many bytes through one
-//! writer with group commit. `cargo bench -p bedplate-engine --bench steps -- [FOLDER [SECONDS [ROUNDS [SESSIONS]]]]`: the folder decides which disk
+//! writer with group commit: the file grows, as a log does that is never cleared. `cargo bench -p bedplate-engine --bench steps -- [FOLDER [SECONDS [ROUNDS [SESSIONS]]]]`: the folder decides which disk
 //! is measured; with SESSIONS only the engine on SQLite runs, once, for a profiler.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time with tasks of its own")]
 
