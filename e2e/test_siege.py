@@ -10,17 +10,23 @@ from support.siege.house import MOMENTS, House
 HOUSES, POINTS = 4, 50
 
 
+def besiege(house, points):
+    try:
+        return house.siege(points)
+    finally:
+        house.server.stop()
+
+
 @pytest.mark.timeout(600)
 def test_two_hundred_points(tmp_path):
     """Four servers side by side, fifty deaths each."""
     with concurrent.futures.ThreadPoolExecutor(HOUSES) as pool:
         houses = list(pool.map(lambda seed: House(tmp_path / str(seed), seed), range(HOUSES)))
-        found = list(pool.map(lambda house: house.siege(POINTS), houses))
+        found = list(pool.map(lambda house: besiege(house, POINTS), houses))
     kinds, during = collections.Counter(), collections.Counter()
     for house in houses:
         for total, part in zip((kinds, during), house.tally()):
             total.update(part)
-        house.server.stop()
     print(dict(kinds), dict(during))
     assert found == [[]] * HOUSES
     assert kinds.total() == HOUSES * POINTS
@@ -33,10 +39,7 @@ def test_two_hundred_points(tmp_path):
 
 def siege_of(folder, **sabotage):
     # Its people give up one after the other: nobody has to wait for what they would have done.
-    house = House(folder, 1, patience=4, **sabotage)
-    found = house.siege(12)
-    house.server.stop()
-    return found
+    return besiege(House(folder, 1, patience=4, **sabotage), 12)
 
 
 @pytest.mark.timeout(300)
