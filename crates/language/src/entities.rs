@@ -202,7 +202,7 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
         Shape::Phone => return Some((What::Phone(text()), 1)),
         Shape::Percent => return in_digits(token.text.trim_end_matches('%').trim()).map(|value| (What::Percent(value), 1)),
         Shape::Money => return money(&token.text).map(|found| (found, 1)),
-        Shape::Punct => return None,
+        Shape::Punct => return number(tokens, at).map(|(value, used)| (What::Number(value), used)).filter(|_| token.text == "-"),
         _ => {}
     }
     if let Some((found, used)) = when::read(tokens, at, now, past) {
@@ -241,6 +241,9 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
         }
         if matches!(next, "percent" | "pct") {
             return Some((What::Percent(value), used + 1));
+        }
+        if next == "per" && tokens.get(at + used + 1).is_some_and(|token| token.lower == "cent") {
+            return Some((What::Percent(value), used + 2));
         }
         let before = at.checked_sub(1).map_or("", |index| tokens[index].lower.as_str());
         if currency(before).is_some() && before.len() == 3 && token.shape == Shape::Number {
@@ -352,6 +355,41 @@ fn address(tokens: &[Token], at: usize) -> Option<(What, usize)> {
 
 fn number(tokens: &[Token], at: usize) -> Option<(f64, usize)> {
     let token = &tokens[at];
+    let word = |offset: usize| tokens.get(at + offset).map_or("", |token| token.lower.as_str());
+    // "half a dozen", "half a kilo", "minus five", "-4"
+    if word(0) == "half" && matches!(word(1), "a" | "an") {
+        if word(2) == "dozen" {
+            return Some((6.0, 3));
+        }
+        return counted(word(2)).then_some((0.5, 2));
+    }
+    if matches!(word(0), "minus" | "negative") && tokens.get(at + 1).is_some_and(|next| matches!(next.shape, Shape::Number | Shape::Word)) {
+        return number(tokens, at + 1).map(|(value, used)| (-value, used + 1));
+    }
+    if token.text == "-"
+        && (at == 0 || tokens[at - 1].end < token.start)
+        && tokens.get(at + 1).is_some_and(|next| next.shape == Shape::Number && next.start == token.end)
+    {
+        return number(tokens, at + 1).map(|(value, used)| (-value, used + 1));
+    }
+    let (value, used) = plain_number(tokens, at)?;
+    // "two and a half kilos"
+    if (word(used), word(used + 1), word(used + 2)) == ("and", "a", "half") && value.fract() == 0.0 {
+        return Some((value + 0.5, used + 3));
+    }
+    Some((value, used))
+}
+
+/// Whether a word is a measure of which there can be a half.
+fn counted(word: &str) -> bool {
+    matches!(
+        word,
+        "kilo" | "kilogram" | "kilometre" | "kilometer" | "mile" | "litre" | "liter" | "ton" | "tonne" | "pound" | "metre" | "meter" | "cup" | "million"
+    )
+}
+
+fn plain_number(tokens: &[Token], at: usize) -> Option<(f64, usize)> {
+    let token = &tokens[at];
     if token.shape == Shape::Number {
         let value = in_digits(&token.text)?;
         let next = tokens.get(at + 1).map_or("", |token| token.lower.as_str());
@@ -375,6 +413,13 @@ fn number(tokens: &[Token], at: usize) -> Option<(f64, usize)> {
     if used == 1 && token.lower == "one" {
         let before = at.checked_sub(1).map_or("", |index| tokens[index].lower.as_str());
         let next = tokens.get(at + 1);
+        // "the second one"
+        if at > 0
+            && (ordinal(&tokens[at - 1].lower).is_some()
+                || matches!(tokens[at - 1].lower.as_str(), "this" | "that" | "which" | "each" | "another"))
+        {
+            return None;
+        }
         let more = next.is_some_and(|next| matches!(next.lower.as_str(), "more" | "extra" | "additional" | "further"));
         let counts = more || next.is_some_and(|next| next.shape == Shape::Word && (!is_stop(&next.lower)) && next.lower != "way");
         let begins = before.is_empty()

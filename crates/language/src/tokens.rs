@@ -72,6 +72,9 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
         r"|(?P<clock>\d{1,2}[:.]\d{2}\s?[aApP]\.?[mM]\b|\d{1,2}\s?[aApP]\.?[mM]\b|\d{1,2}:\d{2}(?::\d{2})?\b)",
         r"|(?P<money>[$€£¥]\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?(?:[kK]|million|thousand|hundred)\b)?)",
         r"|(?P<phone>\+\d[\d\s().\-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b|\b\d{3}-\d{4}\b|\b0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}\b)",
+        r"|(?P<grouped>\b[A-Z]{2}\d{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?\b|\b\d{4}(?: \d{4}){3}\b|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b|\b[A-Z]{1,3}-[A-Z]{1,2} \d{1,4}\b)",
+        r"|(?P<decimal>\b\d{1,3}(?:\.\d{3})+,\d{1,2}\b|\b\d+,\d{1,2}\b(?:\s?(?:°|€|kg\b|g\b|km\b|cm\b|mm\b|m\b|l\b|ml\b|h\b|kwh\b|kWh\b|eur\b|EUR\b|euros?\b|litres?\b|liters?\b|kilos?\b|degrees?\b|percent\b|%)))",
+        r"|(?P<times>\b\d+x\b)",
         r"|(?P<percent>\d+(?:\.\d+)?\s?%)",
         r"|(?P<measure>\d+(?:\.\d+)?(?:°[cCfF]?|kg|km|cm|mm|mins?|hrs?|h|GB|MB|TB|gb|mb|tb|ml|lbs?|kwh|kWh|g|m|mg)\b|\d+°[cCfF]?|\d+-[a-z]{3,}\b)",
         r"|(?P<ordinal>\d+(?:st|nd|rd|th)\b)",
@@ -108,6 +111,19 @@ pub fn tokens(text: &str) -> Vec<Token> {
             let unit = whole.as_str()[digits..].trim_start_matches('-');
             let unit = unit_word(unit);
             out.push(token(Shape::Word, unit, start + digits, end));
+        } else if found.name("grouped").is_some() {
+            // an account number and a card number are one code; a post code or a plate keeps its blank
+            let groups = whole.as_str().split(' ').count();
+            let code = if groups > 2 { whole.as_str().replace(' ', "") } else { whole.as_str().to_owned() };
+            out.push(token(Shape::Id, &code, start, end));
+        } else if found.name("decimal").is_some() {
+            // "1.250,50", "3,5 kg": what is behind the number is read next
+            let digits = whole.as_str().find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').unwrap_or(whole.len());
+            let value = whole.as_str()[..digits].replace('.', "").replace(',', ".");
+            at = start + digits;
+            out.push(token(Shape::Number, &value, start, at));
+        } else if found.name("times").is_some() {
+            out.push(token(Shape::Number, whole.as_str().trim_end_matches('x'), start, end));
         } else if found.name("thousand").is_some() {
             let digits = whole.as_str().trim_end_matches(['k', 'K']);
             let value = digits.parse::<f64>().unwrap_or(0.0) * 1000.0;

@@ -360,7 +360,8 @@ fn time_word(tokens: &[Token], at: usize) -> Option<(When, usize)> {
         "evening" | "night" => return Some((When::Part("evening", 17, 24), 1)),
         // British: half past six
         "half"
-            if small_number(tokens, at + 1).is_some_and(|(hour, _)| (1..=12).contains(&hour))
+            if word(1) != "a"
+                && small_number(tokens, at + 1).is_some_and(|(hour, _)| (1..=12).contains(&hour))
                 && !matches!(
                     tokens.get(at + 2).map_or("", |token| token.lower.as_str()),
                     "hours" | "hour" | "minutes" | "kilos" | "price"

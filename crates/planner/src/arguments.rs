@@ -84,6 +84,7 @@ pub(crate) fn assign_open(
     work.options();
     work.flags();
     crate::lists::lists(&mut work);
+    work.remaining();
     phrases::fill(&mut work);
     work.told();
     work.mentions_left();
@@ -575,6 +576,102 @@ impl Work<'_> {
                 && !self.out.values.iter().any(|known| known.as_ref() == Some(&value))
             {
                 self.set(p, value, 0.4);
+            }
+        }
+    }
+
+    /// What is left over goes to what is still wanted, when there is only one of each: an address to `contact`, five days to `more_time`.
+    fn remaining(&mut self) {
+        let textual = |work: &Self, p: usize, what: &What| {
+            let param = &work.tool.params[p];
+            param.textual()
+                && (param.options.is_empty() || param.open)
+                && match what {
+                    What::Email(_) => matches!(param.role, Role::Place | Role::Thing | Role::Person | Role::Text | Role::Option),
+
+                    What::Phone(_) => matches!(param.role, Role::Thing | Role::Person),
+                    What::Quoted(_) => !matches!(
+                        param.role,
+                        Role::Id | Role::Date | Role::Time | Role::DateTime | Role::Email | Role::Phone
+                    ),
+                    What::Id(text) => {
+                        matches!(
+                            param.role,
+                            Role::Thing | Role::Place | Role::Person | Role::Option | Role::Query
+                        ) && crate::told::of_kind(text, &param.shows, &work.tool.prefixes)
+                            && !crate::told::foreign(text, &param.shows, &work.tool.prefixes)
+                    }
+                    What::Proper(_) => {
+                        matches!(param.role, Role::Thing | Role::Place | Role::Person | Role::Option | Role::Query)
+                            && !crate::told::shows_any_ending(&param.description)
+                    }
+                    _ => false,
+                }
+        };
+        let numeric = |work: &Self, p: usize| {
+            let param = &work.tool.params[p];
+            matches!(param.items, Type::Integer | Type::Number) && !matches!(param.role, Role::Id | Role::Date | Role::Time)
+        };
+        let paid: Vec<Entity> = self
+            .u
+            .entities
+            .iter()
+            .filter(|entity| self.within(entity.from) && matches!(entity.what, What::Money(_, Some(_))))
+            .cloned()
+            .collect();
+        for entity in &paid {
+            // the currency of an amount, whatever it is called
+            if let What::Money(_, Some(code)) = &entity.what {
+                let wanted = (0..self.tool.params.len()).find(|p| {
+                    let param = &self.tool.params[*p];
+                    let about = param.description.to_lowercase();
+                    let told = ["currency", "iso", "euro", "dollar", "usd", "three letters", "three-letter"]
+                        .iter()
+                        .any(|word| about.contains(word));
+                    param.required
+                        && self.out.values[*p].is_none()
+                        && param.textual()
+                        && matches!(param.role, Role::Thing | Role::Place | Role::Option)
+                        && told
+                });
+                if let Some(p) = wanted {
+                    self.set(p, option_or(&self.tool.params[p], code), 0.5);
+                }
+            }
+        }
+        let entities = self.open_entities();
+        for (e, entity) in entities.iter().enumerate() {
+            let number = matches!(
+                entity.what,
+                What::Number(_) | What::Money(..) | What::When(When::Length(..)) | What::Percent(_)
+            );
+            let open: Vec<usize> = (0..self.tool.params.len())
+                .filter(|p| self.tool.params[*p].required && self.out.values[*p].is_none())
+                .filter(|p| {
+                    if number {
+                        numeric(self, *p)
+                    } else {
+                        textual(self, *p, &entity.what)
+                    }
+                })
+                .collect();
+            let rival = entities.iter().enumerate().any(|(other, rival)| {
+                let same = std::mem::discriminant(&rival.what) == std::mem::discriminant(&entity.what)
+                    || number && matches!(rival.what, What::Number(_) | What::Money(..) | What::Percent(_));
+                other != e && same && self.free(rival.from, rival.to)
+            });
+            let [p] = open[..] else { continue };
+            if rival || !self.free(entity.from, entity.to) {
+                continue;
+            }
+            let said = self.u.slice(entity.from, entity.to).trim_start_matches('#');
+            let value = match &entity.what {
+                What::When(When::Length(count, unit)) => Some(values::length(*count, unit, said, &self.tool.params[p])),
+                what => values::value(what, said, &self.tool.params[p], self.now),
+            };
+            if let Some(value) = value {
+                self.take(entity.from, entity.to);
+                self.set(p, value, 0.35);
             }
         }
     }

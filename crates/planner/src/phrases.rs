@@ -417,7 +417,7 @@ fn by_noun(work: &mut Work) {
                 }
                 begin -= 1;
             }
-            if begin < at && exact {
+            if begin < at && (exact || param.required && !tool_noun && param.role == Role::Thing) {
                 // a place keeps its noun where that is part of the name: "living room", "front door"
                 let room = matches!(
                     token.lower.as_str(),

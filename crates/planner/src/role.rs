@@ -55,6 +55,16 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
         if ends(&["year", "age"]) && !about.contains("number of years") && !about.starts_with("how many") {
             return Role::Count;
         }
+        let counted = about.starts_with("how many") || about.starts_with("number of");
+        let lasting = ["minutes", "hours", "days", "nights", "weeks", "months"]
+            .iter()
+            .any(|unit| said(&[unit]));
+        if counted && lasting {
+            return Role::Length;
+        }
+        if counted {
+            return Role::Count;
+        }
         if has(&[
             "minute", "hour", "day", "night", "week", "month", "year", "duration", "second", "mins", "length",
         ]) && !has(&["rate", "per"])
@@ -90,7 +100,8 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
         {
             return Role::Money;
         }
-        if said(&["minutes", "hours", "nights", "duration"]) {
+        if said(&["minutes", "hours", "nights", "duration", "seconds", "weeks"]) || about.contains("in days") || about.contains("how long")
+        {
             return Role::Length;
         }
         return Role::Count;
@@ -216,63 +227,75 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
     if ends(&["duration", "length"]) {
         return Role::Length;
     }
-    if ends(&[
-        "message",
-        "text",
-        "body",
-        "content",
-        "note",
-        "comment",
-        "description",
-        "reason",
-        "subject",
-        "title",
-        "summary",
-        "detail",
-        "instruction",
-        "feedback",
-        "remark",
-        "problem",
-        "issue",
-        "symptom",
-        "complaint",
-        "justification",
-        "cause",
-        "caption",
-        "headline",
-        "memo",
-        "purpose",
-        "explanation",
-        "request",
-        "announcement",
-    ]) {
+    let celestial = ends(&["body"]) && words.len() > 1 && !has(&["mail", "email", "message", "letter", "text", "newsletter", "note"]);
+    if !celestial
+        && ends(&[
+            "message",
+            "text",
+            "body",
+            "content",
+            "note",
+            "comment",
+            "description",
+            "reason",
+            "subject",
+            "title",
+            "summary",
+            "detail",
+            "instruction",
+            "feedback",
+            "remark",
+            "problem",
+            "issue",
+            "symptom",
+            "complaint",
+            "justification",
+            "cause",
+            "caption",
+            "headline",
+            "memo",
+            "purpose",
+            "explanation",
+            "request",
+            "announcement",
+        ])
+    {
         return Role::Text;
     }
     if ends(&["query", "question", "keyword", "search", "topic", "term", "phrase"]) {
         return Role::Query;
     }
-    if has(&[
-        "city",
-        "location",
-        "place",
-        "address",
-        "origin",
-        "destination",
-        "country",
-        "station",
-        "airport",
-        "venue",
-        "region",
-        "state",
-        "town",
-        "street",
-        "area",
-        "neighborhood",
-        "port",
-        "departure",
-        "arrival",
-        "source",
-    ]) && !has(&["name"])
+    let placed = [
+        "city", "town", "port", "harbour", "harbor", "station", "airport", "place", "location", "address", "country", "where", "street",
+        "stop",
+    ]
+    .iter()
+    .any(|word| about.contains(word));
+    let vague = words.len() > 1 && !placed && has(&["source", "origin", "departure", "arrival", "state", "destination"]);
+    if !vague
+        && has(&[
+            "city",
+            "location",
+            "place",
+            "address",
+            "origin",
+            "destination",
+            "country",
+            "station",
+            "airport",
+            "venue",
+            "region",
+            "state",
+            "town",
+            "street",
+            "area",
+            "neighborhood",
+            "port",
+            "departure",
+            "arrival",
+            "source",
+        ])
+        && !has(&["name"])
         || has(&["city", "country", "venue"])
         || (ends(&["from", "to"])
             && (about.contains("city")

@@ -175,7 +175,10 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                     }
             }
             Role::Count if *unit == "years" && param.is_any(&["age"]) => 9.0,
-            Role::Count if param.items != Type::Text && near(&[stem(unit)], &param.words) => 8.0,
+            Role::Count if param.items != Type::Text && (near(&[stem(unit)], &param.words) || param.about.contains(&stem(unit))) =>
+            {
+                8.0
+            }
             Role::Thing | Role::Text if param.is_any(&["period", "term", "duration"]) => 6.0,
             _ => 0.0,
         },
@@ -348,6 +351,23 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             Role::Email => 10.0 + side,
             Role::Person if matches!(prep, "to" | "for" | "with") || param.about.iter().any(|word| word == "email") => 5.0,
             _ if param.textual() && param.options.is_empty() && param.about.iter().any(|word| word == "email" || word == "mail") => 6.0,
+            _ if param.textual()
+                && param.options.is_empty()
+                && param.is_any(&[
+                    "address",
+                    "contact",
+                    "mailbox",
+                    "inbox",
+                    "mail",
+                    "recipient",
+                    "addressee",
+                    "receiver",
+                    "to",
+                ])
+                && !param.is_any(&["street", "delivery", "home", "postal"]) =>
+            {
+                7.0
+            }
             Role::Thing | Role::Id if named => 5.0,
             Role::Id if param.about.iter().any(|word| word == "email") => 5.0,
             _ => 0.0,
