@@ -130,6 +130,7 @@ def test_a_mistake_in_the_request_is_not_hidden_by_another_provider(rooms, claud
         ("anthropic", (500, "api_error", "oh"), "dependencyFailedException"),
         ("bedrock", (429, "ThrottlingException", "slow down"), "throttlingException"),
         ("bedrock", (403, "AccessDeniedException", "no"), "accessDeniedException"),
+        ("bedrock", (429, "ModelNotReadyException", "warming up"), "modelNotReadyException"),
         ("bedrock", (424, "ModelErrorException", "oh"), "dependencyFailedException"),
     ],
 )

@@ -374,6 +374,7 @@ impl Session {
                 failure::ACCESS,
                 "Access denied when calling Bedrock. Check your request permissions and retry the request.",
             ),
+            "Model.NotReady" => (failure::NOT_READY, "The model is not ready to answer yet. Try again in a moment."),
             // What is wrong with the request or with the configuration is said by who found it.
             "Model.Validation" => return self.fail(failure::VALIDATION, cause, ""),
             _ => (failure::DEPENDENCY, MODEL_FAILED),

@@ -162,6 +162,8 @@ pub mod failure {
     pub const ACCESS: &str = "Turn.AccessDenied";
     /// The model's provider wants less.
     pub const THROTTLED: &str = "Turn.Throttled";
+    /// The provider has not loaded the model yet.
+    pub const NOT_READY: &str = "Turn.ModelNotReady";
     /// An earlier try of the same request was taken already; the cause's second line is that request's id.
     pub const REPEATED: &str = "Turn.Repeated";
     /// Another turn of this session runs, and the request wants to be alone.

@@ -231,6 +231,7 @@ pub fn exception_of(code: &str) -> (&'static str, u16) {
         failure::ACCESS => ("accessDeniedException", 403),
         failure::CONFLICT => ("conflictException", 409),
         failure::THROTTLED | failure::QUEUE_FULL => ("throttlingException", 429),
+        failure::NOT_READY => ("modelNotReadyException", 424),
         failure::DEPENDENCY => ("dependencyFailedException", 424),
         failure::REPEATED => ("conflictException", 409),
         _ => ("internalServerException", 500),
