@@ -103,6 +103,16 @@ def test_a_folder_is_reloaded(new_server):
     until(lambda: invoke(own, "look")[0] == "after", "the edited handler")
 
 
+def test_a_folder_of_the_configuration_is_reloaded(new_server, double):
+    own = new_server("dev", config=double.config() + '[functions.look]\ncode = "src"\nruntime = "nodejs20.x"\nhandler = "app.handler"\n')
+    (own.folder / "src").mkdir()
+    (own.folder / "src/app.js").write_text("exports.handler = async () => 'before';")
+    own.start()
+    assert invoke(own, "look")[0] == "before"
+    (own.folder / "src/app.js").write_text("exports.handler = async () => 'after';")
+    until(lambda: invoke(own, "look")[0] == "after", "the edited handler")
+
+
 def test_without_node_it_is_said_what_to_install(new_server, tmp_path):
     (tmp_path / "none").mkdir()
     own = new_server(variables={"PATH": str(tmp_path / "none")}).start()

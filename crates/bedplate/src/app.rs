@@ -153,9 +153,7 @@ impl App {
         // Functions first: the calls that are performed again need them.
         lambda.restore().await?;
         bedrock.restore().await?;
-        let (env, folder) = (|name: &str| std::env::var(name).ok(), config.folder(Path::new(".")));
-        let mapped = bedplate_api_lambda::map(&lambda, &config.place, &folder, &config.functions, &env).await;
-        mapped.map_err(|error| config.locate(error))?;
+        map_functions(&lambda, config).await?;
         engine.recover().await?;
         Ok(Self {
             clock,
@@ -169,6 +167,14 @@ impl App {
             advance,
             requests: Arc::default(),
         })
+    }
+
+    /// Makes true again what `[functions]` says, because files of its folders have changed.
+    ///
+    /// # Errors
+    /// A folder does not hold a function any more.
+    pub(crate) async fn map_functions(&self, config: &Config) -> Result<()> {
+        map_functions(&self.lambda, config).await
     }
 
     /// Keeps the requests that fail.
@@ -247,6 +253,12 @@ fn forget_tokens(catalog: Catalog) -> BoxFuture<'static, ()> {
             Err(error) => tracing::warn!(target: "bedplate", %error, "client tokens are kept for now"),
         }
     })
+}
+
+async fn map_functions(lambda: &bedplate_api_lambda::State, config: &Config) -> Result<()> {
+    let (env, folder) = (|name: &str| std::env::var(name).ok(), config.folder(Path::new(".")));
+    let mapped = bedplate_api_lambda::map(lambda, &config.place, &folder, &config.functions, &env).await;
+    mapped.map_err(|error| config.locate(error))
 }
 
 /// The models of a configuration.

@@ -225,6 +225,13 @@ impl Config {
         files.into_iter().filter(|file| file.exists())
     }
 
+    /// The folders of functions that run here.
+    pub(crate) fn function_folders(&self) -> Vec<PathBuf> {
+        let folder = self.folder(Path::new("."));
+        let codes = self.functions.values().filter_map(|function| function.code.as_ref());
+        codes.filter_map(|code| std::path::absolute(folder.join(code)).ok()).collect()
+    }
+
     /// The folder that paths in it are relative to.
     pub(crate) fn folder(&self, otherwise: &Path) -> PathBuf {
         let parent = self.file.as_deref().and_then(Path::parent);

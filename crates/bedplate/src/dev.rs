@@ -56,6 +56,7 @@ pub(crate) async fn run(args: Dev) -> Result<(), String> {
     };
     let reload = Reload {
         app: house.app.clone(),
+        config: house.config.clone(),
         template,
         options,
         stack,
@@ -121,6 +122,7 @@ impl Play {
 
 struct Reload {
     app: crate::app::App,
+    config: crate::config::Config,
     template: Option<PathBuf>,
     options: Options,
     stack: Option<Stack>,
@@ -128,9 +130,11 @@ struct Reload {
 
 impl Reload {
     async fn run(self) {
-        let (Some(template), Some(stack)) = (self.template, self.stack) else {
+        let (template, stack) = (self.template, self.stack);
+        let folders = self.config.function_folders();
+        if stack.is_none() && folders.is_empty() {
             return;
-        };
+        }
         let mut watch = match Watch::new() {
             Ok(watch) => watch,
             Err(error) => {
@@ -138,13 +142,25 @@ impl Reload {
                 return;
             }
         };
-        watch.set(&stack.files_to_watch);
+        let wanted = |stack: Option<&Stack>| {
+            let of_template = stack.map(|stack| stack.files_to_watch.clone()).unwrap_or_default();
+            [of_template, folders.clone()].concat()
+        };
+        watch.set(&wanted(stack.as_ref()));
         loop {
             watch.changed().await;
-            match read(&template, &self.options) {
+            if !folders.is_empty()
+                && let Err(error) = self.app.map_functions(&self.config).await
+            {
+                eprintln!("{}\nthe version before goes on serving", chain(&error));
+            }
+            let Some(template) = template.as_ref().filter(|_| stack.is_some()) else {
+                continue;
+            };
+            match read(template, &self.options) {
                 Err(mistakes) => eprintln!("{mistakes}\nthe version before goes on serving"),
                 Ok(stack) => {
-                    watch.set(&stack.files_to_watch);
+                    watch.set(&wanted(Some(&stack)));
                     match apply(&self.app, &stack, &self.options.place).await {
                         Ok(applied) => eprintln!("{}", screen::again(&applied)),
                         Err(error) => eprintln!("{}: {}\nthe version before goes on serving", template.display(), chain(&error)),
