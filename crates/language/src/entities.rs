@@ -202,7 +202,11 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
         Shape::Phone => return Some((What::Phone(text()), 1)),
         Shape::Percent => return in_digits(token.text.trim_end_matches('%').trim()).map(|value| (What::Percent(value), 1)),
         Shape::Money => return money(&token.text).map(|found| (found, 1)),
-        Shape::Punct => return number(tokens, at).map(|(value, used)| (What::Number(value), used)).filter(|_| token.text == "-"),
+        Shape::Punct => {
+            return number(tokens, at)
+                .map(|(value, used)| (What::Number(value), used))
+                .filter(|_| token.text == "-");
+        }
         _ => {}
     }
     if let Some((found, used)) = when::read(tokens, at, now, past) {
@@ -363,12 +367,18 @@ fn number(tokens: &[Token], at: usize) -> Option<(f64, usize)> {
         }
         return counted(word(2)).then_some((0.5, 2));
     }
-    if matches!(word(0), "minus" | "negative") && tokens.get(at + 1).is_some_and(|next| matches!(next.shape, Shape::Number | Shape::Word)) {
+    if matches!(word(0), "minus" | "negative")
+        && tokens
+            .get(at + 1)
+            .is_some_and(|next| matches!(next.shape, Shape::Number | Shape::Word))
+    {
         return number(tokens, at + 1).map(|(value, used)| (-value, used + 1));
     }
     if token.text == "-"
         && (at == 0 || tokens[at - 1].end < token.start)
-        && tokens.get(at + 1).is_some_and(|next| next.shape == Shape::Number && next.start == token.end)
+        && tokens
+            .get(at + 1)
+            .is_some_and(|next| next.shape == Shape::Number && next.start == token.end)
     {
         return number(tokens, at + 1).map(|(value, used)| (-value, used + 1));
     }
@@ -384,7 +394,20 @@ fn number(tokens: &[Token], at: usize) -> Option<(f64, usize)> {
 fn counted(word: &str) -> bool {
     matches!(
         word,
-        "kilo" | "kilogram" | "kilometre" | "kilometer" | "mile" | "litre" | "liter" | "ton" | "tonne" | "pound" | "metre" | "meter" | "cup" | "million"
+        "kilo"
+            | "kilogram"
+            | "kilometre"
+            | "kilometer"
+            | "mile"
+            | "litre"
+            | "liter"
+            | "ton"
+            | "tonne"
+            | "pound"
+            | "metre"
+            | "meter"
+            | "cup"
+            | "million"
     )
 }
 

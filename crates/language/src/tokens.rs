@@ -114,11 +114,18 @@ pub fn tokens(text: &str) -> Vec<Token> {
         } else if found.name("grouped").is_some() {
             // an account number and a card number are one code; a post code or a plate keeps its blank
             let groups = whole.as_str().split(' ').count();
-            let code = if groups > 2 { whole.as_str().replace(' ', "") } else { whole.as_str().to_owned() };
+            let code = if groups > 2 {
+                whole.as_str().replace(' ', "")
+            } else {
+                whole.as_str().to_owned()
+            };
             out.push(token(Shape::Id, &code, start, end));
         } else if found.name("decimal").is_some() {
             // "1.250,50", "3,5 kg": what is behind the number is read next
-            let digits = whole.as_str().find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').unwrap_or(whole.len());
+            let digits = whole
+                .as_str()
+                .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',')
+                .unwrap_or(whole.len());
             let value = whole.as_str()[..digits].replace('.', "").replace(',', ".");
             at = start + digits;
             out.push(token(Shape::Number, &value, start, at));
