@@ -82,7 +82,7 @@ impl State {
             .map(|model| (model.id.to_owned(), Some(model)));
         let routed = self.patterns.iter().map(String::as_str).chain(["builtin/planner"]);
         let own = routed
-            .filter(|id| !id.contains('*') && !(strict && id.contains('/')) && answered(id))
+            .filter(|id| !id.contains(if strict { &['*', '/'][..] } else { &['*'] }) && answered(id))
             .map(|id| (id.to_owned(), find(id)));
         known.chain(own).collect()
     }
