@@ -159,3 +159,79 @@ def test_another_bedplate_is_a_bedrock(new_server, rooms, model, ledger, streami
     assert len(ledger.lines()) == 2
     assert [request["model"] for request in model.requests] == ["test", "test"]
     assert all(bool(request.get("stream")) == streaming for request in model.requests)
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("kind", ["anthropic", "bedrock"])
+def test_converse_with_an_image_thoughts_and_a_tool(new_server, claude, kind, streaming):
+    server = new_server("serve", config=config(kind, claude), variables=VARIABLES).start()
+    runtime = server.client("bedrock-runtime")
+    claude.will([THOUGHTS, text("I look."), use("look", {"room": "red"})])
+    asked = {
+        "modelId": MODEL,
+        "system": [{"text": "Be brief."}],
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"text": "What is this?"},
+                    {"image": {"format": "png", "source": {"bytes": b"\x89PNG"}}},
+                    {"document": {"format": "pdf", "name": "plan", "source": {"bytes": b"%PDF"}}},
+                ],
+            }
+        ],
+        "toolConfig": {"tools": [{"toolSpec": {"name": "look", "inputSchema": {"json": {"type": "object"}}}}]},
+        "inferenceConfig": {"maxTokens": 2000},
+        "additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+    }
+    if streaming:
+        blocks, usage = gather(runtime.converse_stream(**asked)["stream"])
+    else:
+        answer = runtime.converse(**asked)
+        assert answer["stopReason"] == "tool_use"
+        blocks, usage = answer["output"]["message"]["content"], answer["usage"]
+    assert blocks == [THOUGHTS, text("I look."), use("look", {"room": "red"})]
+    assert (usage["inputTokens"], usage["cacheReadInputTokens"], usage["outputTokens"], usage["totalTokens"]) == (10, 5, 7, 22)
+
+    sent = claude.requests[0].body
+    content = sent["messages"][0]["content"]
+    if kind == "anthropic":
+        assert sent["thinking"] == {"type": "enabled", "budget_tokens": 1024} and sent["max_tokens"] == 2000
+        assert content[1]["source"] == {"type": "base64", "media_type": "image/png", "data": "iVBORw=="}
+        assert content[2]["source"]["media_type"] == "application/pdf" and content[2]["title"] == "plan"
+    else:
+        assert sent["additionalModelRequestFields"] == asked["additionalModelRequestFields"]
+        assert content[1]["image"] == {"format": "png", "source": {"bytes": "iVBORw=="}}
+        assert content[2]["document"]["name"] == "plan"
+
+    # The thoughts go back as they came.
+    claude.will([text("Red.")])
+    result = {"toolResult": {"toolUseId": "tool-1", "content": [{"json": {"free": True}}]}}
+    asked["messages"] += [{"role": "assistant", "content": blocks}, {"role": "user", "content": [result]}]
+    assert runtime.converse(**asked)["output"]["message"]["content"] == [text("Red.")]
+    said = claude.requests[1].body["messages"][1]["content"]
+    assert said[0] == (THOUGHTS if kind == "bedrock" else {"type": "thinking", "thinking": "Look first.", "signature": "c2lnbmVk"})
+
+
+def gather(stream):
+    """The blocks and the usage of a ConverseStream, as Converse has them."""
+    blocks, usage, inputs = {}, None, {}
+    for event in stream:
+        ((kind, body),) = event.items()
+        if kind == "contentBlockStart":
+            blocks[body["contentBlockIndex"]] = {"toolUse": {**body["start"]["toolUse"]}}
+        elif kind == "contentBlockDelta":
+            index, delta = body["contentBlockIndex"], body["delta"]
+            if "text" in delta:
+                blocks.setdefault(index, {"text": ""})["text"] += delta["text"]
+            elif "toolUse" in delta:
+                inputs[index] = inputs.get(index, "") + delta["toolUse"]["input"]
+            else:
+                thoughts = blocks.setdefault(index, {"reasoningContent": {"reasoningText": {"text": ""}}})["reasoningContent"]["reasoningText"]
+                for name, piece in delta["reasoningContent"].items():
+                    thoughts[name] = thoughts.get(name, "") + piece
+        elif kind == "metadata":
+            usage = body["usage"]
+    for index, written in inputs.items():
+        blocks[index]["toolUse"]["input"] = json.loads(written)
+    return [blocks[index] for index in sorted(blocks)], usage
