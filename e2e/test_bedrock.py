@@ -1,12 +1,16 @@
 """The service bedrock: models, inference profiles."""
 
 import json
+import shutil
+import subprocess
 
 import pytest
 from botocore.exceptions import ClientError
 
 from support.double import say
+from support.server import environment
 
+AWS = shutil.which("aws")
 HAIKU = "anthropic.claude-3-haiku-20240307-v1:0"
 
 
@@ -109,3 +113,19 @@ def test_profiles_are_listed_page_by_page(bedrock):
         bedrock.delete_inference_profile(inferenceProfileIdentifier=f"us.{HAIKU}")
     with pytest.raises(ClientError, match="ValidationException.*nextToken"):
         bedrock.list_inference_profiles(nextToken="nonsense")
+
+
+@pytest.mark.skipif(AWS is None, reason="the AWS CLI is not installed")
+def test_the_aws_cli(server, model):
+    def aws(*args):
+        more = {"AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+        done = subprocess.run([AWS, *args], env=environment(AWS_PAGER="", **more), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    model.will(say("Hello."))
+    messages = json.dumps([{"role": "user", "content": [{"text": "Hi"}]}])
+    answer = json.loads(aws("bedrock-runtime", "converse", "--model-id", HAIKU, "--messages", messages))
+    assert answer["output"]["message"]["content"] == [{"text": "Hello."}]
+    names = aws("bedrock", "list-foundation-models", "--by-provider", "meta", "--query", "modelSummaries[].providerName", "--output", "text").split()
+    assert names and set(names) == {"Meta"}
