@@ -496,6 +496,12 @@ pub fn currency(word: &str) -> Option<&'static str> {
     })
 }
 
+/// Common words that names of places begin with.
+const LEADS: &[&str] = &[
+    "new", "north", "south", "east", "west", "great", "little", "old", "upper", "lower", "lake", "mount", "port", "fort", "saint", "royal",
+    "cape", "bay", "castle", "park", "river", "central", "grand",
+];
+
 fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
     let capital = |token: &Token| {
         token.shape == Shape::Word
@@ -519,7 +525,9 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
             || classes(&token.lower).known()
     };
     let plain = |token: &Token| token.text.chars().skip(1).all(|c| !c.is_uppercase());
-    if initial && plain(token) {
+    // "New York", "Lake Como": words that names begin with
+    let leads = LEADS.contains(&token.lower.as_str()) && tokens.get(at + 1).is_some_and(&capital);
+    if initial && plain(token) && !leads {
         let next = tokens.get(at + 1);
         let verb_first = thesaurus().is_verb(&token.stem)
             || thesaurus()
@@ -549,7 +557,12 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
             return None;
         }
     }
-    if !initial && plain(token) && (is_stop(&token.lower) || is_question_word(&token.lower)) && !tokens.get(at + 1).is_some_and(&capital) {
+    if !initial
+        && !leads
+        && plain(token)
+        && (is_stop(&token.lower) || is_question_word(&token.lower))
+        && !tokens.get(at + 1).is_some_and(&capital)
+    {
         return None;
     }
     let mut end = at;
