@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bedplate_base::{Error, Result};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use bedplate_base::{Error, Result, Timestamp};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, Url};
 
 use crate::{Failure, Fault};
@@ -75,13 +75,29 @@ pub(crate) fn root_of(error: &dyn std::error::Error) -> String {
     inner.to_string()
 }
 
-/// How long the provider asks to wait. Dates are not read: they need a clock that agrees with the provider's.
+/// How long the provider asks to wait: milliseconds, seconds, or a date, which is compared with the answer's own `Date`: clocks differ.
 pub(crate) fn wait_asked_for(headers: &HeaderMap<HeaderValue>) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
+    let number = |name: &str| text(name)?.parse::<f64>().ok();
     let seconds = number("retry-after-ms")
         .map(|millis| millis / 1_000.0)
-        .or_else(|| number(RETRY_AFTER.as_str()))?;
-    Duration::try_from_secs_f64(seconds).ok()
+        .or_else(|| number(RETRY_AFTER.as_str()));
+    if let Some(seconds) = seconds {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let (until, now) = (date(text(RETRY_AFTER.as_str())?)?, date(text(DATE.as_str())?)?);
+    Some(until.since(now))
+}
+
+/// A date as HTTP writes it (RFC 9110, IMF-fixdate): `Wed, 21 Oct 2026 07:28:00 GMT`.
+fn date(text: &str) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let words: Vec<&str> = text.split(' ').collect();
+    let [_, day, month, year, time, "GMT"] = words[..] else {
+        return None;
+    };
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    Timestamp::parse_iso(&format!("{year}-{month:02}-{day}T{time}Z"))
 }
 
 pub(crate) fn is_json(response: &Response) -> bool {
