@@ -7,13 +7,13 @@ use bedplate_wire::{Context, Fault};
 use bedplate_wire_lambda::types::{
     CreateFunctionRequest, DeleteFunctionRequest, DeleteFunctionResponse, FunctionConfiguration, PackageType,
 };
-use bytes::Bytes;
 
 use crate::State;
 use crate::configuration::{defaults, set_code, settings, touch};
 use crate::document::{Code, Document};
 use crate::fault::{exception, invalid, lacking};
 use crate::name::Name;
+use crate::source::Source;
 use crate::version;
 
 /// A function from a zip. It is active at once.
@@ -25,7 +25,13 @@ pub(crate) async fn create(state: &State, context: &Context, input: CreateFuncti
             "send the code as a zip (Code.ZipFile) with a Runtime and a Handler",
         ));
     }
-    let zip = zip_of(input.code.zip_file, input.code.s3_bucket.is_some(), "Code.")?;
+    let source = Source {
+        zip: input.code.zip_file,
+        bucket: input.code.s3_bucket,
+        key: input.code.s3_key,
+        version: input.code.s3_object_version,
+    };
+    let zip = source.read(state, "Code.").await?;
     if input.runtime.is_none() || input.handler.is_none() {
         return Err(invalid(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
@@ -104,18 +110,4 @@ pub(crate) async fn delete(state: &State, context: &Context, input: DeleteFuncti
     }
     state.sweep().await;
     Ok(DeleteFunctionResponse { status_code: Some(204) })
-}
-
-/// The zip of a request. `path` stands before the members' names in messages.
-pub(crate) fn zip_of(zip: Option<Bytes>, s3: bool, path: &str) -> Result<Bytes, Fault> {
-    match zip {
-        Some(zip) => Ok(zip),
-        None if s3 => Err(lacking(
-            &format!("{path}S3Bucket"),
-            &format!("there are no buckets here; send the zip itself ({path}ZipFile)"),
-        )),
-        None => Err(invalid(format!(
-            "Please provide a source for function code: {path}ZipFile is missing"
-        ))),
-    }
 }

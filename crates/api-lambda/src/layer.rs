@@ -16,8 +16,8 @@ use serde_json::json;
 
 use crate::State;
 use crate::configuration::{sha_of, time};
-use crate::create::zip_of;
 use crate::fault::{exception, invalid};
+use crate::source::Source;
 
 /// Layers or versions on a page at most (Lambda API reference, ListLayers).
 const PAGE_MAX: i32 = 50;
@@ -94,7 +94,13 @@ pub(crate) async fn publish(
     input: PublishLayerVersionRequest,
 ) -> Result<PublishLayerVersionResponse, Fault> {
     let name = Name::read(context, &input.layer_name)?;
-    let zip = zip_of(input.content.zip_file, input.content.s3_bucket.is_some(), "Content.")?;
+    let source = Source {
+        zip: input.content.zip_file,
+        bucket: input.content.s3_bucket,
+        key: input.content.s3_key,
+        version: input.content.s3_object_version,
+    };
+    let zip = source.read(state, "Content.").await?;
     let _writing = state.writing.lock().await;
     let package = state.host.packages().unpack(zip).await.map_err(exception)?;
     let counter = state.catalog.get(&name.counter_key()).await.map_err(exception)?;

@@ -21,6 +21,7 @@ mod mapping;
 mod name;
 mod permission;
 mod read;
+mod source;
 mod stream;
 mod tags;
 mod update;
@@ -42,12 +43,15 @@ use name::Name;
 
 pub use folder::{FolderFunction, apply};
 pub use mapping::map;
+pub use source::ReadObject;
 
 /// What the operations work on.
 pub struct State {
     catalog: Catalog,
     host: Host,
     clock: Arc<dyn Clock>,
+    /// Reads code that lies in buckets.
+    objects: Option<ReadObject>,
     /// Definitions change one at a time: document and host must not be written in different orders.
     writing: tokio::sync::Mutex<()>,
     /// Asynchronous invokes.
@@ -64,9 +68,17 @@ impl State {
             catalog,
             host,
             clock,
+            objects: None,
             writing: tokio::sync::Mutex::default(),
             worker: Mutex::default(),
         }
+    }
+
+    /// Takes code from buckets too.
+    #[must_use]
+    pub fn with_objects(mut self, objects: ReadObject) -> Self {
+        self.objects = Some(objects);
+        self
     }
 
     /// Gives the host every stored function with its versions and aliases, and takes up asynchronous invokes; once, at the

@@ -6,11 +6,11 @@ use bedplate_wire_lambda::types::{FunctionConfiguration, UpdateFunctionCodeReque
 
 use crate::State;
 use crate::configuration::{set_code, settings, touch};
-use crate::create::zip_of;
 use crate::document::{Code, Document};
 use crate::fault::{exception, lacking};
 use crate::name::Name;
 use crate::permission::check_revision;
+use crate::source::Source;
 use crate::version;
 
 /// Another zip.
@@ -19,7 +19,13 @@ pub(crate) async fn code(state: &State, context: &Context, input: UpdateFunction
     if input.image_uri.is_some() {
         return Err(lacking("ImageUri", "send the code as a zip (ZipFile)"));
     }
-    let zip = zip_of(input.zip_file, input.s3_bucket.is_some(), "")?;
+    let source = Source {
+        zip: input.zip_file,
+        bucket: input.s3_bucket,
+        key: input.s3_key,
+        version: input.s3_object_version,
+    };
+    let zip = source.read(state, "").await?;
     let _writing = state.writing.lock().await;
     let (mut document, stored) = state.find(&name).await?;
     check_revision(input.revision_id.as_deref(), document.configuration.revision_id.as_deref())?;

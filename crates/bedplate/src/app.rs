@@ -66,6 +66,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) announce: Announce,
     /// What functions sign with when they call back, by account.
     pub(crate) handler_keys: BTreeMap<String, HandlerKey>,
+    /// Where buckets are that are not here.
+    pub(crate) upstream: Option<Arc<Upstream>>,
 }
 
 impl App {
@@ -83,6 +85,7 @@ impl App {
             strict,
             announce,
             handler_keys,
+            upstream,
         } = parts;
         // Functions run in the machine's own time, whatever `clock advance` says.
         let machine: Arc<dyn Clock> = Arc::new(SystemClock::default());
@@ -143,7 +146,9 @@ impl App {
                 move || forget_tokens(catalog.clone())
             })
             .build();
-        let lambda = Arc::new(bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone()));
+        let objects = crate::buckets::objects(&buckets, upstream, &config.place.region);
+        let lambda = bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone());
+        let lambda = Arc::new(lambda.with_objects(crate::buckets::read(objects)));
         let iam = Arc::new(bedplate_api_iam::State::new(catalog.clone(), clock.clone()));
         let settings = bedplate_api_agents::Settings {
             strict,

@@ -346,6 +346,7 @@ mod tests {
             store: Arc::new(MemoryStore::default()),
             clock: crate::clock::SystemClock::default(),
             handler_keys: Default::default(),
+            upstream: None,
             folder: &folder,
             config: &config,
             mode: Mode::Dev,

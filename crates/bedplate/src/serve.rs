@@ -112,6 +112,7 @@ impl House {
             strict: args.strict,
             announce,
             handler_keys,
+            upstream: upstream.clone(),
         };
         let app = App::start(parts, &url).await.map_err(|error| chain(&error))?;
         leftovers.note = Some(leave_note(&args.state, &url)?);

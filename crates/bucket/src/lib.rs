@@ -12,6 +12,7 @@ mod fault;
 mod layout;
 pub mod limits;
 mod list;
+mod objects;
 mod ops;
 mod receive;
 mod record;
@@ -20,4 +21,5 @@ mod tree;
 mod upload;
 
 pub use buckets::{BucketConfig, Buckets};
+pub use objects::{Objects, Remote, Uri};
 pub use service::{Answer, Caller, Service};

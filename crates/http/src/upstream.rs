@@ -28,7 +28,7 @@ pub use config::UpstreamConfig;
 use config::{Access, Address};
 pub(crate) use message::without_signature;
 
-use crate::limits::{UPSTREAM_CONNECT_TIME, UPSTREAM_IDLE_MAX};
+use crate::limits::{UPSTREAM_CONNECT_TIME, UPSTREAM_IDLE_MAX, UPSTREAM_TIME};
 use crate::refusal::Refusal;
 use crate::sigv4::Scope;
 
@@ -123,6 +123,40 @@ impl Upstream {
         let (mut parts, body) = answer.into_parts();
         message::strip(&mut parts.headers);
         Ok(http::Response::from_parts(parts, pieces(body, shown, patience)))
+    }
+
+    /// Sends a request of our own to a service at the upstream, signed with the credentials of the configuration where there are some; gives back
+    /// its answer's status and no more than `bytes_max` of its body.
+    ///
+    /// # Errors
+    /// [`Kind::Dependency`] when the upstream cannot be reached or falls silent, [`Kind::Quota`] when its answer is longer.
+    pub async fn ask(
+        &self,
+        request: http::Request<Bytes>,
+        scope: Scope,
+        now: Timestamp,
+        bytes_max: u64,
+    ) -> Result<(StatusCode, Bytes), Error> {
+        let (parts, raw) = request.into_parts();
+        let forwarded = Forwarded {
+            parts,
+            scope: Some(scope),
+            raw,
+            unframed: None,
+            now,
+        };
+        let answer = self.forward(forwarded, UPSTREAM_TIME).await;
+        let answer = answer.map_err(|refusal| Error::new(Kind::Dependency, refusal.message))?;
+        let (status, mut body) = (answer.status(), answer.into_body());
+        let mut bytes = bytes::BytesMut::new();
+        while let Some(piece) = futures_util::StreamExt::next(&mut body).await {
+            let piece = piece?;
+            if (bytes.len() + piece.len()) as u64 > bytes_max {
+                return Err(Error::new(Kind::Quota, format!("The answer has more than {bytes_max} bytes.")));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok((status, bytes.freeze()))
     }
 
     fn request(&self, request: Forwarded, scheme: Scheme, authority: Authority) -> Result<http::Request<Full<Bytes>>, Refusal> {
