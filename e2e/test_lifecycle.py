@@ -418,9 +418,9 @@ def test_unbuilt_operations_say_so(server, agents):
     assert "ListFlows" in message
     for service, operation, sent in [
         ("bedrock-agent-runtime", "create_session", {}),
-        ("bedrock", "list_foundation_models", {}),
+        ("bedrock", "list_guardrails", {}),
         ("stepfunctions", "list_state_machines", {}),
-        ("bedrock-runtime", "converse", {"modelId": MODEL, "messages": [{"role": "user", "content": [{"text": "hi"}]}]}),
+        ("bedrock-runtime", "apply_guardrail", {"guardrailIdentifier": "abcdef", "guardrailVersion": "1", "source": "INPUT", "content": []}),
     ]:
         code, message, status = refused(getattr(server.client(service), operation), **sent)
         assert (code, status) == ("NotImplementedException", 501), service
