@@ -56,8 +56,8 @@ impl Moment {
     }
 }
 
-/// Answers `request` at `now`: the next tool calls, each with a short reason before it, or a final text in
-/// `<answer>` tags. Pure: the same request at the same moment gives the same reply. Never panics and reads at most a
+/// Answers `request` at `now`: the next tool calls, or a final text. A system prompt that asks for `<answer>` tags, as an agent's does, gets the
+/// text in them, and a short reason before the calls. Pure: the same request at the same moment gives the same reply. Never panics and reads at most a
 /// bounded part of what it is given.
 pub fn plan(request: &Request, now: Moment) -> Reply {
     let system = request.system_text();
@@ -118,7 +118,13 @@ pub fn plan(request: &Request, now: Moment) -> Reply {
 }
 
 fn text(request: &Request, said: String) -> Reply {
-    reply(request, vec![Block::Text(format!("<answer>{said}</answer>"))], StopReason::EndTurn)
+    let said = if is_agent(request) { format!("<answer>{said}</answer>") } else { said };
+    reply(request, vec![Block::Text(said)], StopReason::EndTurn)
+}
+
+/// Whether the prompt is of the kind that agents have: who calls a model without one wants the bare answer.
+fn is_agent(request: &Request) -> bool {
+    request.system_text().contains("<answer>")
 }
 
 fn call(request: &Request, why: String, calls: Vec<(String, Value)>) -> Reply {
@@ -128,7 +134,10 @@ fn call(request: &Request, why: String, calls: Vec<(String, Value)>) -> Reply {
         .flat_map(|message| &message.content)
         .filter(|block| matches!(block, Block::ToolUse { .. }))
         .count();
-    let mut content = vec![Block::Text(why)];
+    let mut content = Vec::new();
+    if is_agent(request) {
+        content.push(Block::Text(why));
+    }
     for (index, (name, input)) in calls.into_iter().enumerate() {
         content.push(Block::ToolUse {
             id: format!("tooluse_{}_{}", request.messages.len(), made + index + 1),
