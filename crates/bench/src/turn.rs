@@ -16,7 +16,7 @@ use crate::{Outcome, model};
 /// Clock ticks a second in /proc: fixed on Linux.
 const TICKS: f64 = 100.0;
 /// Where the server runs, and where everything else does.
-const CORES: (&str, &str) = ("0", "1");
+pub(crate) const CORES: (&str, &str) = ("0", "1");
 
 /// One load: sessions at once, turns in all, milliseconds that a model call takes.
 struct Load {
@@ -87,16 +87,22 @@ pub(crate) async fn run(args: &[&str]) -> Outcome {
     Ok(())
 }
 
-enum Kind<'a> {
+pub(crate) enum Kind<'a> {
     Floor(&'a Path),
     Bedplate(&'a Path, &'a Path),
 }
 
 /// A server under test; ends with this value.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    client: Client,
+    pub(crate) client: Client,
     folder: PathBuf,
+}
+
+impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Server {
@@ -161,7 +167,7 @@ fn contains(text: &Bytes, what: &[u8]) -> bool {
     text.windows(what.len()).any(|window| window == what)
 }
 
-async fn start(kind: &Kind<'_>, model: &str) -> Outcome<Server> {
+pub(crate) async fn start(kind: &Kind<'_>, model: &str) -> Outcome<Server> {
     let folder = std::env::temp_dir().join(format!(
         "bedplate-bench-{}-{}",
         std::process::id(),
@@ -249,7 +255,7 @@ fn package(me: &Path) -> Outcome<Vec<u8>> {
 }
 
 /// User and system time of a process, without its children's.
-fn cpu_ms(pid: u32) -> Outcome<f64> {
+pub(crate) fn cpu_ms(pid: u32) -> Outcome<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
