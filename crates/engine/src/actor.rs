@@ -167,6 +167,9 @@ impl Actor {
             // Somebody else took over and performs the open calls again: ours are not wanted any more.
             return Ok(Next::Done);
         }
+        if let Some(observer) = &inner.observer {
+            observer.folded(&self.exec, &events);
+        }
         let decider = inner.decider(&head.kind, &self.exec)?;
         let mut live = Live::fold(&self.exec, head.kind.clone(), decider, &events);
         live.steal = foreign;
@@ -318,6 +321,9 @@ impl Actor {
     fn succeed(&mut self, mut plan: Plan, written: bool) -> Result<(), SignalError> {
         self.conflicts = 0;
         self.pause = None;
+        if written && let Some(observer) = &self.inner.observer {
+            observer.committed(&self.exec, &plan.events, &plan.rendered);
+        }
         if written
             && !plan.events.is_empty()
             && let Some(listeners) = self.inner.hub.listeners(&self.exec)
@@ -344,7 +350,8 @@ impl Actor {
             return;
         }
         for (id, payload) in std::mem::take(&mut live.to_perform) {
-            let Some((name, call)) = live.call(id) else { continue };
+            let Some((name, mut call)) = live.call(id) else { continue };
+            call.trace = self.inner.observer.as_ref().and_then(|observer| observer.trace(&call));
             let progress = self
                 .inner
                 .hub

@@ -19,7 +19,7 @@ use crate::live::{Factory, is_rendered};
 use crate::mailbox::Input;
 use crate::registry::{Post, Registry};
 use crate::timers::{self, Timers};
-use crate::{Limits, Sabotage, SignalError, actor, retention, tokens};
+use crate::{Counts, Limits, Observer, Sabotage, SignalError, actor, retention, tokens};
 
 /// Runs executions over one store. Clones share it; when the last one goes, its tasks go.
 #[derive(Clone)]
@@ -36,6 +36,7 @@ pub struct Builder {
     limits: Limits,
     owner: Option<Owner>,
     chores: Vec<Chore>,
+    observer: Option<Arc<dyn Observer>>,
     sabotage: Option<Sabotage>,
 }
 
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) targets: HashMap<Arc<str>, Arc<dyn Target>>,
     pub(crate) limits: Limits,
     pub(crate) chores: Vec<Chore>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) owner: Owner,
     sabotage: Option<Sabotage>,
     pub(crate) registry: Registry,
@@ -82,6 +84,12 @@ impl Builder {
     /// Does this, too, whenever the engine looks for what its time is over: at the start and every hour.
     pub fn chore(mut self, chore: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
         self.chores.push(Box::new(chore));
+        self
+    }
+
+    /// Tells `observer` of every commit.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
         self
     }
 
@@ -123,6 +131,7 @@ impl Builder {
                 targets: self.targets,
                 limits: self.limits,
                 chores: self.chores,
+                observer: self.observer,
                 owner,
             }),
         }
@@ -140,6 +149,7 @@ impl Engine {
             limits: Limits::default(),
             owner: None,
             chores: Vec::new(),
+            observer: None,
             sabotage: None,
         }
     }
@@ -246,6 +256,11 @@ impl Engine {
     /// The store cannot be read or written; what was deleted before stays so.
     pub async fn retain(&self) -> Result<u64, SignalError> {
         retention::pass(&self.inner).await
+    }
+
+    /// How many executions are in memory.
+    pub fn counts(&self) -> Counts {
+        self.inner.registry.counts()
     }
 
     /// Heads of executions whose id begins with `prefix`.

@@ -20,6 +20,7 @@ mod fold;
 mod limits;
 mod live;
 mod mailbox;
+mod observer;
 mod perform;
 mod registry;
 mod retention;
@@ -31,6 +32,7 @@ pub use engine::{Builder, Engine};
 pub use error::SignalError;
 pub use feed::{Committed, Feed, Item};
 pub use limits::Limits;
+pub use observer::{Counts, Observer};
 pub use retention::Retention;
 #[doc(hidden)]
 pub use sabotage::Sabotage;

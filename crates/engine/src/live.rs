@@ -71,6 +71,7 @@ impl Live {
             step: open.step.clone(),
             at: open.at,
             limits: open.limits,
+            trace: None,
         };
         Some((name.clone(), call))
     }

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use crate::limits::BROKEN_MAX;
 use crate::live::Live;
 use crate::mailbox::{Input, Mailbox};
-use crate::{Limits, SignalError};
+use crate::{Counts, Limits, SignalError};
 
 pub(crate) struct Registry {
     slots: Mutex<Slots>,
@@ -182,6 +182,16 @@ impl Registry {
 
     pub(crate) fn active(&self) -> usize {
         self.slots().active.len()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let slots = self.slots();
+        Counts {
+            active: slots.active.len(),
+            idle: slots.idle.len(),
+            idle_bytes: slots.idle_bytes,
+            broken: slots.broken.len(),
+        }
     }
 
     /// Ends all actors where they stand.

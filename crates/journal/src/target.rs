@@ -28,6 +28,8 @@ pub struct Call {
     pub at: Timestamp,
     /// How long it may take; the engine watches over it, targets may use it for their own limits.
     pub limits: Limits,
+    /// The W3C `traceparent` that goes with it, where somebody wants to follow it.
+    pub trace: Option<Arc<str>>,
 }
 
 /// The key under which an effect may happen once: a UUID that follows from execution and step.

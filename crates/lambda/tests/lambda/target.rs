@@ -22,6 +22,7 @@ async fn call(house: &House, input: &str) -> Outcome {
         step: Step::new("turn.1/act.0"),
         at: bedplate_base::Timestamp::default(),
         limits: Limits::default(),
+        trace: None,
     };
     LambdaTarget::new(house.host.clone())
         .call(&call, Payload::Raw(Raw::new(input)), Progress::none())

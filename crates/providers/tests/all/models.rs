@@ -73,6 +73,7 @@ fn call() -> Call {
         step: Step("1".into()),
         at: Timestamp::default(),
         limits: Limits::default(),
+        trace: None,
     }
 }
 
