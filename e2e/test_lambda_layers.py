@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from support.agents import ROLE, refused, unique
+from support.wait import until
 
 
 def package(files):
@@ -85,3 +86,38 @@ while True:
 def test_a_runtime_may_be_a_layer(server):
     layer = publish(server, {"bootstrap": RUNTIME})
     assert invoke(server, create(server, "provided.al2023", {"court.json": '"clay"'}, layer)) == "clay"
+
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Shared:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: shared/}
+  Look:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: look
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: src/
+      Timeout: 30
+      Layers: [!Ref Shared]
+"""
+
+
+def test_a_layer_of_a_template_is_a_folder(new_server):
+    own = new_server("dev", "template.yaml")
+    for file, text in {
+        "template.yaml": TEMPLATE,
+        "src/app.py": "import court\ndef handler(event, context):\n    return court.NAME\n",
+        "shared/python/court.py": "NAME = 'grass'\n",
+    }.items():
+        (own.folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (own.folder / file).write_text(text)
+    own.start()
+    assert invoke(own, "look") == "grass"
+    (layer,) = own.functions.get_function_configuration(FunctionName="look")["Layers"]
+    assert layer["Arn"].endswith(":layer:Shared:1")
+    (own.folder / "shared/python/court.py").write_text("NAME = 'sand court'\n")
+    until(lambda: invoke(own, "look") == "sand court", "the edited layer")

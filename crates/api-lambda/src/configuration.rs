@@ -12,7 +12,7 @@ use bedplate_wire_lambda::types::{
     SnapStartResponse, State, TracingConfig, TracingConfigResponse, TracingMode,
 };
 
-use crate::document::Document;
+use crate::document::{Code, Document};
 use crate::fault::{invalid, lacking};
 use crate::name::Name;
 
@@ -188,7 +188,7 @@ impl Settings {
         if let Some(arns) = self.layers {
             let (layers, packages) = crate::layer::resolve(state, context, &arns).await?;
             it.layers = (!layers.is_empty()).then_some(layers);
-            document.layers = packages;
+            document.layers = packages.into_iter().map(Code::Package).collect();
         }
         Ok(())
     }

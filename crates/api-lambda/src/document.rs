@@ -20,8 +20,8 @@ pub(crate) struct Document {
     pub(crate) configuration: FunctionConfiguration,
     /// Where its code is.
     pub(crate) code: Code,
-    /// The packages of its layers, by the hashes of their zips, in the order of `configuration.layers`.
-    pub(crate) layers: Vec<Hash>,
+    /// Where its layers are, in the order of `configuration.layers`.
+    pub(crate) layers: Vec<Code>,
     /// Statements of its resource policy, those of its versions and aliases among them.
     pub(crate) policy: Vec<Value>,
     /// Its reserved concurrency.
@@ -39,20 +39,47 @@ pub(crate) enum Code {
     Folder(PathBuf),
 }
 
+impl Code {
+    fn read(body: &Value) -> Option<Self> {
+        match (body["package"].as_str(), body["folder"].as_str()) {
+            (Some(hash), _) => Hash::parse(hash).map(Self::Package),
+            (None, folder) => folder.map(|folder| Self::Folder(folder.into())),
+        }
+    }
+
+    fn body(&self) -> Value {
+        match self {
+            Self::Package(hash) => json!({"package": hash.to_string()}),
+            Self::Folder(folder) => json!({"folder": folder.to_string_lossy()}),
+        }
+    }
+
+    fn folder(&self, packages: &Packages) -> Result<PathBuf> {
+        let gone = || Error::internal("The unpacked code is not in the state folder any more; send it again");
+        match self {
+            Self::Folder(folder) => Ok(folder.clone()),
+            Self::Package(hash) => packages.find(*hash).ok_or_else(gone),
+        }
+    }
+
+    /// The package that must stay for it.
+    pub(crate) fn package(&self) -> Option<Hash> {
+        match self {
+            Self::Package(hash) => Some(*hash),
+            Self::Folder(_) => None,
+        }
+    }
+}
+
 impl Document {
     /// Reads a stored document.
     pub(crate) fn read(stored: &bedplate_catalog::Document) -> Result<Self> {
         let damaged = || Error::internal(format!("The stored function {} is damaged", stored.key));
         let configuration =
             FunctionConfiguration::from_json(&stored.body["configuration"]).map_err(|error| damaged().with_source(error.to_string()))?;
-        let code = &stored.body["code"];
-        let code = match (code["package"].as_str(), code["folder"].as_str()) {
-            (Some(hash), _) => Code::Package(Hash::parse(hash).ok_or_else(damaged)?),
-            (None, Some(folder)) => Code::Folder(folder.into()),
-            (None, None) => return Err(damaged()),
-        };
+        let code = Code::read(&stored.body["code"]).ok_or_else(damaged)?;
         let layers = stored.body["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let layers: Option<Vec<Hash>> = layers.iter().map(|hash| Hash::parse(hash.as_str()?)).collect();
+        let layers: Option<Vec<Code>> = layers.iter().map(Code::read).collect();
         let layers = layers.ok_or_else(damaged)?;
         let policy = stored.body["policy"].as_array().cloned().unwrap_or_default();
         Ok(Self {
@@ -67,13 +94,9 @@ impl Document {
 
     /// The document to store.
     pub(crate) fn body(&self) -> Value {
-        let code = match &self.code {
-            Code::Package(hash) => json!({"package": hash.to_string()}),
-            Code::Folder(folder) => json!({"folder": folder.to_string_lossy()}),
-        };
-        let mut body = json!({"configuration": self.configuration.to_json(), "code": code, "policy": self.policy});
+        let mut body = json!({"configuration": self.configuration.to_json(), "code": self.code.body(), "policy": self.policy});
         if !self.layers.is_empty() {
-            body["layers"] = self.layers.iter().map(Hash::to_string).collect::<Vec<_>>().into();
+            body["layers"] = self.layers.iter().map(Code::body).collect::<Vec<_>>().into();
         }
         if let Some(reserved) = self.reserved {
             body["reserved"] = reserved.into();
@@ -88,10 +111,6 @@ impl Document {
     pub(crate) fn function(&self, packages: &Packages) -> Result<Function> {
         let configuration = &self.configuration;
         let needed = |member: &Option<String>, name: &str| member.clone().ok_or_else(|| Error::validation(format!("{name} is missing")));
-        let unpacked = |hash| {
-            let gone = || Error::internal("The unpacked code is not in the state folder any more; send it again");
-            packages.find(hash).ok_or_else(gone)
-        };
         let arn = needed(&configuration.function_arn, "FunctionArn")?;
         let version = configuration.version.clone().unwrap_or_else(|| LATEST.into());
         // A version's own ARN ends in its number; the host wants the function's.
@@ -102,11 +121,8 @@ impl Document {
             version,
             runtime: Runtime::parse(configuration.runtime.map_or("", |runtime| runtime.as_str()))?,
             handler: configuration.handler.clone().unwrap_or_default(),
-            code: match &self.code {
-                Code::Folder(folder) => folder.clone(),
-                Code::Package(hash) => unpacked(*hash)?,
-            },
-            layers: self.layers.iter().map(|hash| unpacked(*hash)).collect::<Result<_>>()?,
+            code: self.code.folder(packages)?,
+            layers: self.layers.iter().map(|layer| layer.folder(packages)).collect::<Result<_>>()?,
             environment: configuration
                 .environment
                 .clone()

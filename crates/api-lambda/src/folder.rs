@@ -7,8 +7,9 @@ use std::time::UNIX_EPOCH;
 
 use bedplate_base::{Arn, Error, Hash, Place, Result, sha256};
 use bedplate_catalog::{Change, Tags};
-use bedplate_lambda::Runtime;
-use bedplate_wire_lambda::types::EnvironmentResponse;
+use bedplate_lambda::{Runtime, limits};
+use bedplate_wire::Context;
+use bedplate_wire_lambda::types::{EnvironmentResponse, Layer};
 
 use crate::State;
 use crate::configuration::{defaults, set_code, touch};
@@ -29,6 +30,8 @@ pub struct FolderFunction {
     pub handler: String,
     /// The folder, an absolute path.
     pub folder: PathBuf,
+    /// Its layers: ARNs of published ones, or folders under ARNs of their own.
+    pub layers: Vec<FolderLayer>,
     /// Variables of the process.
     pub environment: BTreeMap<String, String>,
     /// 1 to 900.
@@ -39,6 +42,15 @@ pub struct FolderFunction {
     pub description: Option<String>,
     /// All its tags.
     pub tags: Tags,
+}
+
+/// A layer of a function in a folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FolderLayer {
+    /// The version's ARN.
+    pub arn: String,
+    /// The folder that it is, an absolute path; none for one that was published.
+    pub folder: Option<PathBuf>,
 }
 
 /// Makes or replaces the function of that name; its processes are started afresh, as its files may have changed.
@@ -78,10 +90,37 @@ pub async fn apply(state: &State, place: &Place, given: FolderFunction) -> Resul
         }
         None => (Vec::new(), None),
     };
+    let context = Context {
+        place: place.clone(),
+        ..Context::default()
+    };
+    let (mut shown, mut layers) = (Vec::new(), Vec::new());
+    for layer in given.layers {
+        if let Some(folder) = layer.folder {
+            shown.push(Layer {
+                arn: Some(layer.arn),
+                ..Layer::default()
+            });
+            layers.push(Code::Folder(folder));
+            continue;
+        }
+        let found = crate::layer::resolve(state, &context, &[layer.arn]).await;
+        let (found, packages) = found.map_err(|fault| Error::validation(fault.message))?;
+        shown.extend(found);
+        layers.extend(packages.into_iter().map(Code::Package));
+    }
+    if layers.len() > limits::LAYERS_MAX {
+        return Err(Error::validation(format!(
+            "There are {} layers; {} are allowed",
+            layers.len(),
+            limits::LAYERS_MAX
+        )));
+    }
+    configuration.layers = (!shown.is_empty()).then_some(shown);
     let document = Document {
         configuration,
         code: Code::Folder(given.folder),
-        layers: Vec::new(),
+        layers,
         policy,
         reserved,
         fingerprint: None,

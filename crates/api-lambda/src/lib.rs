@@ -41,7 +41,7 @@ use document::{Code, Document};
 use events::Events;
 use name::Name;
 
-pub use folder::{FolderFunction, apply};
+pub use folder::{FolderFunction, FolderLayer, apply};
 pub use mapping::map;
 pub use source::ReadObject;
 
@@ -133,10 +133,7 @@ impl State {
             for kind in ["function", "version"] {
                 for stored in self.catalog.all(&name::prefix(kind)).await? {
                     let document = Document::read(&stored)?;
-                    kept.extend(document.layers);
-                    if let Code::Package(hash) = document.code {
-                        kept.insert(hash);
-                    }
+                    kept.extend(document.layers.iter().chain([&document.code]).filter_map(Code::package));
                 }
             }
             self.host.packages().sweep(kept, self.host.in_use()).await

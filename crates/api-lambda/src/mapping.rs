@@ -32,6 +32,7 @@ pub async fn map(
                     runtime: local.runtime,
                     handler: local.handler,
                     folder: local.folder,
+                    layers: Vec::new(),
                     environment: local.environment,
                     timeout_s: local.timeout_s,
                     memory_mb: local.memory_mb,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bedplate_api_agents::control::{action_groups, agents, aliases};
-use bedplate_api_lambda::FolderFunction;
+use bedplate_api_lambda::{FolderFunction, FolderLayer};
 use bedplate_base::{Error, Kind, Place, Result, sha256};
 use bedplate_catalog::{Change, key};
 use bedplate_template::{Agent, AgentAlias, Function, Resource, Stack};
@@ -61,11 +61,16 @@ pub(crate) async fn apply(app: &App, stack: &Stack, place: &Place) -> Result<Vec
 }
 
 async fn apply_function(app: &App, place: &Place, function: &Function) -> Result<Applied> {
+    let layers = function.layers.iter().map(|layer| FolderLayer {
+        arn: layer.arn.clone(),
+        folder: layer.folder.clone(),
+    });
     let given = FolderFunction {
         name: function.name.clone(),
         runtime: function.runtime.clone(),
         handler: function.handler.clone(),
         folder: function.code_uri.clone(),
+        layers: layers.collect(),
         environment: function.environment.clone(),
         timeout_s: function.timeout_s,
         memory_mb: function.memory_mb,

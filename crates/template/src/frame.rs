@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
             self.report.add(kind.value.at, &path, message);
             return None;
         };
-        if found == Type::Function && self.document.get("Transform").is_none() {
+        if matches!(found, Type::Function | Type::Layer) && self.document.get("Transform").is_none() {
             self.report.add(
                 kind.value.at,
                 &path,

@@ -120,18 +120,26 @@ impl<'a> Reader<'a> {
         let description = self.document.get("Description").and_then(|entry| entry.value.scalar());
         let order = order
             .into_iter()
-            .filter(|id| types.get(id.as_str()).is_some_and(|kind| !kind.is_ignored()))
+            // Layers are applied with the functions that have them.
+            .filter(|id| {
+                types
+                    .get(id.as_str())
+                    .is_some_and(|kind| !kind.is_ignored() && *kind != Type::Layer)
+            })
             .collect();
         let mut files_to_watch = vec![self.path.canonicalize().unwrap_or_else(|_| self.path.to_owned())];
-        for function in &build.functions {
-            if !files_to_watch.contains(&function.code_uri) {
-                files_to_watch.push(function.code_uri.clone());
+        let of_functions = build.functions.iter().map(|function| &function.code_uri);
+        let of_layers = build.layers.iter().filter_map(|layer| layer.folder.as_ref());
+        for folder in of_functions.chain(of_layers) {
+            if !files_to_watch.contains(folder) {
+                files_to_watch.push(folder.clone());
             }
         }
         let Build {
             agents,
             aliases,
             functions,
+            layers: _, // the functions have them
         } = build;
         Some(Stack {
             name: self.stack,

@@ -11,7 +11,7 @@ use crate::node::{At, Entry, Kind, Node};
 use crate::scope::{Attributes, Scope};
 use crate::serverless::overlay;
 use crate::shape::{Property, object};
-use crate::stack::{Agent, AgentAlias, Function};
+use crate::stack::{Agent, AgentAlias, Function, Layer};
 use crate::{bedrock, serverless};
 
 /// Letters of agent and alias ids (the API's pattern).
@@ -29,6 +29,7 @@ pub(crate) enum Type {
     Agent,
     AgentAlias,
     Function,
+    Layer,
     Role,
     Policy,
     ManagedPolicy,
@@ -39,6 +40,7 @@ const TYPES: &[(&str, Type)] = &[
     ("AWS::Bedrock::Agent", Type::Agent),
     ("AWS::Bedrock::AgentAlias", Type::AgentAlias),
     ("AWS::Serverless::Function", Type::Function),
+    ("AWS::Serverless::LayerVersion", Type::Layer),
     ("AWS::IAM::Role", Type::Role),
     ("AWS::IAM::Policy", Type::Policy),
     ("AWS::IAM::ManagedPolicy", Type::ManagedPolicy),
@@ -66,6 +68,8 @@ pub(crate) struct Build {
     pub(crate) agents: Vec<Agent>,
     pub(crate) aliases: Vec<AgentAlias>,
     pub(crate) functions: Vec<Function>,
+    /// Of `AWS::Serverless::LayerVersion`.
+    pub(crate) layers: Vec<Layer>,
 }
 
 /// Where a resource is read.
@@ -98,6 +102,10 @@ pub(crate) fn read(kind: Type, entry: &Entry, context: &Context<'_>, build: &mut
             };
             let node = context.scope.resolve(node, &path, report)?;
             function(&node, &path, context, build, report)
+        }
+        Type::Layer => {
+            let node = context.scope.resolve(node, &path, report)?;
+            layer(&node, &path, context, build, report)
         }
         Type::Role | Type::Policy | Type::ManagedPolicy | Type::Permission => Some(rights(kind, node, context)),
     }
@@ -239,6 +247,15 @@ fn function(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, r
     if let Err(message) = &code_uri {
         complain("CodeUri", message.clone());
     }
+    let arns = properties.get("layers").and_then(Value::as_array).cloned().unwrap_or_default();
+    let layers = arns.iter().filter_map(Value::as_str).map(|arn| {
+        let own = build.layers.iter().find(|layer| layer.arn == arn).cloned();
+        own.unwrap_or_else(|| Layer {
+            arn: arn.to_owned(),
+            folder: None,
+        })
+    });
+    let layers = layers.collect();
     let environment = properties
         .shift_remove("environment")
         .and_then(|mut value| value.as_object_mut()?.shift_remove("variables"));
@@ -261,6 +278,7 @@ fn function(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, r
             runtime,
             handler,
             code_uri,
+            layers,
             timeout_s,
             memory_mb,
             environment: strings(environment),
@@ -269,6 +287,33 @@ fn function(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, r
         });
     }
     Some(attributes)
+}
+
+/// Every application of a template has the same version: the folder itself is the layer, and what it holds now is seen.
+fn layer(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, report: &mut Report) -> Option<Attributes> {
+    let properties = object(node, serverless::LAYER, false, path, report)?;
+    let place = |name: &str| node.get(name).map_or(context.at, |entry| entry.value.at);
+    let folder = match code_folder(context.folder, &text(&properties, "contentUri")) {
+        Ok(folder) => folder,
+        Err(message) => {
+            report.add(place("ContentUri"), &format!("{path}.ContentUri"), message);
+            return None;
+        }
+    };
+    let name = match text(&properties, "layerName") {
+        name if name.is_empty() => context.id.to_owned(),
+        name => name,
+    };
+    let arn = context.scope.place.arn("lambda", format_args!("layer:{name}:1")).to_string();
+    build.layers.push(Layer {
+        arn: arn.clone(),
+        folder: Some(folder),
+    });
+    Some(Attributes {
+        reference: arn.clone(),
+        values: BTreeMap::from([("LayerVersionArn", arn)]),
+        at_run_time: &[],
+    })
 }
 
 /// The folder that a `CodeUri` names, seen from the template's.

@@ -1,11 +1,11 @@
-//! The properties of `AWS::Serverless::Function` and of `Globals.Function`, and how the two are put together.
+//! The properties of `AWS::Serverless::Function`, of `Globals.Function` and how the two are put together; those of layers.
 //!
 //! Source: the SAM specification. What decides how a function runs here is read; what means something in AWS only is accepted and left
-//! out; what would silently not happen (events, layers, images) is refused.
+//! out; what would silently not happen (events, images) is refused.
 
 use crate::node::{Entry, Kind, Node};
 use crate::shape::Shape::{Integer, List, Map, Object, Text, Word};
-use crate::shape::{Property, ignored, later, optional};
+use crate::shape::{Property, ignored, later, optional, required};
 
 /// Properties that `Globals.Function` and a function itself may have.
 pub(crate) const FUNCTION: &[Property] = &[
@@ -14,6 +14,7 @@ pub(crate) const FUNCTION: &[Property] = &[
     optional("Environment", Object(&[optional("Variables", Map(&Text))])),
     optional("FunctionName", Text),
     optional("Handler", Text),
+    optional("Layers", List(&Text)),
     optional("MemorySize", Integer),
     optional("Runtime", Text),
     optional("Tags", Map(&Text)),
@@ -39,7 +40,6 @@ pub(crate) const FUNCTION: &[Property] = &[
     later("ImageUri"),
     later("InlineCode"),
     later("KmsKeyArn"),
-    later("Layers"),
     later("LoggingConfig"),
     later("ProvisionedConcurrencyConfig"),
     later("RecursiveLoop"),
@@ -48,6 +48,18 @@ pub(crate) const FUNCTION: &[Property] = &[
     later("SnapStart"),
     later("VersionDescription"),
     later("VpcConfig"),
+];
+
+/// Properties of `AWS::Serverless::LayerVersion`.
+pub(crate) const LAYER: &[Property] = &[
+    required("ContentUri", Text),
+    optional("LayerName", Text),
+    ignored("CompatibleArchitectures"),
+    ignored("CompatibleRuntimes"),
+    ignored("Description"),
+    ignored("LicenseInfo"),
+    ignored("PublishLambdaVersion"),
+    ignored("RetentionPolicy"),
 ];
 
 /// Properties that SAM allows in a function only, never in `Globals`.

@@ -125,6 +125,8 @@ pub struct Function {
     pub handler: String,
     /// An absolute path to a folder that was there when the template was read.
     pub code_uri: PathBuf,
+    /// Its layers, in the template's order.
+    pub layers: Vec<Layer>,
     /// Seconds, 1 to 900; 3 when the template names none.
     pub timeout_s: u32,
     /// MB, 128 to 10240; 128 when the template names none.
@@ -135,6 +137,15 @@ pub struct Function {
     pub description: Option<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// A layer of a function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`.
+    pub arn: String,
+    /// The folder of an `AWS::Serverless::LayerVersion` of this template; none for one that is published elsewhere.
+    pub folder: Option<PathBuf>,
 }
 
 /// One of the `Outputs`.

@@ -121,6 +121,15 @@ fn show(stack: &Stack) -> String {
                 writeln!(out, "{} {} in {}", function.runtime, function.handler, function.code_uri.display()).unwrap();
                 writeln!(out, "{} s {} MB {:?}", function.timeout_s, function.memory_mb, function.environment).unwrap();
                 writeln!(out, "{:?} tags {:?}", function.description, function.tags).unwrap();
+                for layer in &function.layers {
+                    writeln!(
+                        out,
+                        "layer {} {:?}",
+                        layer.arn,
+                        layer.folder.as_ref().map(|path| path.display().to_string())
+                    )
+                    .unwrap();
+                }
             }
         }
     }

@@ -395,6 +395,7 @@ async fn functions_in_folders() {
         runtime: "python3.12".into(),
         handler: "app.handler".into(),
         folder: code.clone(),
+        layers: Vec::new(),
         environment: BTreeMap::new(),
         timeout_s: 30,
         memory_mb: 128,
