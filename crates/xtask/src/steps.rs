@@ -141,7 +141,9 @@ fn release() -> Outcome {
 
 /// Runs `e2e/` and the tests of the examples in an environment of its own under the target folder.
 fn pytest(args: &[String]) -> Outcome {
-    let python = environment()?;
+    let python = environment(&target().join("e2e-venv"), "e2e/requirements.txt")?;
+    environment(&target().join("e2e-clients/aws"), "e2e/clients/aws/requirements.txt")?;
+    node_modules(&target().join("e2e-clients/js"), "e2e/clients/js")?;
     let mut command = Command::new(python);
     command
         .args(["-m", "pytest", "-q", "e2e", "examples"])
@@ -151,33 +153,53 @@ fn pytest(args: &[String]) -> Outcome {
     finish(command)
 }
 
-/// The interpreter of the environment, made and filled when `requirements.txt` has changed.
-fn environment() -> Result<PathBuf, String> {
-    let wanted = crate::read(&root().join("e2e/requirements.txt"))?;
-    let folder = target().join("e2e-venv");
+/// The interpreter of the environment in `folder`, made and filled when the file of requirements has changed.
+fn environment(folder: &Path, requirements: &str) -> Result<PathBuf, String> {
+    let wanted = crate::read(&root().join(requirements))?;
     let (python, stamp) = (folder.join("bin/python"), folder.join("requirements.txt"));
     if fs::read_to_string(&stamp).is_ok_and(|filled| filled == wanted) && python.is_file() {
         return Ok(python);
     }
     let mut command = Command::new("python3");
-    command.args(["-m", "venv", "--clear"]).arg(&folder);
+    command.args(["-m", "venv", "--clear"]).arg(folder);
     finish(command)
         .map_err(|error| format!("{error}\npython3 with its venv module is needed (Debian and Ubuntu: package python3-venv)"))?;
     let mut command = Command::new(&python);
     command
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-r",
-            "e2e/requirements.txt",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements])
         .current_dir(root());
     finish(command)?;
     crate::write(&stamp, &wanted)?;
     Ok(python)
+}
+
+/// Fills `folder` with what the lock file in `source` names, when that has changed. Without Node.js nothing is installed, and its tests are skipped.
+fn node_modules(folder: &Path, source: &str) -> Outcome {
+    let wanted = crate::read(&root().join(source).join("package-lock.json"))?;
+    let stamp = folder.join("installed.json");
+    if fs::read_to_string(&stamp).is_ok_and(|filled| filled == wanted) {
+        return Ok(());
+    }
+    let mut npm = Command::new("npm");
+    if !npm
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        eprintln!("npm is not installed: the tests of the SDK for JavaScript are skipped");
+        return Ok(());
+    }
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for file in ["package.json", "package-lock.json", ".npmrc"] {
+        crate::write(&folder.join(file), &crate::read(&root().join(source).join(file))?)?;
+    }
+    let mut command = Command::new("npm");
+    command
+        .args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
+        .current_dir(folder);
+    finish(command)?;
+    crate::write(&stamp, &wanted)
 }
 
 fn check(problems: Vec<String>) -> Outcome {
