@@ -303,3 +303,81 @@ pub(crate) fn name(answer: &mut Objects, request_id: &str) {
         answer.headers_mut().insert("x-amz-id-2", value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(uri: &str, host: &str, service: Option<&str>) -> Option<(Option<String>, Option<String>)> {
+        let request = http::Request::builder().uri(uri).header("host", host).body(()).unwrap();
+        let scope = service.map(|service| Scope {
+            access_key: "A".into(),
+            region: None,
+            service: service.into(),
+        });
+        Target::of(&request.into_parts().0, scope.as_ref()).map(|target| (target.host, target.bucket))
+    }
+
+    #[test]
+    fn requests_of_s3_are_known() {
+        let found = |host: Option<&str>, bucket: Option<&str>| Some((host.map(str::to_owned), bucket.map(str::to_owned)));
+        for (uri, host, service, right) in [
+            ("/docs/a", "localhost:7780", Some("s3"), found(None, Some("docs"))),
+            ("/docs", "127.0.0.1:7780", Some("s3"), found(None, Some("docs"))),
+            ("/", "[::1]:7780", Some("s3"), found(None, None)),
+            ("/a", "docs.localhost:7780", Some("s3"), found(Some("docs"), Some("docs"))),
+            ("/a", "my.docs.s3.localhost", Some("s3"), found(Some("my.docs"), Some("my.docs"))),
+            (
+                "/a",
+                "docs.s3.eu-west-1.amazonaws.com",
+                Some("s3"),
+                found(Some("docs"), Some("docs")),
+            ),
+            ("/docs/a", "s3.eu-west-1.amazonaws.com", Some("s3"), found(None, Some("docs"))),
+            ("/a", "docs.s3.localhost:7780", None, found(Some("docs"), Some("docs"))),
+            ("/docs/a", "s3.localhost", None, found(None, Some("docs"))),
+            (
+                "/docs/a?AWSAccessKeyId=a&Signature=b&Expires=1",
+                "localhost",
+                None,
+                found(None, Some("docs")),
+            ),
+            ("/docs/a", "localhost", None, None),
+            ("/a", "docs.localhost", None, None),
+            ("/agents/", "docs.s3.localhost", Some("bedrock"), None),
+            ("/agents/", "localhost", Some("bedrock"), None),
+        ] {
+            assert_eq!(target(uri, host, service), right, "{uri} {host} {service:?}");
+        }
+    }
+
+    #[test]
+    fn paths_are_rewritten_and_signatures_taken_out() {
+        let written = |uri: &str, host: Option<&str>, old: bool| {
+            let request = http::Request::builder()
+                .uri(uri)
+                .header("authorization", "secret")
+                .body(())
+                .unwrap();
+            let mut parts = request.into_parts().0;
+            let target = Target {
+                host: host.map(str::to_owned),
+                bucket: None,
+                old,
+            };
+            path_style(&mut parts, &target).unwrap();
+            assert!(!parts.headers.contains_key("authorization"));
+            parts.uri.to_string()
+        };
+        assert_eq!(
+            written("/a%2Fb/?x=1&X-Amz-Signature=2&uploads", Some("docs"), false),
+            "/docs/a%2Fb/?x=1&uploads"
+        );
+        assert_eq!(written("/docs//a", None, false), "/docs//a");
+        assert_eq!(
+            written("/d/a?AWSAccessKeyId=a&Signature=b&Expires=1&partNumber=2", None, true),
+            "/d/a?partNumber=2"
+        );
+        assert_eq!(written("http://docs.s3.localhost/a?b", Some("docs"), false), "/docs/a?b");
+    }
+}

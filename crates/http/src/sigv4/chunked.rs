@@ -293,3 +293,90 @@ pub(super) fn decode(body: Bytes, chain: Option<Chain>) -> Result<Bytes, Denied>
 fn broken(what: &str) -> Denied {
     Denied::garbled(format!("The aws-chunked body cannot be read: {what}."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEED: [u8; 32] = [7; 32];
+
+    fn signing() -> Signing {
+        Signing::derive("secret", "20261121T150405Z", ["20261121", "us-east-1", "s3"])
+    }
+
+    fn step(last: &mut [u8; 32], kind: &str, what: &str) -> String {
+        let signing = signing();
+        let text = format!("{kind}\n{}\n{}\n{}\n{what}", signing.time, signing.scope, hex(last));
+        *last = signing.sign(text.as_bytes());
+        hex(last)
+    }
+
+    /// A body as Java's SDK sends it over plain HTTP.
+    fn signed(frames: &[&str], trailers: &str) -> String {
+        let (mut last, mut body) = (SEED, String::new());
+        for frame in frames.iter().chain([&""]) {
+            let what = format!("{}\n{}", hex(&sha256(b"")), hex(&sha256(frame.as_bytes())));
+            let signature = step(&mut last, KIND, &what);
+            body.push_str(&format!("{:x};{SIGNATURE}{signature}\r\n{frame}", frame.len()));
+            if !frame.is_empty() {
+                body.push_str("\r\n");
+            }
+        }
+        let signature = step(&mut last, TRAILER_KIND, &hex(&sha256(trailers.as_bytes())));
+        format!("{body}{}{TRAILER_SIGNATURE}:{signature}\r\n\r\n", trailers.replace('\n', "\r\n"))
+    }
+
+    /// What comes of a body that arrives in pieces of so many bytes.
+    fn read(body: &str, piece: usize, length: usize) -> Result<(Vec<u8>, HeaderMap), Denied> {
+        let chain = Chain::new(signing(), SEED, Some(length)).with_trailers();
+        let mut frames = Frames::new(Some(chain));
+        let mut out = Vec::new();
+        for piece in body.as_bytes().chunks(piece) {
+            for data in frames.feed(Bytes::copy_from_slice(piece))? {
+                out.extend_from_slice(&data);
+            }
+        }
+        Ok((out, frames.finish()?))
+    }
+
+    #[test]
+    fn signed_trailers_pass_however_they_come() {
+        let body = signed(&["hello ", "world"], "x-amz-checksum-crc32:DUoRhQ==\n");
+        for piece in [1, 2, 3, 7, 64, body.len()] {
+            let (data, trailers) = read(&body, piece, 11).unwrap();
+            assert_eq!(data, b"hello world");
+            assert_eq!(trailers["x-amz-checksum-crc32"], "DUoRhQ==");
+            assert_eq!(trailers.len(), 1);
+        }
+    }
+
+    #[test]
+    fn spoiled_trailers_are_refused() {
+        let body = signed(&["hello"], "x-amz-checksum-crc32:DUoRhQ==\n");
+        let unsigned = &body[..body.find(TRAILER_SIGNATURE).unwrap()];
+        let many = format!("{unsigned}{}", "a:b\r\n".repeat(20));
+        for wrong in [
+            body.replace("DUoRhQ", "AAAAAA"),
+            body.replace("crc32", "sha256"),
+            body.replace("hello", "hullo"),
+            unsigned.to_owned(),
+            format!("{unsigned}\r\n"),
+            format!("{}x-other:1\r\n\r\n", &body[..body.len() - 2]),
+            format!("{body}more"),
+            body[..body.len() - 20].to_owned(),
+            body[..20].to_owned(),
+            many,
+        ] {
+            for piece in [1, wrong.len()] {
+                assert!(read(&wrong, piece, 5).is_err(), "{wrong}");
+            }
+        }
+        assert!(read(&body, 1, 6).is_err(), "another length");
+    }
+
+    #[test]
+    fn a_line_that_does_not_end_is_not_gathered() {
+        let mut frames = Frames::new(None);
+        assert!(frames.feed(Bytes::from(vec![b'1'; LINE_MAX + 1])).is_err());
+    }
+}

@@ -72,7 +72,7 @@ pub(crate) fn examine(keys: &[Key], head: &Head<'_>, bucket: Option<&str>, now: 
     let presigned = Presigned::read(query).ok_or_else(Denied::missing)?;
     let key = keys
         .iter()
-        .find(|key| key.access_key == presigned.access_key)
+        .find(|key| key.access_key == presigned.access_key && !key.access_key.is_empty())
         .ok_or_else(Denied::unknown_key)?;
     check_token(key, presigned.token.as_deref())?;
     let expires: i64 = presigned
@@ -177,4 +177,100 @@ fn text(head: &Head<'_>, presigned: &Presigned, bucket: Option<&str>) -> Vec<u8>
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, Method, Uri};
+
+    use super::*;
+    use crate::keys::Secret;
+
+    /// By boto3 1.43 with these keys: `generate_presigned_url("get_object", …)`.
+    const URL: &str = "/bb/k%20y/%C3%A9?AWSAccessKeyId=a&Signature=5cIrvfu06yVZlzVCJo8xqD1397I%3D&Expires=1795288642";
+
+    fn judge(method: Method, url: &str, headers: &[(&'static str, &'static str)], seconds: i64) -> Result<Signer, Denied> {
+        let key = Key {
+            name: "app".into(),
+            access_key: "a".into(),
+            secret: Secret::new("b"),
+            session_token: None,
+            account: None,
+            regions: vec!["eu-west-1".into()],
+            admin: true,
+            bearer: None,
+        };
+        let uri: Uri = url.parse().unwrap();
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let head = Head {
+            method: &method,
+            uri: &uri,
+            headers: &headers,
+        };
+        examine(&[key], &head, None, Timestamp::from_millis(seconds * 1_000))
+    }
+
+    #[test]
+    fn a_url_is_good_for_what_it_says() {
+        let signer = judge(Method::GET, URL, &[("host", "x")], 1_795_288_641).unwrap();
+        assert_eq!(
+            (signer.scope.service.as_str(), signer.scope.region.as_deref(), signer.admin),
+            ("s3", Some("eu-west-1"), false)
+        );
+        assert!(judge(Method::GET, &format!("{URL}&unknown=1"), &[], 1_795_288_641).is_ok());
+        for (method, url, headers, now, code) in [
+            (Method::PUT, URL.to_owned(), &[][..], 0, "InvalidSignatureException"),
+            (Method::GET, URL.replace("k%20y", "other"), &[], 0, "InvalidSignatureException"),
+            (Method::GET, format!("{URL}&uploads"), &[], 0, "InvalidSignatureException"),
+            (
+                Method::GET,
+                URL.replace("1795288642", "1795288643"),
+                &[],
+                0,
+                "InvalidSignatureException",
+            ),
+            (
+                Method::GET,
+                URL.to_owned(),
+                &[("x-amz-acl", "public-read")],
+                0,
+                "InvalidSignatureException",
+            ),
+            (
+                Method::GET,
+                URL.to_owned(),
+                &[("content-type", "a/b")],
+                0,
+                "InvalidSignatureException",
+            ),
+            (Method::GET, URL.replace("Id=a", "Id=c"), &[], 0, "UnrecognizedClientException"),
+            (
+                Method::GET,
+                format!("{URL}&x-amz-security-token=t"),
+                &[],
+                0,
+                "UnrecognizedClientException",
+            ),
+            (Method::GET, URL.to_owned(), &[], 1_795_288_642, "AccessDeniedException"),
+            (
+                Method::GET,
+                URL.replace("Expires=", "Expires=x"),
+                &[],
+                0,
+                "IncompleteSignatureException",
+            ),
+            (
+                Method::GET,
+                URL.replace("&Signature", "&Other"),
+                &[],
+                0,
+                "MissingAuthenticationTokenException",
+            ),
+        ] {
+            assert_eq!(judge(method, &url, headers, now).unwrap_err().code, code, "{url}");
+        }
+    }
 }
