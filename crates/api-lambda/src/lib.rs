@@ -3,7 +3,7 @@
 //!
 //! Definitions are documents of the catalog, unpacked code lies in the host's folder, and the host runs what stands here.
 //! This crate does not start processes, does not check permissions (they are stored for clients that ask) and knows no
-//! agents. Images and functions in buckets are refused by name.
+//! agents, and reads code in buckets by a function that it is given. Images are refused by name.
 
 mod alias;
 mod concurrency;

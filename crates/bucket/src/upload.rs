@@ -84,7 +84,7 @@ pub(crate) fn begin(buckets: &Buckets, manifest: &Manifest) -> S3Result<String> 
     }
     let id = random_id(ID_LETTERS);
     let text = serde_json::to_vec(manifest).map_err(|error| disk(io::Error::other(error)))?;
-    let folder = tree::make(uploads.as_fd(), &[id.clone()]).map_err(disk)?;
+    let folder = tree::make(uploads.as_fd(), std::slice::from_ref(&id)).map_err(disk)?;
     record::write(&folder, MANIFEST, &text).map_err(disk)?;
     Ok(id)
 }

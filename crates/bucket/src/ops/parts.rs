@@ -6,7 +6,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use super::buckets::owner;
 use super::list::Form;
 use super::read::Demands;
-use super::write::{metadata, source, take};
+use super::write::{metadata, refuse, source, take};
 use super::{caller, etag, http_date, kind, named_checksum, put_checksum, timestamp, trailers};
 use crate::bucket::Conditions;
 use crate::buckets::Buckets;
@@ -21,6 +21,7 @@ pub(crate) async fn create(
     buckets: &Buckets,
     request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+    refuse(&request.headers)?;
     let input = request.input;
     let bucket = buckets.find(&input.bucket)?;
     bucket.writable()?;

@@ -23,6 +23,7 @@ use crate::record::{About, Algorithm, Record, Sum};
 /// PutObject.
 pub(crate) async fn put(buckets: &Buckets, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
     let input = request.input;
+    refuse(&request.headers)?;
     let announced = Announced::read(&request.headers, input.content_length, trailers(&request.extensions))?;
     let about = About {
         content_type: input.content_type,
@@ -74,6 +75,7 @@ pub(crate) fn finish(bucket: &Bucket, key: &str, received: Received, about: Abou
 
 /// CopyObject.
 pub(crate) async fn copy(buckets: &Buckets, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+    refuse(&request.headers)?;
     let input = request.input;
     let (from, from_key) = source(buckets, &input.copy_source)?;
     let to = buckets.find(&input.bucket)?;
@@ -237,4 +239,25 @@ pub(super) fn metadata(given: Option<Metadata>) -> S3Result<std::collections::BT
         return Err(fault(S3ErrorCode::MetadataTooLarge, message));
     }
     Ok(metadata)
+}
+
+/// Refuses what would be promised and not kept, by its header.
+pub(super) fn refuse(headers: &http::HeaderMap) -> S3Result<()> {
+    const LACKING: [(&str, &str); 4] = [
+        ("x-amz-tagging", "objects here have no tags"),
+        ("x-amz-object-lock-", "objects here cannot be locked"),
+        (
+            "x-amz-server-side-encryption-customer-",
+            "objects here are not encrypted with keys of the client",
+        ),
+        ("x-amz-website-redirect-location", "buckets here are no web sites"),
+    ];
+    for name in headers.keys() {
+        let lacking = LACKING.iter().find(|(lacking, _)| name.as_str().starts_with(lacking));
+        if let Some((_, why)) = lacking.filter(|_| name.as_str() != "x-amz-tagging-directive") {
+            let message = format!("{name} is not supported here: {why}; leave it out.");
+            return Err(fault(S3ErrorCode::NotImplemented, message));
+        }
+    }
+    Ok(())
 }
