@@ -16,6 +16,7 @@ use bedplate_lambda::{Config as LambdaConfig, HandlerKey, Host, LambdaTarget};
 use bedplate_planner::Moment;
 use bedplate_providers::{Announce, Mode, Models, Setup};
 use bedplate_store::Store;
+use bedplate_telemetry::{Board, Watch};
 use bedplate_wire::{Request, Response, Routed, Router};
 use tokio::sync::watch;
 
@@ -46,6 +47,8 @@ pub(crate) struct App {
     advance: Option<Advance>,
     /// Requests that failed, for `why`.
     requests: Arc<FailedRequests>,
+    /// What is counted.
+    pub(crate) board: Arc<Board>,
 }
 
 /// What an app is made of.
@@ -68,6 +71,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) handler_keys: BTreeMap<String, HandlerKey>,
     /// Where buckets are that are not here.
     pub(crate) upstream: Option<Arc<Upstream>>,
+    /// What is counted.
+    pub(crate) board: Arc<Board>,
 }
 
 impl App {
@@ -86,6 +91,7 @@ impl App {
             announce,
             handler_keys,
             upstream,
+            board,
         } = parts;
         // Functions run in the machine's own time, whatever `clock advance` says.
         let machine: Arc<dyn Clock> = Arc::new(SystemClock::default());
@@ -141,6 +147,7 @@ impl App {
                 retention: config.retention.engine(),
                 ..bedplate_engine::Limits::default()
             })
+            .observer(Arc::new(Watch::new(Arc::clone(&board), None)))
             .chore({
                 let catalog = catalog.clone();
                 move || forget_tokens(catalog.clone())
@@ -149,6 +156,7 @@ impl App {
         let objects = crate::buckets::objects(&buckets, upstream, &config.place.region);
         let lambda = bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone());
         let lambda = Arc::new(lambda.with_objects(crate::buckets::read(objects)));
+        crate::telemetry::gauges(&board, &engine);
         let iam = Arc::new(bedplate_api_iam::State::new(catalog.clone(), clock.clone()));
         let settings = bedplate_api_agents::Settings {
             strict,
@@ -171,6 +179,7 @@ impl App {
             bedrock,
             advance,
             requests: Arc::default(),
+            board,
         })
     }
 
@@ -184,8 +193,9 @@ impl App {
 
     /// Keeps the requests that fail.
     pub(crate) fn observer(&self) -> Observer {
-        let requests = Arc::clone(&self.requests);
+        let (requests, board) = (Arc::clone(&self.requests), Arc::clone(&self.board));
         Arc::new(move |refused: Refused| {
+            board.failed(&refused.code);
             requests.push(FailedRequest {
                 request_id: refused.request_id,
                 at: refused.at,

@@ -352,6 +352,7 @@ mod tests {
             clock: crate::clock::SystemClock::default(),
             handler_keys: Default::default(),
             upstream: None,
+            board: Arc::default(),
             folder: &folder,
             config: &config,
             mode: Mode::Dev,

@@ -9,6 +9,7 @@ use bedplate_bucket::BucketConfig;
 use bedplate_http::{KeyConfig, KeysConfig, UpstreamConfig};
 use bedplate_lambda::FunctionConfig;
 use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
+use bedplate_telemetry::TelemetryConfig;
 use regex::Regex;
 use serde::Deserialize;
 use toml::Spanned;
@@ -32,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) limits: LimitsConfig,
     /// How long sessions are kept.
     pub(crate) retention: RetentionConfig,
+    /// Metrics and traces.
+    pub(crate) telemetry: TelemetryConfig,
     /// Where functions are, and how they are called.
     pub(crate) functions: BTreeMap<String, FunctionConfig>,
     /// Folders that are buckets.
@@ -63,6 +66,8 @@ struct File {
     limits: LimitsConfig,
     /// `[retention]`
     retention: RetentionConfig,
+    /// `[telemetry]`
+    telemetry: TelemetryConfig,
     /// `[model_log]`
     model_log: ModelLog,
     /// `[keys.NAME]`
@@ -179,6 +184,7 @@ impl Config {
             models,
             limits: file.limits,
             retention: file.retention,
+            telemetry: file.telemetry,
             functions,
             buckets,
             upstream: file.upstream,

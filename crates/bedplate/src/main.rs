@@ -22,6 +22,7 @@ mod limits;
 mod retention;
 mod screen;
 mod serve;
+mod telemetry;
 mod watch;
 
 use std::path::Path;

@@ -11,6 +11,7 @@ use bedplate_lambda::HandlerKey;
 use bedplate_providers::{Announce, Mode};
 use bedplate_store::{MemoryStore, Store};
 use bedplate_store_sqlite::{OpenError, SqliteStore};
+use bedplate_telemetry::Board;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -90,7 +91,8 @@ impl House {
         }
         let address = SocketAddr::new(args.host, args.port);
         let mut leftovers = Leftovers::default();
-        let (store, folder) = open_store(args, &mut leftovers).await?;
+        let board: Arc<Board> = Arc::default();
+        let (store, folder) = open_store(args, &mut leftovers, &board).await?;
         let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => {
                 format!(
@@ -113,6 +115,7 @@ impl House {
             announce,
             handler_keys,
             upstream: upstream.clone(),
+            board,
         };
         let app = App::start(parts, &url).await.map_err(|error| chain(&error))?;
         leftovers.note = Some(leave_note(&args.state, &url)?);
@@ -161,6 +164,7 @@ impl House {
             limits,
             credentials,
             observer: Some(app.observer()),
+            telemetry: crate::telemetry::of_listener(&app.board, &config),
         };
         let (stop, stopped) = watch::channel(false);
         let listening = async {
@@ -241,7 +245,7 @@ fn credentials(config: &Config) -> Result<(Credentials, BTreeMap<String, Handler
     Ok((Credentials::Keys(keys), own))
 }
 
-async fn open_store(args: &Serve, leftovers: &mut Leftovers) -> Result<(Arc<dyn Store>, PathBuf), String> {
+async fn open_store(args: &Serve, leftovers: &mut Leftovers, board: &Arc<Board>) -> Result<(Arc<dyn Store>, PathBuf), String> {
     if args.ephemeral {
         let folder = std::env::temp_dir().join(format!("bedplate-{}-{}", std::process::id(), bedplate_base::random_id(6)));
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -250,6 +254,8 @@ async fn open_store(args: &Serve, leftovers: &mut Leftovers) -> Result<(Arc<dyn 
     }
     let folder = std::path::absolute(&args.state).map_err(|error| format!("{}: {error}", args.state.display()))?;
     let store = take_over(&folder).await.map_err(|error| chain(&error))?;
+    let board = Arc::clone(board);
+    store.watch(Box::new(move |commits, time| board.committed(commits, time)));
     Ok((Arc::new(store), folder))
 }
 

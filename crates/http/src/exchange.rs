@@ -16,6 +16,7 @@ use crate::body;
 use crate::buckets::{self, BucketDoor, Objects, Target};
 use crate::limits::{BODY_BYTES_MAX, FORM_BYTES_MAX, UPSTREAM_BYTES_MAX, body_bytes_max, ends_with_client};
 use crate::listener::{Phase, Shared};
+use crate::metrics;
 use crate::observe;
 use crate::origin;
 use crate::outgoing::Outgoing;
@@ -26,6 +27,8 @@ use crate::upstream::{self, Forwarded, Upstream};
 const REQUEST_ID: &str = "x-amzn-requestid";
 const TARGET: &str = "x-amz-target";
 const ADMIN: &str = "/_bedplate";
+const METRICS: &str = "/metrics";
+const READY: &str = "/readyz";
 /// The signing name of buckets.
 const SIGNED_FOR_S3: &str = "s3";
 /// The signing name of the admin door.
@@ -40,6 +43,7 @@ const WELCOME: &str = "This is Bedplate, an Amazon Bedrock Agents API on your ma
 /// Where a request goes.
 enum Goal {
     Health,
+    Metrics,
     Welcome,
     Admin,
     Service(Routed),
@@ -72,7 +76,12 @@ pub(crate) async fn exchange(
         None => Envelope::of(&parts.headers, scope.as_ref()),
     };
     let mut context = context(&shared, peer, &parts.headers, scope.as_ref());
-    let mut line = Line::new(&parts.method, parts.uri.path(), &context.request_id);
+    let mut line = Line::new(
+        &parts.method,
+        parts.uri.path(),
+        &context.request_id,
+        shared.telemetry.finished.clone(),
+    );
 
     let mut known = None;
     let found = find(&shared, peer, &parts, scope.as_ref(), target, context.received_at).and_then(|(goal, proof)| {
@@ -127,7 +136,7 @@ fn find(
     now: Timestamp,
 ) -> Result<(Goal, Proof), Refusal> {
     let path = parts.uri.path();
-    if path == "/healthz" {
+    if path == "/healthz" || path == READY {
         return Ok((Goal::Health, Proof::NONE));
     }
     if let Some(page) = origin::foreign_page(&parts.headers) {
@@ -139,6 +148,13 @@ fn find(
         uri: &parts.uri,
         headers: &parts.headers,
     };
+    let for_us = scope.is_none_or(|scope| scope.service == ADMIN_SERVICE);
+    if path == METRICS && for_us && shared.telemetry.metrics.is_some() && matches!(parts.method, Method::GET | Method::HEAD) {
+        return match shared.telemetry.is_public {
+            true => Ok((Goal::Metrics, Proof::NONE)),
+            false => Ok((Goal::Metrics, admin(shared, peer, &head, now)?)),
+        };
+    }
     if path
         .strip_prefix(ADMIN)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -245,6 +261,7 @@ fn sign(context: &mut Context, proof: &Proof) {
 fn name(goal: &Goal) -> String {
     match goal {
         Goal::Health => "healthz".to_owned(),
+        Goal::Metrics => "metrics".to_owned(),
         Goal::Welcome => "welcome".to_owned(),
         Goal::Admin => "admin".to_owned(),
         Goal::Service(routed) => format!("{}:{}", routed.service.name, routed.operation.name),
@@ -280,6 +297,7 @@ async fn answer(
     let bytes_max = match &goal {
         Goal::Health => return Ok(Answer::Ours(health(*shared.doors.ready.borrow()))),
         Goal::Welcome => return Ok(Answer::Ours(text(StatusCode::OK, WELCOME))),
+        Goal::Metrics => return Ok(Answer::Ours(numbers(shared))),
         Goal::Admin => BODY_BYTES_MAX,
         Goal::Form => FORM_BYTES_MAX,
         Goal::Upstream(_) => UPSTREAM_BYTES_MAX,
@@ -533,6 +551,15 @@ fn health(ready: bool) -> Response {
     match ready {
         true => text(StatusCode::OK, "ok\n"),
         false => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+    }
+}
+
+fn numbers(shared: &Shared) -> Response {
+    Response {
+        status: 200,
+        headers: vec![("content-type", "text/plain; version=0.0.4; charset=utf-8".to_owned())],
+        body: Body::Full(metrics::text(shared).into()),
+        fault: None,
     }
 }
 

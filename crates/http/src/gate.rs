@@ -42,6 +42,16 @@ impl Gate {
         }
     }
 
+    /// How many have a place.
+    pub(crate) fn running(&self) -> usize {
+        self.max.saturating_sub(self.places.available_permits())
+    }
+
+    /// How many wait for one.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// A place, at once or after a while in the queue.
     pub(crate) async fn enter(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {

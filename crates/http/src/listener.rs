@@ -15,6 +15,7 @@ use crate::connection;
 use crate::door::Doors;
 use crate::gate::Gate;
 use crate::limits::{Limits, is_turn};
+use crate::metrics::Telemetry;
 use crate::observe::Observer;
 use crate::seats::{PeerFull, Seats};
 use crate::sigv4::Credentials;
@@ -33,6 +34,8 @@ pub struct Server {
     pub credentials: Credentials,
     /// Who is told of requests that fail.
     pub observer: Option<Observer>,
+    /// What is told of all requests.
+    pub telemetry: Telemetry,
 }
 
 /// How a listener ended.
@@ -58,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) credentials: Credentials,
     pub(crate) observer: Option<Observer>,
+    pub(crate) telemetry: Telemetry,
     pub(crate) phase: watch::Receiver<Phase>,
     /// Everything but the admin door.
     pub(crate) requests: Gate,
@@ -77,6 +81,7 @@ pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<
         limits,
         credentials,
         observer,
+        telemetry,
     } = server;
     let grace = limits.grace_time;
     let shared = Arc::new(Shared {
@@ -89,6 +94,7 @@ pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<
         limits,
         credentials,
         observer,
+        telemetry,
         alive,
     });
     let seats = Seats::new(&shared.limits);
@@ -110,8 +116,8 @@ pub async fn serve(listener: TcpListener, server: Server, shutdown: impl Future<
 
 /// The work that lasts: turns of agents, and calls of models. Two gates, because the tools of a turn may call models.
 pub(crate) struct Turns {
-    agents: Gate,
-    models: Gate,
+    pub(crate) agents: Gate,
+    pub(crate) models: Gate,
 }
 
 impl Turns {

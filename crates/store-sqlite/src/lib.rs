@@ -24,6 +24,7 @@ use bedplate_journal::{Event, ExecId, Raw};
 use bedplate_store::{Batch, CommitError, Head, Letter, LetterId, Page, ReadError, Resource, Store, TimerRow};
 
 pub use failure::OpenError;
+pub use writer::GroupWatch;
 
 use crate::documents::{Documents, Found};
 use crate::lock::FolderLock;
@@ -86,6 +87,11 @@ impl SqliteStore {
             readers,
             _lock: lock,
         })
+    }
+
+    /// Tells `watch`, on the writer's thread, of every group of commits from now on. There is one at most: a later one is dropped.
+    pub fn watch(&self, watch: GroupWatch) {
+        self.writer.watch(watch);
     }
 
     /// The state folder.

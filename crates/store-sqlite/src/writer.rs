@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use bedplate_base::Hash;
 use bedplate_journal::{ExecId, encode_all};
@@ -23,6 +24,9 @@ use crate::remove::{collect, remove, sweep};
 const WAITING_MAX: usize = 4_096;
 /// Batches that share one transaction.
 const GROUP_MAX: usize = 512;
+
+/// Is told of every group that was written: how many commits shared its transaction, and how long that took.
+pub type GroupWatch = Box<dyn Fn(usize, Duration) + Send + Sync>;
 
 struct Job {
     work: Work,
@@ -60,6 +64,7 @@ struct Came {
 
 pub(crate) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
+    watch: Arc<OnceLock<GroupWatch>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,8 +72,11 @@ impl Writer {
     pub(crate) fn start(connection: Connection, file: &Path, documents: Arc<Documents>, recent: Arc<Recent>) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::channel(WAITING_MAX);
         let path = file.to_owned();
+        let watch: Arc<OnceLock<GroupWatch>> = Arc::default();
+        let watching = watch.clone();
         let thread = std::thread::Builder::new().name("state-write".into()).spawn(move || {
             let writing = Writing {
+                watch: watching,
                 documents,
                 connection,
                 heads: Heads::default(),
@@ -80,8 +88,14 @@ impl Writer {
         });
         Ok(Self {
             jobs: Some(jobs),
+            watch,
             thread: Some(thread.map_err(OpenError::io(file))?),
         })
+    }
+
+    /// Tells `watch` of every group from now on; there is one at most.
+    pub(crate) fn watch(&self, watch: GroupWatch) {
+        drop(self.watch.set(watch));
     }
 
     pub(crate) async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
@@ -120,6 +134,7 @@ struct Writing {
     heads: Heads,
     recent: Arc<Recent>,
     documents: Arc<Documents>,
+    watch: Arc<OnceLock<GroupWatch>>,
     file: PathBuf,
     /// Which file that is.
     inode: Option<(u64, u64)>,
@@ -131,6 +146,11 @@ fn inode(path: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
+#[allow(clippy::disallowed_methods, reason = "it measures the disk, and nothing durable depends on it")]
+fn begin() -> Instant {
+    Instant::now()
+}
+
 fn serve(mut writing: Writing, mut queue: mpsc::Receiver<Job>) {
     let mut group = Vec::new();
     while let Some(first) = queue.blocking_recv() {
@@ -140,7 +160,11 @@ fn serve(mut writing: Writing, mut queue: mpsc::Receiver<Job>) {
         {
             group.push(next);
         }
+        let begun = begin();
         let mut results = writing.group(&group);
+        if let Some(watch) = writing.watch.get() {
+            watch(group.len(), begun.elapsed());
+        }
         if !writing.is_there() {
             results.iter_mut().for_each(|result| *result = Err(writing.gone()));
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bedplate_base::{BoxFuture, Clock, Error, Place, Timestamp};
-use bedplate_http::{Credentials, Door, Doors, Drained, Limits, Observer, Refused, Server, ServiceDoor, Upstream, serve};
+use bedplate_http::{Credentials, Door, Doors, Drained, Limits, Observer, Refused, Server, ServiceDoor, Telemetry, Upstream, serve};
 use bedplate_wire::{Body, EMPTY, Operation, Protocol, Request, Response, Routed, Router, Segment, Service};
 use bytes::Bytes;
 use futures_util::stream;
@@ -218,6 +218,10 @@ impl House {
             limits,
             credentials,
             observer: Some(observer),
+            telemetry: Telemetry {
+                metrics: Some(Arc::new(|| "counted 1\n".to_owned())),
+                ..Telemetry::default()
+            },
         };
         let ended = tokio::spawn(serve(listener, server, async move {
             let _ = stopped.await;
