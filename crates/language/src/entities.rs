@@ -511,7 +511,9 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
             && !when::is_calendar_word(&token.lower)
     };
     let token = &tokens[at];
-    if !capital(token) {
+    // "18230 kWh": a unit
+    let unit = at > 0 && tokens[at - 1].shape == Shape::Number && token.text.starts_with(char::is_lowercase);
+    if !capital(token) || unit {
         return None;
     }
     let initial = at == 0 || matches!(tokens[at - 1].text.as_str(), "." | "!" | "?" | ":" | ";") && !is_title(tokens, at.wrapping_sub(2));

@@ -595,10 +595,8 @@ impl Work<'_> {
                         Role::Id | Role::Date | Role::Time | Role::DateTime | Role::Email | Role::Phone
                     ),
                     What::Id(text) => {
-                        matches!(
-                            param.role,
-                            Role::Thing | Role::Place | Role::Person | Role::Option | Role::Query
-                        ) && crate::told::of_kind(text, &param.shows, &work.tool.prefixes)
+                        matches!(param.role, Role::Thing | Role::Place | Role::Person | Role::Option | Role::Query)
+                            && crate::told::of_kind(text, &param.shows, &work.tool.prefixes)
                             && !crate::told::foreign(text, &param.shows, &work.tool.prefixes)
                     }
                     What::Proper(_) => {

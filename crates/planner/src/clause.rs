@@ -158,11 +158,11 @@ fn boundary(u: &Utterance, from: usize, at: usize, told: bool) -> Option<usize> 
     if only_comma && noun && detail {
         return None;
     }
-    starts(u, at + skip).then_some(skip)
+    starts(u, from, at + skip).then_some(skip)
 }
 
 /// Whether a new wish begins at `at`.
-fn starts(u: &Utterance, at: usize) -> bool {
+fn starts(u: &Utterance, from: usize, at: usize) -> bool {
     let mut at = at;
     let begin = at;
     while is_filler(u.word(at)) && at - begin < 6 {
@@ -172,6 +172,15 @@ fn starts(u: &Utterance, at: usize) -> bool {
         && u.tokens[begin..at]
             .iter()
             .any(|token| is_modal(&token.lower) || matches!(token.lower.as_str(), "i" | "i'd" | "please" | "let"));
+    // "and H-2 wants to be …", "and let RH-2 start"
+    let subject = begin + usize::from(u.word(begin) == "let");
+    if let Some(entity) = u.entities.iter().find(|entity| entity.from == subject)
+        && (subject > begin || matches!(u.word(entity.to), "wants" | "needs" | "should" | "must" | "has" | "can" | "could"))
+        && !matches!(entity.what, What::When(_) | What::Number(_))
+        && (from..at).any(|i| is_auxiliary(u.word(i)) || thesaurus().is_verb(&u.tokens[i].stem))
+    {
+        return true;
+    }
     if matches!(u.word(begin), "have" | "get")
         && is_pronoun(u.word(begin + 1))
         && u.tokens.get(begin + 2).is_some_and(|token| thesaurus().is_verb(&token.stem))
@@ -466,6 +475,22 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
     if out.mood != Mood::Question && to < u.tokens.len() && u.word(to) == "?" && out.verb.is_none() {
         out.mood = Mood::Question;
     }
+    // "tell me where it is", "check whether …": a question
+    if let Some(last) = out.verb_at.last().copied()
+        && out
+            .verb
+            .as_deref()
+            .is_some_and(|verb| known.has_class(verb, "read") || verb == "tell")
+    {
+        let next = last + 1 + usize::from(matches!(u.word(last + 1), "me" | "us"));
+        let whether = matches!(u.word(next), "if" | "whether") && next < to;
+        if (next < to && is_question_word(u.word(next)) || whether) && !out.forbidden {
+            out.mood = Mood::Question;
+            out.verb = None;
+            out.desire = false;
+            return out;
+        }
+    }
     let for_us = out
         .verb_at
         .first()
@@ -586,6 +611,10 @@ fn inner_verb(u: &Utterance, from: usize, at: usize, to: usize, polite: bool, as
             }
         }
         if plain && before == "to" && (wishes(before2) || matches!(before2, "has" | "have")) {
+            return Some(i);
+        }
+        // "let RH-2 start at nine"
+        if plain && i > from + 1 && word != "know" && (from..i).any(|j| u.word(j) == "let") {
             return Some(i);
         }
         if plain && matches!(before, "should" | "must") && !matches!(word, "be" | "have" | "know") {

@@ -238,6 +238,23 @@ pub(crate) fn free_text(work: &mut Work, from: usize, to: usize) {
                 .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
             Some((best.1, skip, reach, kind))
         });
+        // "the printer called Otter": the name of what stands before
+        let found = found.map(|(p, skip, reach, kind)| {
+            let before = at.checked_sub(1).map(|index| work.u.tokens[index].stem.clone());
+            let named = matches!(work.u.word(at), "called" | "named")
+                .then(|| {
+                    (0..work.tool.params.len()).find(|p| {
+                        let param = &work.tool.params[*p];
+                        work.out.values[*p].is_none()
+                            && param.textual()
+                            && before
+                                .as_ref()
+                                .is_some_and(|before| param.words.iter().any(|word| thesaurus().similarity(word, before) >= 0.8))
+                    })
+                })
+                .flatten();
+            (named.unwrap_or(p), skip, reach, kind)
+        });
         let Some((p, skip, reach, kind)) = found else {
             at += 1;
             continue;
@@ -254,6 +271,9 @@ pub(crate) fn free_text(work: &mut Work, from: usize, to: usize) {
                 break;
             }
             if work.u.word(end) == "and" && end + 1 < to && (own_name(work, end + 1).is_some()) {
+                break;
+            }
+            if kind == Kind::Title && reach == Reach::Short && end > start && work.u.word(end) == "," {
                 break;
             }
             if reach == Reach::Short && stops(work, start, end) {

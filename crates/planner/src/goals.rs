@@ -125,10 +125,35 @@ fn part(u: &Utterance, clause: &Clause) -> Part {
     if !clause.has_content(u) && clause.verb.is_none() && !refers(u, clause.from, clause.to) && !mentions {
         return Part::Empty;
     }
-    if only_tells(u, clause) || finite(u, clause) || clause.verb.is_none() && unneeded(u, clause) || only_mentions(u, clause) {
+    if labels(u, clause)
+        || only_tells(u, clause)
+        || finite(u, clause)
+        || clause.verb.is_none() && unneeded(u, clause)
+        || only_mentions(u, clause)
+    {
         return Part::Tells;
     }
     Part::Wish
+}
+
+/// "Donor number D-5", "My card: LC-2": a label and a value.
+fn labels(u: &Utterance, clause: &Clause) -> bool {
+    clause.mood == Mood::Statement
+        && clause.verb.is_none()
+        && !clause.desire
+        && u.entities.iter().any(|entity| {
+            entity.to == clause.to
+                && entity.from > clause.from
+                && entity.from - clause.from <= 4
+                && matches!(entity.what, What::Id(_) | What::Email(_) | What::Phone(_))
+                && (clause.from..entity.from).all(|at| {
+                    let token = &u.tokens[at];
+                    is_determiner(&token.lower)
+                        || matches!(token.text.as_str(), ":" | "#")
+                        || thesaurus().is_noun(&token.stem)
+                        || token.lower == "is"
+                })
+        })
 }
 
 /// "I don't need it any longer", "no need to come".
@@ -185,6 +210,16 @@ fn finite(u: &Utterance, clause: &Clause) -> bool {
             || past
             || matches!(token.lower.as_str(), "won't" | "can't" | "cannot" | "couldn't" | "wouldn't" | "got")
     })
+}
+
+/// Whether a wish fits one tool without a rest and every other much worse.
+fn stands_out(u: &Utterance, clause: &Clause, best: &Match, second: Option<&Match>) -> bool {
+    let wishes = clause.verb.is_some() && best.verb >= 2.2 || clause.desire && best.verb > 0.0;
+    let facts = u
+        .entities
+        .iter()
+        .any(|entity| clause.from <= entity.from && entity.to <= clause.to && best.assigned.taken[entity.from]);
+    wishes && facts && best.assigned.left == 0 && best.score >= 1.2 && second.is_none_or(|second| best.score - second.score >= 1.5)
 }
 
 /// Whether what was said fills a tool entirely with facts, and no other tool nearly as well.
@@ -317,7 +352,7 @@ fn wanted(u: &Utterance, list: &[Clause], parts: &[Part], memory: &Memory, tools
                 .last()
                 .map(|(_, best): &(Clause, Match)| best.tool)
                 .or(memory.last.last().map(|goal| goal.tool));
-            found.score += reference_bonus(u, clause, &tools[found.tool], before, tools);
+            found.score += reference_bonus(u, clause, &tools[found.tool], before, memory, tools);
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.tool.cmp(&b.tool)));
         let found_all = found.clone();
@@ -345,6 +380,7 @@ fn wanted(u: &Utterance, list: &[Clause], parts: &[Part], memory: &Memory, tools
                 || points
                 || names_option(&tools[best.tool], best)
                 || complete(u, clause, best, found_all.get(1), tools)
+                || stands_out(u, clause, best, found_all.get(1))
                 || seeks(u, clause, best, &tools[best.tool])
         });
         if let Some(best) = &good
@@ -742,6 +778,9 @@ fn halves(u: &Utterance, clause: &Clause, tool: &ToolFacts, whole: &[Option<Valu
             };
             assign(u, &part, &[], tool, now).values
         };
+        if analyse(u, at + 1, clause.to).verb.is_some() {
+            continue;
+        }
         let (first, second) = (half(clause.from, at), half(at + 1, clause.to));
         let contrast: Vec<usize> = (0..tool.params.len())
             .filter(|p| {
@@ -751,6 +790,20 @@ fn halves(u: &Utterance, clause: &Clause, tool: &ToolFacts, whole: &[Option<Valu
                     && first[*p].is_some()
                     && second[*p].is_some()
                     && first[*p] != second[*p]
+            })
+            .collect();
+        let mention = |value: &Option<Value>| {
+            value.as_ref().and_then(Value::as_str).is_some_and(|value| {
+                u.entities
+                    .iter()
+                    .any(|entity| matches!(&entity.what, What::Proper(text) | What::Id(text) | What::Quoted(text) if text == value))
+            })
+        };
+        let contrast: Vec<usize> = contrast
+            .into_iter()
+            .filter(|p| {
+                !matches!(tool.params[*p].role, Role::Thing | Role::Place | Role::Person | Role::Id)
+                    || mention(&first[*p]) == mention(&second[*p])
             })
             .collect();
         let untold = |value: &Option<Value>| !whole.contains(value);
@@ -992,9 +1045,23 @@ fn seeks(u: &Utterance, clause: &Clause, best: &Match, tool: &ToolFacts) -> bool
 }
 
 /// A tool about what was spoken of last is likelier when the clause only points at it.
-fn reference_bonus(u: &Utterance, clause: &Clause, tool: &ToolFacts, before: Option<usize>, tools: &[ToolFacts]) -> f64 {
+fn reference_bonus(u: &Utterance, clause: &Clause, tool: &ToolFacts, before: Option<usize>, memory: &Memory, tools: &[ToolFacts]) -> f64 {
     if !refers(u, clause.from, clause.to) {
         return 0.0;
+    }
+    // "assign it": a tool that takes the id which the last call gave
+    let given = memory
+        .calls
+        .last()
+        .and_then(|call| call.outcome.as_ref())
+        .map(crate::results::items);
+    if let Some([Value::Object(map)]) = given.as_deref()
+        && tool
+            .params
+            .iter()
+            .any(|param| param.required && param.role == Role::Id && field(map, param, tool).is_some())
+    {
+        return 1.8;
     }
     let Some(last) = before else { return 0.0 };
     let shared = shared_noun(tool, &tools[last]);

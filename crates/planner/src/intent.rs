@@ -135,6 +135,13 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
                 && (matches!(entity.what, What::Id(_)) || matches!(entity.what, What::Number(value) if value >= 100.0))
         })
         .map(|entity| u.tokens[entity.from - 1].stem.clone())
+        // "three passengers": what is counted
+        .chain(
+            u.entities
+                .iter()
+                .filter(|entity| clause.from <= entity.from && entity.to < clause.to && matches!(entity.what, What::Number(_)))
+                .map(|entity| u.tokens[entity.to].stem.clone()),
+        )
         .collect();
     let count = tools.len() as f64;
     let mut scored: Vec<(f64, f64, f64, usize)> = Vec::new();
@@ -234,7 +241,7 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
             0.3 * assigned.left as f64
         } else {
             assigned.left as f64
-        } + 0.6 * numbers;
+        } + 0.9 * numbers;
         let fit = supplied + 0.7 * filled + 0.45 * optional + 0.5 * assigned.fit - open - 1.0 * left;
         out.push(Match {
             tool: index,

@@ -500,6 +500,21 @@ fn trimmed(work: &Work, phrase: &Phrase, param: &Param) -> Option<(usize, usize)
             from += 1;
         }
     }
+    // "another pillow" for an item: a word that only resembles the tool's is a value when nothing else is
+    if from >= to
+        && matches!(param.role, Role::Thing | Role::Option | Role::Query)
+        && param.required
+        && param.ty != Type::List
+        && (phrase.from..phrase.to).all(|at| {
+            let stem = &work.u.tokens[at].stem;
+            !work.tool.words.contains(stem)
+                && !param.words.contains(stem)
+                && !work.tool.about.contains(stem)
+                && !is_stop(&work.u.tokens[at].lower)
+        })
+    {
+        (from, to) = (phrase.from, phrase.to);
+    }
     // "two" before a thing is its quantity, already read or not
     while from < to && work.u.tokens[from].shape == Shape::Number {
         from += 1;

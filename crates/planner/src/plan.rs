@@ -118,7 +118,11 @@ pub fn plan(request: &Request, now: Moment) -> Reply {
 }
 
 fn text(request: &Request, said: String) -> Reply {
-    let said = if is_agent(request) { format!("<answer>{said}</answer>") } else { said };
+    let said = if is_agent(request) {
+        format!("<answer>{said}</answer>")
+    } else {
+        said
+    };
     reply(request, vec![Block::Text(said)], StopReason::EndTurn)
 }
 

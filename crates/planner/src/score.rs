@@ -175,10 +175,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                     }
             }
             Role::Count if *unit == "years" && param.is_any(&["age"]) => 9.0,
-            Role::Count if param.items != Type::Text && (near(&[stem(unit)], &param.words) || param.about.contains(&stem(unit))) =>
-            {
-                8.0
-            }
+            Role::Count if param.items != Type::Text && (near(&[stem(unit)], &param.words) || param.about.contains(&stem(unit))) => 8.0,
             Role::Thing | Role::Text if param.is_any(&["period", "term", "duration"]) => 6.0,
             _ => 0.0,
         },
@@ -606,6 +603,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                             }
                         }
                         "with" | "by" | "called" | "named" | "under" | "about" => -3.0,
+                        "" if !param.required && !named => -1.2,
                         _ => 1.0,
                     };
                     let street = text.starts_with(|c: char| c.is_ascii_digit());

@@ -130,7 +130,8 @@ pub(crate) fn corrects(u: &Utterance) -> bool {
             token.lower.as_str(),
             "no" | "actually" | "instead" | "sorry" | "meant" | "mean" | "rather" | "wait" | "wrong" | "oops"
         )
-    }) || (0..u.tokens.len().min(5)).any(|at| u.word(at) == "make" && matches!(u.word(at + 1), "it" | "that"))
+    }) || (0..u.tokens.len())
+        .any(|at| u.word(at) == "make" && matches!(u.word(at + 1), "it" | "that") && at + 4 >= u.tokens.len().saturating_sub(2))
 }
 
 pub(crate) fn declines(u: &Utterance) -> bool {
