@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use bedplate_base::{Error, Result, sha256};
 
 use crate::function::{Function, Runtime};
+use crate::limits;
 
 /// Where layers are on AWS (developer guide, "Packaging your layer content").
 pub(crate) const OPT: &str = "/opt";
@@ -21,11 +22,32 @@ pub(crate) fn folder(host: &Path, layers: &[PathBuf]) -> Option<PathBuf> {
         several => {
             let names: Vec<u8> = several
                 .iter()
-                .flat_map(|layer| [layer.as_os_str().as_encoded_bytes(), b"\n"].concat())
+                .flat_map(|layer| [layer.as_os_str().as_encoded_bytes(), b"\n", &stamp(host, layer)].concat())
                 .collect();
             Some(host.join(MERGED).join(sha256(&names).to_string()))
         }
     }
+}
+
+/// What changes with a folder of the user's own: names, sizes and times of its files. A package never changes.
+fn stamp(host: &Path, layer: &Path) -> Vec<u8> {
+    let mut found = Vec::new();
+    let mut folders = if layer.starts_with(host) {
+        Vec::new()
+    } else {
+        vec![layer.to_path_buf()]
+    };
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(meta) if meta.is_dir() => folders.push(entry.path()),
+                Ok(meta) if found.len() < limits::ZIP_ENTRIES_MAX => found.push((entry.path(), meta.len(), meta.modified().ok())),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    format!("{found:?}").into_bytes()
 }
 
 /// Where merged layers are, below the host's folder.
@@ -43,7 +65,7 @@ pub(crate) async fn prepare(host: PathBuf, layers: Vec<PathBuf>) -> Result<Optio
         let unfinished = host.join(MERGED).join(format!(".unfinished-{}", bedplate_base::random_id(12)));
         fs::create_dir_all(&unfinished)?;
         for layer in &layers {
-            lay(layer, &unfinished)?;
+            lay(layer, &unfinished, layer.starts_with(&host))?;
         }
         match fs::rename(&unfinished, &target) {
             Err(_) if target.is_dir() => fs::remove_dir_all(&unfinished), // another start was faster
@@ -57,8 +79,9 @@ pub(crate) async fn prepare(host: PathBuf, layers: Vec<PathBuf>) -> Result<Optio
     Ok(Some(folder))
 }
 
-/// Puts the files of `from` into `to`, over what is there. Unpacking has bounded how many there are.
-fn lay(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Puts the files of `from` into `to`, over what is there. Unpacking has bounded how many there are. Those of a package become
+/// second names of the same files, which cost nothing; a user's own are copied.
+fn lay(from: &Path, to: &Path, link: bool) -> std::io::Result<()> {
     let mut folders = vec![(from.to_path_buf(), to.to_path_buf())];
     while let Some((from, to)) = folders.pop() {
         for entry in fs::read_dir(from)? {
@@ -78,8 +101,12 @@ fn lay(from: &Path, to: &Path) -> std::io::Result<()> {
                 Some(_) => fs::remove_file(&target)?,
                 None => {}
             }
-            // A second name of the same file costs nothing; not every file system has them.
-            if fs::hard_link(entry.path(), &target).is_err() {
+            if entry.file_type()?.is_symlink() {
+                std::os::unix::fs::symlink(fs::read_link(entry.path())?, target)?;
+                continue;
+            }
+            // Not every file system has second names.
+            if !link || fs::hard_link(entry.path(), &target).is_err() {
                 fs::copy(entry.path(), target)?;
             }
         }

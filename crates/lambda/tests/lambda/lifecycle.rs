@@ -205,3 +205,26 @@ async fn a_warm_invoke_is_quick() {
     println!("warm invoke: median {:.3} ms, best {:.3} ms", times[100], times[0]);
     assert!(times[0] < 20.0, "even the best of 200 took {} ms", times[0]);
 }
+
+#[tokio::test]
+async fn layers_that_are_edited() {
+    let house = House::new();
+    let layer = |name: &str| house.folder.path().join(name);
+    crate::write(&layer("one").join("python/court.py"), "NAME = 'grass'\n");
+    crate::write(&layer("two").join("python/other.py"), "NAME = 'other'\n");
+    let mut function = house.python(
+        "book",
+        "def handler(event, context):\n    import court, other\n    return court.NAME + ' ' + other.NAME\n",
+    );
+    function.layers = vec![layer("one"), layer("two")];
+    house.host.create(function.clone()).unwrap();
+    assert_eq!(house.ask("book", "{}").await, "\"grass other\"");
+    crate::write(&layer("one").join("python/court.py"), "NAME = 'sand court'\n");
+    assert_eq!(
+        house.ask("book", "{}").await,
+        "\"grass other\"",
+        "a process that runs keeps what it has"
+    );
+    house.host.replace(function).unwrap();
+    assert_eq!(house.ask("book", "{}").await, "\"sand court other\"");
+}
