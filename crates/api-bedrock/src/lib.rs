@@ -6,17 +6,21 @@
 
 pub mod control;
 mod log;
+mod objects;
 pub mod runtime;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bedplate_base::{Clock, Result};
 use bedplate_catalog::Catalog;
 use bedplate_providers::Models;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use log::Log;
 
 pub use log::{Gateway, LogSettings, REDACT_MAX};
+pub use objects::{Objects, Read, Write};
 
 /// What the operations of both services work on; cheap to clone.
 #[derive(Clone)]
@@ -30,6 +34,11 @@ pub struct State {
     /// Stored profiles change one at a time: their number has a limit.
     writing: Arc<tokio::sync::Mutex<()>>,
     log: Arc<Log>,
+    objects: Option<Objects>,
+    /// Asynchronous invocations; they end with the last state.
+    tasks: Arc<Mutex<JoinSet<()>>>,
+    /// How many of them run at once.
+    turns: Arc<Semaphore>,
 }
 
 impl State {
@@ -48,6 +57,25 @@ impl State {
             catalog,
             clock,
             writing: Arc::default(),
+            objects: None,
+            tasks: Arc::default(),
+            turns: Arc::new(Semaphore::new(runtime::RUNNING_MAX)),
+        }
+    }
+
+    /// With buckets: for asynchronous invocations, for what messages point to, for logs.
+    #[must_use]
+    pub fn with_objects(mut self, objects: Objects) -> Self {
+        self.log.deliver_to(objects.write.clone());
+        self.objects = Some(objects);
+        self
+    }
+
+    /// The same for a task of its own, which must not keep the tasks alive.
+    fn detached(&self) -> Self {
+        Self {
+            tasks: Arc::default(),
+            ..self.clone()
         }
     }
 
@@ -56,6 +84,7 @@ impl State {
     /// # Errors
     /// The catalog cannot be read.
     pub async fn restore(&self) -> Result<()> {
-        self.log.restore().await
+        self.log.restore().await?;
+        self.resume().await
     }
 }

@@ -139,6 +139,8 @@ impl App {
             Arc::new(SystemClock::default()),
             log,
         );
+        let objects = crate::buckets::objects(&buckets, upstream, &config.place.region);
+        let bedrock = bedrock.with_objects(crate::buckets::for_models(&objects));
         let engine = Engine::builder(store.clone(), clock.clone())
             .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
             .target(bedplate_agent::MODEL, Arc::new(Gateway::new(bedrock.clone())))
@@ -153,7 +155,6 @@ impl App {
                 move || forget_tokens(catalog.clone())
             })
             .build();
-        let objects = crate::buckets::objects(&buckets, upstream, &config.place.region);
         let lambda = bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone());
         let lambda = Arc::new(lambda.with_objects(crate::buckets::read(objects)));
         crate::telemetry::gauges(&board, &engine);

@@ -64,6 +64,21 @@ pub(crate) fn objects(buckets: &Buckets, upstream: Option<Arc<Upstream>>, region
     bedplate_bucket::Objects::new(buckets.clone(), remote)
 }
 
+/// What models read and write with.
+pub(crate) fn for_models(objects: &bedplate_bucket::Objects) -> bedplate_api_bedrock::Objects {
+    let (reader, writer) = (objects.clone(), objects.clone());
+    bedplate_api_bedrock::Objects {
+        read: Arc::new(move |uri, bytes_max| {
+            let objects = reader.clone();
+            Box::pin(async move { objects.read(&Uri::parse(&uri)?, None, bytes_max).await })
+        }),
+        write: Arc::new(move |uri, bytes| {
+            let objects = writer.clone();
+            Box::pin(async move { objects.write(&Uri::parse(&uri)?, bytes, "application/json").await })
+        }),
+    }
+}
+
 /// What functions' code is read with.
 pub(crate) fn read(objects: bedplate_bucket::Objects) -> ReadObject {
     Arc::new(move |bucket, key, bytes_max| {

@@ -12,6 +12,8 @@ use bedplate_wire_bedrock::ops;
 
 use crate::State;
 
+pub(crate) use foundation::arn as foundation_arn;
+
 fn to_wire(_: &Operation, error: Error) -> Fault {
     Fault::from_error(error)
 }

@@ -39,6 +39,9 @@ pub(crate) async fn untag(
 async fn there(state: &State, context: &Context, arn: &str) -> Result<(), Error> {
     let missing = || Error::not_found(format!("The resource {arn} could not be found.")).with_resource(arn);
     let resource = Arn::parse(arn).ok_or_else(missing)?;
+    if resource.resource().starts_with("async-invoke/") {
+        return state.invocation(arn).await.map(|_| ()).map_err(|_| missing());
+    }
     if !resource.resource().starts_with("application-inference-profile/") {
         return Err(missing());
     }

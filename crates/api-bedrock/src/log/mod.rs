@@ -1,8 +1,8 @@
 //! Model invocation logging: what models were asked and what they said, for those who turned it on (PutModelInvocationLoggingConfiguration).
 //!
-//! A record has the service's form ("Monitor model invocation using CloudWatch Logs and Amazon S3" of the user guide). It is a line of a file of its
-//! region and day below the state folder, whatever destinations the configuration names: those are kept, so that the same set-up script works
-//! here and there. Records are written by one task behind a bounded queue: a disk that is slow or full costs records, never a call.
+//! A record has the service's form ("Monitor model invocation using CloudWatch Logs and Amazon S3" of the user guide). It is an object in the bucket
+//! that the configuration names, where there is such a bucket, else a line of a file of its region and day below the state folder; so the same
+//! set-up script works here and there. Records are written by one task behind a bounded queue: a disk that is slow or full costs records, never a call.
 
 mod gateway;
 mod record;
@@ -10,7 +10,7 @@ mod record;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bedplate_base::{Place, Result, Timestamp};
 use bedplate_catalog::{Catalog, Change, key};
@@ -20,6 +20,8 @@ use regex::Regex;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+
+use crate::objects::Write;
 
 pub use gateway::Gateway;
 pub(crate) use record::{Draft, converse_input, converse_output};
@@ -53,6 +55,8 @@ pub(crate) struct Log {
     queued: Arc<AtomicU64>,
     lost: AtomicU64,
     worker: Mutex<JoinSet<()>>,
+    /// Writes into buckets, where there are any.
+    bucket: Arc<OnceLock<Write>>,
 }
 
 /// A record, ready to be written.
@@ -60,6 +64,8 @@ struct Line {
     region: String,
     at: Timestamp,
     text: String,
+    /// Where the configuration wants it: `s3://bucket/prefix/AWSLogs/…`.
+    uri: Option<String>,
 }
 
 impl Log {
@@ -75,7 +81,13 @@ impl Log {
             queued: Arc::default(),
             lost: AtomicU64::new(0),
             worker: Mutex::default(),
+            bucket: Arc::default(),
         }
+    }
+
+    /// Records go to the buckets that configurations name.
+    pub(crate) fn deliver_to(&self, write: Write) {
+        let _ = self.bucket.set(write); // once, when everything is put together
     }
 
     /// Takes up what was configured, and begins to write.
@@ -88,7 +100,12 @@ impl Log {
         }
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(waiting) = waiting {
-            let work = work(self.settings.folder.clone(), waiting, Arc::clone(&self.queued));
+            let work = work(
+                self.settings.folder.clone(),
+                waiting,
+                Arc::clone(&self.queued),
+                Arc::clone(&self.bucket),
+            );
             self.worker.lock().unwrap_or_else(PoisonError::into_inner).spawn(work);
         }
         Ok(())
@@ -143,12 +160,28 @@ fn name(place: &Place) -> String {
     key(&["model-invocation-logging", &place.account, &place.region])
 }
 
-async fn work(folder: PathBuf, mut waiting: mpsc::Receiver<Line>, queued: Arc<AtomicU64>) {
+async fn work(folder: PathBuf, mut waiting: mpsc::Receiver<Line>, queued: Arc<AtomicU64>, bucket: Arc<OnceLock<Write>>) {
     while let Some(line) = waiting.recv().await {
-        if let Err(error) = append(&folder, &line).await {
+        if !deliver(&bucket, &line).await
+            && let Err(error) = append(&folder, &line).await
+        {
             tracing::warn!(target: "bedrock", %error, folder = %folder.display(), "a model invocation could not be logged");
         }
         queued.fetch_sub(line.text.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Whether the record is in the bucket that it is meant for.
+async fn deliver(bucket: &OnceLock<Write>, line: &Line) -> bool {
+    let (Some(write), Some(uri)) = (bucket.get(), &line.uri) else {
+        return false;
+    };
+    match write(uri.clone(), line.text.clone().into()).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::debug!(target: "bedrock", uri, %error, "a model invocation is logged to a file: its bucket does not take it");
+            false
+        }
     }
 }
 

@@ -59,12 +59,13 @@ impl Log {
 
     /// Writes the record of a call that is over: what it gave, or the exception that it ended with.
     pub(crate) fn finish(&self, draft: Draft, outcome: Result<(Value, Usage), &str>) {
-        let (region, at) = (draft.region.clone(), draft.at);
+        let (region, at, uri) = (draft.region.clone(), draft.at, draft.uri());
         let record = draft.record(outcome, &|text| self.redacted(text));
         self.write(Line {
             region,
             at,
             text: format!("{record}\n"),
+            uri,
         });
     }
 
@@ -82,6 +83,20 @@ impl Draft {
     pub(crate) fn embedding(mut self) -> Self {
         self.embedding = true;
         self
+    }
+
+    /// Where the service would put it, one object for a record ("Amazon S3" of the same page).
+    fn uri(&self) -> Option<String> {
+        let config = self.config.s3_config.as_ref()?;
+        let at = self.at.iso();
+        let (day, hour) = (at.get(..10)?.replace('-', "/"), at.get(11..13)?);
+        let prefix = config.key_prefix.as_deref().unwrap_or_default().trim_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let stamp: String = at.chars().filter(char::is_ascii_alphanumeric).collect();
+        Some(format!(
+            "s3://{}/{prefix}AWSLogs/{}/BedrockModelInvocationLogs/{}/{day}/{hour}/{stamp}_{}.json",
+            config.bucket_name, self.account, self.region, self.request_id
+        ))
     }
 
     fn record(self, outcome: Result<(Value, Usage), &str>, redact: &dyn Fn(&mut String)) -> Value {

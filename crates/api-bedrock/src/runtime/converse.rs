@@ -8,7 +8,7 @@ use bedplate_wire_bedrock_runtime::types;
 use futures_util::{StreamExt as _, stream};
 
 use super::live::Event;
-use super::{checks, encode, fault, live, submit};
+use super::{checks, encode, fault, live, sources, submit};
 use crate::State;
 use crate::log::{converse_input, converse_output};
 
@@ -69,6 +69,7 @@ async fn prepare(state: &State, input: types::ConverseRequest) -> Result<Request
     let mut request = submit::request(input)?;
     request.model = state.model(request.model).await?;
     checks::conversation(&request)?;
+    sources::fetch(state, &mut request).await?;
     Ok(request)
 }
 

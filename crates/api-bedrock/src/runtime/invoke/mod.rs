@@ -125,16 +125,55 @@ pub(crate) async fn invoke(state: &State, context: &Context, input: types::Invok
         input.content_type.as_deref(),
         input.accept.as_deref(),
     )?;
-    let body = input.body.unwrap_or_default();
+    let wanted = Wanted {
+        operation: "InvokeModel",
+        metadata: input.request_metadata,
+        latency: input.performance_config_latency.map(|latency| latency.as_str().to_owned()),
+        tier: input.service_tier.map(|tier| tier.as_str().to_owned()),
+    };
     let model = state.model(input.model_id).await?;
+    perform(state, context, &model, &input.body.unwrap_or_default(), wanted).await
+}
+
+/// What beside the body asks for something.
+struct Wanted {
+    operation: &'static str,
+    metadata: Option<String>,
+    latency: Option<String>,
+    tier: Option<String>,
+}
+
+/// The answer to a body that came without a client who waits.
+pub(crate) async fn quietly(state: &State, context: &Context, model: &str, body: &Value) -> Result<Value, Fault> {
+    let wanted = Wanted {
+        operation: "AsyncInvoke",
+        metadata: None,
+        latency: None,
+        tier: None,
+    };
+    let answer = perform(state, context, model, &body.to_string().into(), wanted).await?;
+    Ok(serde_json::from_slice(&answer.output.body).unwrap_or_default())
+}
+
+/// # Errors
+/// What is wrong with a body.
+pub(crate) fn validate(model: &str, body: &Bytes, answer_id: &str) -> Result<(), Fault> {
+    let fields = body::Body::parse(body)?;
+    match Family::of(model, &fields) {
+        Family::Embedding => embedding::read(model, fields).map(|_| ()),
+        _ => conversation(model, fields, answer_id).map(|_| ()),
+    }
+}
+
+async fn perform(state: &State, context: &Context, model: &str, body: &Bytes, wanted: Wanted) -> Result<Invoked, Fault> {
     let began = state.clock.now();
-    let fields = body::Body::parse(&body)?;
+    let fields = body::Body::parse(body)?;
     let draft = state
         .log
-        .draft(context, "InvokeModel", &model, || logged(&body, input.request_metadata.as_deref()));
-    if Family::of(&model, &fields) == Family::Embedding {
-        let wanted = embedding::read(&model, fields)?;
-        let answer = embedding::answer(state, &model, wanted, &context.request_id).await;
+        .draft(context, wanted.operation, model, || logged(body, wanted.metadata.as_deref()));
+    if Family::of(model, &fields) == Family::Embedding {
+        let texts = embedding::read(model, fields)?;
+        let answer = embedding::answer(state, model, texts, &context.request_id).await;
         if let Some(draft) = draft {
             let outcome = answer.as_ref().map(Clone::clone).map_err(|fault| fault.code.as_ref());
             state.log.finish(draft.embedding(), outcome);
@@ -142,9 +181,8 @@ pub(crate) async fn invoke(state: &State, context: &Context, input: types::Invok
         let (value, usage) = answer?;
         return Ok(Invoked::new(&value, &usage, state.since(began)));
     }
-    let (mut request, form) = conversation(&model, fields, &context.request_id)?;
-    request.options.latency = input.performance_config_latency.map(|latency| latency.as_str().to_owned());
-    request.options.service_tier = input.service_tier.map(|tier| tier.as_str().to_owned());
+    let (mut request, form) = conversation(model, fields, &context.request_id)?;
+    (request.options.latency, request.options.service_tier) = (wanted.latency, wanted.tier);
     let reply = state.models.answer(&request, &Progress::none()).await;
     let reply = match reply {
         Ok(reply) => reply,
