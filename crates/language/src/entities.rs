@@ -513,7 +513,14 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
     let token = &tokens[at];
     // "18230 kWh": a unit
     let unit = at > 0 && tokens[at - 1].shape == Shape::Number && token.text.starts_with(char::is_lowercase);
-    if !capital(token) || unit {
+    // "IBAN DE89…", "The PIN is 4711": a label
+    let behind = |offset: usize| tokens.get(at + offset);
+    let value =
+        |token: Option<&Token>| token.is_some_and(|token| matches!(token.shape, Shape::Id | Shape::Number) && token.text.len() >= 4);
+    let label = (3..=5).contains(&token.text.len())
+        && token.text.chars().all(|c| c.is_ascii_uppercase())
+        && (value(behind(1)) || behind(1).is_some_and(|next| matches!(next.lower.as_str(), "is" | ":" | "=")) && value(behind(2)));
+    if !capital(token) || unit || label {
         return None;
     }
     let initial = at == 0 || matches!(tokens[at - 1].text.as_str(), "." | "!" | "?" | ":" | ";") && !is_title(tokens, at.wrapping_sub(2));

@@ -253,6 +253,7 @@ const DETERMINERS: &[&str] = &[
 
 const FILLERS: &[&str] = &[
     "oops",
+    "wait",
     "whoops",
     "oh",
     "ah",

@@ -91,8 +91,7 @@ pub(crate) fn cue(work: &Work, at: usize) -> Option<(Kind, usize, Reach)> {
             let label = at > 0
                 && (0..work.tool.params.len()).any(|p| {
                     let param = &work.tool.params[p];
-                    matches!(param.role, Role::Text | Role::Query)
-                        && (param.words.contains(&work.u.tokens[at - 1].stem) || param.about.contains(&work.u.tokens[at - 1].stem))
+                    matches!(param.role, Role::Text | Role::Query) && param.words.contains(&work.u.tokens[at - 1].stem)
                 });
             let wanted = work.tool.params.iter().any(|param| param.required && param.role == Role::Text);
             (label || wanted || facts < 2).then_some((Kind::Message, 1, Reach::All))

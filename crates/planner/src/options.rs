@@ -8,7 +8,7 @@ use bedplate_language::entities::currency;
 use bedplate_language::stem::stem;
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::{Shape, name_words};
-use bedplate_language::words::{is_determiner, is_negation, is_preposition};
+use bedplate_language::words::{is_determiner, is_negation, is_preposition, is_stop};
 
 impl Work<'_> {
     /// Currencies that are named apart from an amount: "into euros".
@@ -63,7 +63,14 @@ impl Work<'_> {
                     }
                     let (score, used) = self.option_at(at, &words, &text);
                     // an example among others stands for itself only
-                    if score == 0.0 || param.open && score < 2.5 || !self.free(at, at + used) {
+                    // "rooms" names what the tool is about, not a suite
+                    let names_tool = score <= 2.0 && used == 1 && {
+                        let stem = &self.u.tokens[at].stem;
+                        self.tool.words.contains(stem)
+                            || self.tool.about.contains(stem)
+                            || self.tool.params.iter().any(|other| other.words.contains(stem))
+                    };
+                    if names_tool || score == 0.0 || param.open && score < 2.5 || !self.free(at, at + used) {
                         continue;
                     }
                     let prep = self.preposition_before(at);
@@ -300,7 +307,7 @@ impl Work<'_> {
                     let parts = self.u.tokens[at].lower.contains('-')
                         && words.len() > 1
                         && self.u.tokens[at].lower.split('-').any(|part| stem(part) == word);
-                    if parts || word.len() > 5 && derived(word, &self.u.tokens[at].stem) {
+                    if parts || word.len() > 5 && !is_stop(&self.u.tokens[at].lower) && derived(word, &self.u.tokens[at].stem) {
                         return 1.0;
                     }
                     let close = known.similarity(word, &self.u.tokens[at].stem);
@@ -326,6 +333,8 @@ impl Work<'_> {
                 let denied = self.u.tokens[from..at]
                     .iter()
                     .any(|token| is_negation(&token.lower) || matches!(token.lower.as_str(), "skip" | "exclude" | "disable"));
+                // "gluten-free" means without
+                let denied = denied || self.u.tokens[at].lower.ends_with("-free") && !param.is_any(&["free"]);
                 let turned = param.is_any(&["exclude", "exclud", "skip", "no", "without"]);
                 self.set(p, json!(denied == turned), 0.6);
                 self.take(at, at + 1);

@@ -505,6 +505,11 @@ fn trimmed(work: &Work, phrase: &Phrase, param: &Param) -> Option<(usize, usize)
         && matches!(param.role, Role::Thing | Role::Option | Role::Query)
         && param.required
         && param.ty != Type::List
+        && phrase.from > 0
+        && (matches!(
+            work.u.word(phrase.from - 1),
+            "another" | "a" | "an" | "some" | "more" | "extra" | "any"
+        ) || work.u.tokens[phrase.from - 1].shape == Shape::Number)
         && (phrase.from..phrase.to).all(|at| {
             let stem = &work.u.tokens[at].stem;
             !work.tool.words.contains(stem)
@@ -613,6 +618,15 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
         }
         Role::Thing | Role::Option => {
             if param.role == Role::Option && !param.open {
+                return 0.0;
+            }
+            // where the examples are names, a value is one
+            let capital = |text: &str| text.starts_with(char::is_uppercase);
+            if param.role == Role::Option
+                && !param.options.is_empty()
+                && param.options.iter().all(|option| option.as_str().is_some_and(capital))
+                && !capital(&work.u.tokens[from].text)
+            {
                 return 0.0;
             }
             let location = has(&[
@@ -811,6 +825,12 @@ fn statement(work: &mut Work) {
                             && !is_preposition(&work.u.tokens[*at].lower)
                             && !is_filler(&work.u.tokens[*at].lower)
                             && !work.tool.words.contains(&work.u.tokens[*at].stem)
+                            && !work.tool.about.contains(&work.u.tokens[*at].stem)
+                            && !work
+                                .tool
+                                .words
+                                .iter()
+                                .any(|word| thesaurus().similarity(word, &work.u.tokens[*at].stem) >= 0.8)
                     })
                     .count();
                 if rest == 0 {

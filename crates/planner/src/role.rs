@@ -444,6 +444,9 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
         }
         return Role::Person;
     }
+    if celestial {
+        return Role::Thing;
+    }
     by_synonym(words.last().map_or("", String::as_str), about)
 }
 

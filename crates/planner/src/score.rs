@@ -175,7 +175,13 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                     }
             }
             Role::Count if *unit == "years" && param.is_any(&["age"]) => 9.0,
-            Role::Count if param.items != Type::Text && (near(&[stem(unit)], &param.words) || param.about.contains(&stem(unit))) => 8.0,
+            Role::Count
+                if param.items != Type::Text
+                    && (near(&[stem(unit)], &param.words)
+                        || param.about.contains(&stem(unit)) && !param.description.to_lowercase().contains("per ")) =>
+            {
+                8.0
+            }
             Role::Thing | Role::Text if param.is_any(&["period", "term", "duration"]) => 6.0,
             _ => 0.0,
         },
@@ -225,7 +231,10 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                     let noun = param.nouns().iter().any(|noun| {
                         around.before.first().is_some_and(|word| known.similarity(word, noun) >= 0.8)
                             || around.before.iter().any(|word| word == noun)
-                    });
+                    }) || around
+                        .before
+                        .first()
+                        .is_some_and(|word| param.about.contains(word) && !tool.words.contains(word));
                     let bare = param.nouns().is_empty()
                         && around
                             .before
@@ -478,6 +487,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                 Role::Id => 6.5 + bonus + side,
                 Role::Thing if by_noun || named => 6.0,
                 Role::Thing if alike_example(text, &param.shows) => 6.0,
+                Role::Thing if text.len() >= 10 && param.is_any(&["account", "number", "code", "card", "iban"]) => 6.0,
                 Role::Thing | Role::Place if param.required => 3.6,
                 Role::Person if by_noun && param.about.iter().any(|word| word == "id") => 5.0,
                 Role::Option if !option_fits && named => 5.0,
@@ -488,7 +498,7 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
             Role::Text => 7.0 + name + if near(&around.before, &param.words) { 3.0 } else { 0.0 },
             Role::Query => 7.0 + name,
             Role::Thing | Role::Person | Role::Place => 5.0 + name + if param.is_any(&["title", "name"]) { 2.5 } else { 0.0 },
-            Role::Id if id_examples(&param.shows).is_empty() => 4.0 + name,
+            Role::Id if id_examples(&param.shows).is_empty() => 2.0 + name,
             _ => 0.0,
         },
         What::Proper(text) => {
