@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that fails has failed
 
+mod odd;
 mod stream;
 
 use std::collections::BTreeMap;
