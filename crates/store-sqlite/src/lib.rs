@@ -13,6 +13,7 @@ mod reader;
 mod recent;
 mod remove;
 mod rows;
+mod snapshot;
 mod writer;
 
 use std::collections::HashSet;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::OpenError;
 
 /// The format of rows and journal that this binary writes; it goes up when either does.
-const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 3;
 /// Says in the header that the file is ours: "BDPL".
 const APPLICATION: u32 = 0x4244_504c;
 /// Bytes of a page. Measured with the engine's bench, one session, per turn of four commits: 1024 writes 38 KiB, 2048 52 KiB, 4096 83 KiB at the
@@ -112,7 +112,10 @@ fn upgrade(file: &Path, connection: &Connection) -> Result<(), OpenError> {
     }
     let bring = || {
         for (from, step) in STEPS.iter().skip_while(|(from, _)| *from < before) {
-            tracing::info!("the state file is brought from format {from} to {}", from + 1);
+            tracing::info!(
+                "the state file is brought from format {from} to {}; older binaries cannot open it any more",
+                from + 1
+            );
             connection.execute_batch(step)?;
         }
         if before < FORMAT {
@@ -167,8 +170,8 @@ fn create(file: &Path) -> Result<(), OpenError> {
         .map_err(OpenError::io(folder))
 }
 
-/// Reads what SQLite's file format (section 1.3) says of the file in its first 100 bytes.
-fn check_header(file: &Path) -> Result<(), OpenError> {
+/// Reads what SQLite's file format (section 1.3) says of the file in its first 100 bytes; its format.
+pub(crate) fn check_header(file: &Path) -> Result<u32, OpenError> {
     let damaged = |what: &str| OpenError::Damaged {
         file: file.to_owned(),
         what: what.to_owned(),
@@ -204,7 +207,7 @@ fn check_header(file: &Path) -> Result<(), OpenError> {
     if length < expected && !has_log(file) {
         return Err(damaged(&format!("it has {length} bytes of {expected}")));
     }
-    Ok(())
+    Ok(format)
 }
 
 fn number(header: &[u8; 100], at: usize) -> u32 {

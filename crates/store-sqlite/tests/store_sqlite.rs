@@ -341,6 +341,38 @@ fn files_of_older_formats_are_brought_up() {
     }
 }
 
+/// A snapshot is one moment of a store that goes on, and of one that nobody works with; older formats stay what they are.
+#[test]
+fn a_snapshot_is_the_state_of_one_moment() {
+    let (folder, copy, later) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = SqliteStore::open(folder.path()).unwrap();
+    for version in 0..20 {
+        run(store.commit(batch("x", version, &"x".repeat(3_000)))).unwrap();
+    }
+    let into = |folder: &TempDir| folder.path().join(SqliteStore::FILE);
+    assert_eq!(SqliteStore::snapshot(folder.path(), &into(&copy)).unwrap(), SqliteStore::FORMAT);
+    let refused = SqliteStore::snapshot(folder.path(), &into(&copy)).unwrap_err();
+    assert!(matches!(refused, bedplate_store_sqlite::OpenError::Sqlite { .. }), "{refused:?}");
+    run(store.commit(batch("x", 20, "1"))).unwrap();
+    let key = store.server_key();
+    drop(store);
+    SqliteStore::snapshot(folder.path(), &into(&later)).unwrap();
+    for (folder, version) in [(&copy, 20), (&later, 21)] {
+        let store = SqliteStore::open(folder.path()).unwrap();
+        assert_eq!(store.server_key(), key);
+        assert_eq!(run(store.head(&ExecId::new("x"))).unwrap().unwrap().version, version);
+        assert_eq!(run(store.events(&ExecId::new("x"), 0, 100)).unwrap().len() as u64, version);
+        run(store.commit(batch("x", version, "1"))).unwrap();
+    }
+    let old = TempDir::new().unwrap();
+    drop(old_file(old.path(), 2, include_str!("format-2.sql")));
+    let copy = TempDir::new().unwrap();
+    assert_eq!(SqliteStore::snapshot(old.path(), &into(&copy)).unwrap(), 2);
+    assert_eq!(SqliteStore::format_of(old.path()).unwrap(), 2);
+    SqliteStore::open(copy.path()).unwrap();
+    assert!(SqliteStore::snapshot(later.path().join("nothing").as_path(), &into(&later)).is_err());
+}
+
 /// What stands in a new file before SQLite opens it: what older and newer binaries, and `file`, know it by.
 #[test]
 fn the_header_of_a_new_file() {
