@@ -16,9 +16,10 @@ use http_body_util::BodyExt as _;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::dto::*;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3Request, S3Response, S3Result};
+use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use crate::buckets::Buckets;
+use crate::fault::fault;
 use crate::limits::{FORM_FILE_BYTES_MAX, XML_BYTES_MAX};
 use crate::ops::{buckets, list, parts, read, write};
 
@@ -77,6 +78,12 @@ impl Service {
     {
         let request_id = caller.request_id.clone();
         let (mut parts, body) = request.into_parts();
+        if let Err(error) = check_document(&parts, body.size_hint().exact() == Some(0)) {
+            return match error.to_http_response() {
+                Ok(response) => outgoing(response, &request_id),
+                Err(_) => internal(),
+            };
+        }
         let trailers = Trailers::default();
         parts.extensions.insert(trailers.clone());
         parts.extensions.insert(caller);
@@ -90,12 +97,48 @@ impl Service {
             Err(error) => {
                 let error: Box<dyn std::error::Error + Send + Sync> = error.into();
                 tracing::error!(target: "bucket", request_id, %error, "an answer could not be written");
-                let mut response = http::Response::new(futures_util::stream::empty().boxed());
-                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                response
+                internal()
             }
         }
     }
+}
+
+/// Refuses bodies that s3s would read whole and then not take: those of everything that is not the bytes of an object.
+fn check_document(parts: &http::request::Parts, is_empty: bool) -> S3Result<()> {
+    let path = parts.uri.path().trim_start_matches('/');
+    let has_key = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
+    let text = |name: header::HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let form = text(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("multipart/form-data"));
+    // What is set for an object is a document too (s3s reads it before it says that there is no such operation).
+    const SET: [&str; 6] = ["acl", "encryption", "legal-hold", "renameObject", "retention", "tagging"];
+    let mut names = parts
+        .uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .map(|pair| pair.split('=').next().unwrap_or_default());
+    let bytes = parts.method == http::Method::PUT && has_key && !names.any(|name| SET.contains(&name));
+    if is_empty || form || bytes {
+        return Ok(());
+    }
+    match text(header::CONTENT_LENGTH).and_then(|length| length.trim().parse::<usize>().ok()) {
+        None => Err(fault(
+            S3ErrorCode::MissingContentLength,
+            "You must provide the Content-Length HTTP header.",
+        )),
+        Some(length) if length > XML_BYTES_MAX => {
+            let message = format!("Your request was too big: a document has {XML_BYTES_MAX} bytes at most.");
+            Err(fault(S3ErrorCode::MaxMessageLengthExceeded, message))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// For an answer that cannot even be written.
+fn internal() -> Answer {
+    let mut response = http::Response::new(futures_util::stream::empty().boxed());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
 }
 
 fn outgoing(response: s3s::HttpResponse, request_id: &str) -> Answer {

@@ -74,7 +74,8 @@ impl Target {
         // Names only matter here; an address in brackets is none.
         let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
         let named = host.ends_with(LOCAL) || host == LOCAL[1..];
-        if !signed && !old && !(named && scope.is_none()) {
+        let anonymous = named && scope.is_none();
+        if !(signed || old || anonymous) {
             return None;
         }
         let of_host = match host.find(".s3.") {

@@ -330,6 +330,25 @@ fn a_link_that_comes_and_goes_leads_nowhere() {
     });
 }
 
+#[tokio::test]
+async fn documents_have_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path(), &[]);
+    house.ask("PUT", "/bucket", &[], b"").await;
+    let large = vec![b'x'; bedplate_bucket::limits::XML_BYTES_MAX + 1];
+    for (method, target) in [
+        ("POST", "/bucket?delete"),
+        ("PUT", "/bucket"),
+        ("PUT", "/other"),
+        ("POST", "/bucket/k?uploadId=x"),
+    ] {
+        let answer = house.ask(method, target, &[], &large).await;
+        assert_eq!(answer.status, 400, "{target}");
+        assert!(answer.text.contains("MaxMessageLengthExceeded"), "{target}: {}", answer.text);
+    }
+    assert_eq!(house.put("bucket", "k", &large).await.status, 200);
+}
+
 struct Elsewhere;
 
 impl Remote for Elsewhere {
