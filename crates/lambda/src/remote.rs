@@ -145,10 +145,6 @@ impl Remote {
                 }
                 if let Some(context) = &request.client_context {
                     set("x-amz-client-context", &STANDARD.encode(context));
-                    // `cargo lambda watch` reads it where the function will.
-                    if signing.is_none() {
-                        set("lambda-runtime-client-context", context);
-                    }
                 }
             }
         }
