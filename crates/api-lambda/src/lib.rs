@@ -164,6 +164,7 @@ bedplate_wire::operations! {
     GetAccountSettings => concurrency::settings,
     GetAlias => alias::get,
     GetFunction => read::get,
+    GetFunctionCodeSigningConfig => read::get_code_signing,
     GetFunctionConcurrency => concurrency::get,
     GetFunctionEventInvokeConfig => event_config::get,
     GetFunctionConfiguration => read::get_configuration,

@@ -1,10 +1,11 @@
-//! GetFunction, GetFunctionConfiguration and ListFunctions.
+//! GetFunction, GetFunctionConfiguration, GetFunctionCodeSigningConfig and ListFunctions.
 
 use bedplate_lambda::LATEST;
 use bedplate_wire::{Context, Fault};
 use bedplate_wire_lambda::types::{
-    Concurrency, FunctionCodeLocation, FunctionConfiguration, FunctionVersion, GetFunctionConfigurationRequest, GetFunctionRequest,
-    GetFunctionResponse, ListFunctionsRequest, ListFunctionsResponse,
+    Concurrency, FunctionCodeLocation, FunctionConfiguration, FunctionVersion, GetFunctionCodeSigningConfigRequest,
+    GetFunctionCodeSigningConfigResponse, GetFunctionConfigurationRequest, GetFunctionRequest, GetFunctionResponse, ListFunctionsRequest,
+    ListFunctionsResponse,
 };
 
 use crate::State;
@@ -50,6 +51,20 @@ pub(crate) async fn get_configuration(
         configuration.function_arn = Some(name.arn_of(LATEST));
     }
     Ok(configuration)
+}
+
+/// No code is signed here, so the ARN is always empty. Terraform asks for every function that it reads.
+pub(crate) async fn get_code_signing(
+    state: &State,
+    context: &Context,
+    input: GetFunctionCodeSigningConfigRequest,
+) -> Result<GetFunctionCodeSigningConfigResponse, Fault> {
+    let name = Name::unqualified(context, &input.function_name)?;
+    let (document, _) = state.find(&name).await?;
+    Ok(GetFunctionCodeSigningConfigResponse {
+        code_signing_config_arn: String::new(),
+        function_name: document.configuration.function_name.unwrap_or_default(),
+    })
 }
 
 /// Functions by name, a page at a time.

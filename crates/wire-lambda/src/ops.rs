@@ -10,7 +10,7 @@ pub const NAME: &str = "lambda";
 
 /// Calls `$callback!` with the names of all operations that have types: for tests that go through all of them.
 #[macro_export]
-macro_rules! for_each_operation { ($callback:ident) => { $callback! { AddLayerVersionPermission, AddPermission, CreateAlias, CreateFunction, DeleteAlias, DeleteFunction, DeleteFunctionConcurrency, DeleteFunctionEventInvokeConfig, DeleteLayerVersion, GetAccountSettings, GetAlias, GetFunction, GetFunctionConcurrency, GetFunctionConfiguration, GetFunctionEventInvokeConfig, GetLayerVersion, GetLayerVersionByArn, GetLayerVersionPolicy, GetPolicy, Invoke, InvokeAsync, InvokeWithResponseStream, ListAliases, ListFunctionEventInvokeConfigs, ListFunctions, ListLayerVersions, ListLayers, ListTags, ListVersionsByFunction, PublishLayerVersion, PublishVersion, PutFunctionConcurrency, PutFunctionEventInvokeConfig, RemoveLayerVersionPermission, RemovePermission, TagResource, UntagResource, UpdateAlias, UpdateFunctionCode, UpdateFunctionConfiguration, UpdateFunctionEventInvokeConfig } }; }
+macro_rules! for_each_operation { ($callback:ident) => { $callback! { AddLayerVersionPermission, AddPermission, CreateAlias, CreateFunction, DeleteAlias, DeleteFunction, DeleteFunctionConcurrency, DeleteFunctionEventInvokeConfig, DeleteLayerVersion, GetAccountSettings, GetAlias, GetFunction, GetFunctionCodeSigningConfig, GetFunctionConcurrency, GetFunctionConfiguration, GetFunctionEventInvokeConfig, GetLayerVersion, GetLayerVersionByArn, GetLayerVersionPolicy, GetPolicy, Invoke, InvokeAsync, InvokeWithResponseStream, ListAliases, ListFunctionEventInvokeConfigs, ListFunctions, ListLayerVersions, ListLayers, ListTags, ListVersionsByFunction, PublishLayerVersion, PublishVersion, PutFunctionConcurrency, PutFunctionEventInvokeConfig, RemoveLayerVersionPermission, RemovePermission, TagResource, UntagResource, UpdateAlias, UpdateFunctionCode, UpdateFunctionConfiguration, UpdateFunctionEventInvokeConfig } }; }
 
 /// Operation `AddLayerVersionPermission`.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +130,16 @@ impl Call for GetFunction {
     type Input = types::GetFunctionRequest;
     type Output = types::GetFunctionResponse;
     const NAME: &'static str = "GetFunction";
+}
+
+/// Operation `GetFunctionCodeSigningConfig`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetFunctionCodeSigningConfig;
+
+impl Call for GetFunctionCodeSigningConfig {
+    type Input = types::GetFunctionCodeSigningConfigRequest;
+    type Output = types::GetFunctionCodeSigningConfigResponse;
+    const NAME: &'static str = "GetFunctionCodeSigningConfig";
 }
 
 /// Operation `GetFunctionConcurrency`.

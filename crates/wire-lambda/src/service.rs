@@ -622,9 +622,15 @@ pub static OPERATIONS: &[Operation] = &[
         slash: false,
         query: &[],
         status: 200,
-        input: &EMPTY,
-        output: &EMPTY,
-        errors: &[],
+        input: &schemas::GET_FUNCTION_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schemas::GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE,
+        errors: &[
+            "InvalidParameterValueException",
+            "ServiceException",
+            "TooManyRequestsException",
+            "ResourceNotFoundException",
+            "CodeSigningConfigNotFoundException",
+        ],
         arn: None,
     },
     Operation {

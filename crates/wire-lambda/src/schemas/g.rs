@@ -39,6 +39,25 @@ pub(crate) static GET_ALIAS_REQUEST: Schema = Schema {
     lenient: None,
 };
 
+pub(crate) static GET_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Schema = Schema {
+    name: "GetFunctionCodeSigningConfigRequest",
+    sensitive: false,
+    kind: Kind::Structure(&[Member {
+        name: "FunctionName",
+        schema: &NAMESPACED_FUNCTION_NAME,
+        required: true,
+        place: Place::Label("FunctionName"),
+    }]),
+    lenient: None,
+};
+
+pub(crate) static GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Schema = Schema {
+    name: "GetFunctionCodeSigningConfigResponse",
+    sensitive: false,
+    kind: Kind::Structure(&[]),
+    lenient: None,
+};
+
 pub(crate) static GET_FUNCTION_CONCURRENCY_REQUEST: Schema = Schema {
     name: "GetFunctionConcurrencyRequest",
     sensitive: false,

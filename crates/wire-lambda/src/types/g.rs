@@ -91,6 +91,63 @@ impl wire::Bound for GetAliasRequest {
     }
 }
 
+/// Shape `GetFunctionCodeSigningConfigRequest` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionCodeSigningConfigRequest {
+    pub function_name: String,
+}
+
+impl wire::Json for GetFunctionCodeSigningConfigRequest {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("FunctionName", &self.function_name);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            function_name: fields.need("FunctionName")?,
+        })
+    }
+}
+
+impl wire::Bound for GetFunctionCodeSigningConfigRequest {
+    fn schema() -> &'static wire::Schema {
+        &schemas::GET_FUNCTION_CODE_SIGNING_CONFIG_REQUEST
+    }
+}
+
+/// Shape `GetFunctionCodeSigningConfigResponse` of lambda.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFunctionCodeSigningConfigResponse {
+    pub code_signing_config_arn: String,
+    pub function_name: String,
+}
+
+impl wire::Json for GetFunctionCodeSigningConfigResponse {
+    fn to_json(&self) -> Value {
+        let mut out = wire::Object::default();
+        out.put("CodeSigningConfigArn", &self.code_signing_config_arn);
+        out.put("FunctionName", &self.function_name);
+        out.done()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, wire::ReadError> {
+        let fields = wire::Fields::of(value)?;
+        Ok(Self {
+            code_signing_config_arn: fields.need("CodeSigningConfigArn")?,
+            function_name: fields.need("FunctionName")?,
+        })
+    }
+}
+
+impl wire::Bound for GetFunctionCodeSigningConfigResponse {
+    fn schema() -> &'static wire::Schema {
+        &schemas::GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE
+    }
+}
+
 /// Shape `GetFunctionConcurrencyRequest` of lambda.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionConcurrencyRequest {
