@@ -447,3 +447,31 @@ def test_functions_come_from_buckets(server, s3, bucket):
     with pytest.raises(ClientError) as caught:
         functions.update_function_code(FunctionName=name, **missing)
     assert "NoSuchKey" in str(caught.value)
+
+
+UPSTREAM = """
+[upstream]
+url = "{url}"
+access_key = "AKIDEXAMPLE"
+secret_env = "APP_SECRET"
+"""
+
+
+def test_buckets_that_are_elsewhere(guarded, new_server):
+    """Another server, which verifies signatures, has the buckets that are not here."""
+    far = client(guarded.url, "AKIDEXAMPLE", SECRET)
+    far.put_object(Bucket="guarded", Key="code ü/app.zip", Body=zip_of("def handler(event, context): return 'far'"))
+    config = UPSTREAM.format(url=guarded.url) + "\n[buckets.here]\nfolder = '.'\n"
+    near = new_server("serve", config=config, variables={"APP_SECRET": SECRET}, folder="near").start()
+    s3 = client(near.url)
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["here"]
+    assert keys(s3, "guarded") == ["code ü/app.zip"]
+    s3.put_object(Bucket="guarded", Key="k", Body=b"through")
+    assert body(far, "guarded", "k") == b"through"
+    name = unique("fn")
+    code_at = {"S3Bucket": "guarded", "S3Key": "code ü/app.zip"}
+    near.functions.create_function(FunctionName=name, Runtime="python3.12", Handler="app.handler", Role=ROLE, Code=code_at)
+    assert near.functions.invoke(FunctionName=name)["Payload"].read() == b'"far"'
+    with pytest.raises(ClientError) as caught:
+        near.functions.update_function_code(FunctionName=name, S3Bucket="guarded", S3Key="none")
+    assert "NoSuchKey" in str(caught.value)

@@ -12,7 +12,7 @@ use s3s::S3Result;
 
 use crate::bucket::Bucket;
 use crate::fault::disk;
-use crate::layout::Entry;
+use crate::layout::{Entry, Layout};
 use crate::limits::{DEPTH_MAX, KEY_BYTES_MAX};
 use crate::record::Record;
 use crate::tree::{self, Stamp};
@@ -148,6 +148,12 @@ impl Walk<'_> {
     ) -> io::Result<()> {
         let mut longer: Vec<(String, String)> = Vec::new();
         tree::each(folder, |name, is_folder| {
+            // Most names of a huge folder are not of this page; those are passed over without a copy.
+            let verbatim = !is_folder && begun.is_empty() && (self.bucket.layout == Layout::Plain || !name.contains('%'));
+            let beyond = batch.len() == most && batch.peek().is_some_and(|largest| name > largest.piece.as_str());
+            if verbatim && (beyond || self.is_past(base, name)) {
+                return Ok(true);
+            }
             let (piece, is_folder) = match self.bucket.layout.read(name, is_folder) {
                 Some(Entry::File(piece)) => (piece, false),
                 Some(Entry::Folder(piece)) => (piece, true),
@@ -186,6 +192,14 @@ impl Walk<'_> {
             between.pop();
         }
         Ok(())
+    }
+
+    /// Whether the key of `base` and `name` was on an earlier page.
+    fn is_past(&self, base: &str, name: &str) -> bool {
+        match &self.last {
+            After::Key(last) => last.strip_prefix(base).is_some_and(|rest| name <= rest),
+            After::Nothing | After::Group(_) => false,
+        }
     }
 
     /// Whether a key, or keys of a folder, can be on what is left of the page.
