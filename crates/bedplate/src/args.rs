@@ -5,9 +5,17 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+/// Verbs that few people type, so that the list shows twelve at most.
+const MORE: &str = "\
+More:
+  clock advance  Set the clock of `bedplate dev` forward, in tests
+  completions    Print completions for a shell: `source <(bedplate completions bash)`
+  man            Write the manual pages to a folder
+  version        Print the version of this program and of the server";
+
 /// The Amazon Bedrock Agents API on your own machine: agents that really run, durably.
 #[derive(Debug, Parser)]
-#[command(name = "bedplate", version, max_term_width = 110)]
+#[command(name = "bedplate", version, max_term_width = 110, after_help = MORE)]
 pub(crate) struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -31,10 +39,22 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: ConfigVerb,
     },
+    /// Writes the state folder to one file, also while a server runs
+    Backup(Backup),
+    /// Makes a new state folder of such a file
+    Restore(Restore),
     /// Prints completions for a shell: `source <(bedplate completions bash)`
+    #[command(hide = true)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Writes the manual pages to a folder: bedplate.1 and one for each verb
+    #[command(hide = true)]
+    Man {
+        /// The folder; it is made when it is missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 
@@ -47,6 +67,26 @@ pub(crate) enum ConfigVerb {
         #[arg(long, env = "BEDPLATE_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+/// Flags of `backup`.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Backup {
+    /// The file to write, a tar archive; `-` writes it to standard output
+    pub(crate) file: PathBuf,
+    /// The state folder
+    #[arg(long, env = "BEDPLATE_STATE", default_value = ".bedplate", value_name = "DIR")]
+    pub(crate) state: PathBuf,
+}
+
+/// Flags of `restore`.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Restore {
+    /// What `bedplate backup` wrote; `-` reads it from standard input
+    pub(crate) file: PathBuf,
+    /// The state folder to make; it must be missing or empty
+    #[arg(long, env = "BEDPLATE_STATE", default_value = ".bedplate", value_name = "DIR")]
+    pub(crate) state: PathBuf,
 }
 
 /// Flags of `dev`.

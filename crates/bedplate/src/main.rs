@@ -6,6 +6,7 @@
 mod app;
 mod apply;
 mod args;
+mod backup;
 mod buckets;
 mod checked;
 mod clock;
@@ -19,9 +20,11 @@ mod functions;
 #[cfg(test)]
 mod fuzz;
 mod limits;
+mod manual;
 mod retention;
 mod screen;
 mod serve;
+mod supervisor;
 mod telemetry;
 mod watch;
 
@@ -56,6 +59,9 @@ async fn run(args: args::Args) -> ExitCode {
             clap_complete::generate(shell, &mut args::Args::command(), "bedplate", &mut std::io::stdout());
             Ok(())
         }
+        args::Verb::Backup(args) => backup::backup(&args),
+        args::Verb::Restore(args) => backup::restore(&args),
+        args::Verb::Man { folder } => manual::write(&folder, args::Args::command()),
         args::Verb::Doctor(args) => return doctor::run(args).await.into(),
         args::Verb::Client(verb) => return bedplate_cli::run(verb, &mut bedplate_cli::Terminal::system()).await.into(),
     };

@@ -20,6 +20,7 @@ use crate::app::{App, Parts};
 use crate::args::Serve;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::supervisor;
 
 /// How long the last words of streams may take at a shutdown.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -181,11 +182,13 @@ impl House {
             terminated().await;
             ready.send_replace(false);
             stop.send_replace(true);
+            supervisor::tell(supervisor::STOPPING);
             // A little earlier than connections are cut off: streams say why they end.
             app.engine.shutdown(grace.saturating_sub(LAST_WORDS)).await;
         };
         let working = async {
             work.await;
+        supervisor::tell(supervisor::READY);
             std::future::pending::<()>().await;
         };
         tokio::select! {
@@ -258,6 +261,10 @@ async fn open_store(args: &Serve, leftovers: &mut Leftovers, board: &Arc<Board>)
     store.watch(Box::new(move |commits, time| board.committed(commits, time)));
     Ok((Arc::new(store), folder))
 }
+    if crate::backup::is_half_restored(&folder) {
+        let folder = folder.display();
+        return Err(format!("a restore into {folder} was cut off: empty the folder and restore again"));
+    }
 
 /// Opens the state folder. One that a dead process seems to hold is tried again: what that process had started holds the lock too, until it
 /// has become another program.

@@ -16,10 +16,12 @@ pub enum Verb {
     /// List sessions, or show what happened in one
     Session(Session),
     /// Set the clock of `bedplate dev` forward: `clock advance 3d`
+    #[command(hide = true)]
     Clock(ClockArgs),
     /// Say why a request failed, by the id that its error tells
     Why(Why),
     /// Print the version of this program and of the server
+    #[command(hide = true)]
     Version(Version),
 }
 
