@@ -294,3 +294,32 @@ def test_tokens_are_estimated(runtime):
     assert runtime.count_tokens(modelId=HAIKU, input={"invokeModel": {"body": json.dumps(body).encode()}})["inputTokens"] == converse
     with pytest.raises(ClientError, match="ValidationException.*Malformed input request"):
         runtime.count_tokens(modelId=HAIKU, input={"invokeModel": {"body": b"nonsense"}})
+
+
+def test_tokens_are_counted_where_the_provider_counts(new_server):
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append((self.path, json.loads(self.rfile.read(int(self.headers["content-length"])))))
+            answer = b'{"input_tokens": 77}' if not gone else b'{"type": "error", "error": {"type": "not_found_error", "message": "no"}}'
+            self.send_response(404 if gone else 200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    seen, gone = [], []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as claude:
+        threading.Thread(target=claude.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{claude.server_address[1]}"
+        config = f'[providers.claude]\nkind = "anthropic"\nbase_url = "{url}"\n[[route]]\nmodel = "*"\nto = ["claude/c"]\n'
+        runtime = new_server("serve", config=config).start().client("bedrock-runtime")
+        messages = [{"role": "user", "content": [{"text": "Hi"}]}]
+        assert runtime.count_tokens(modelId=HAIKU, input={"converse": {"messages": messages}})["inputTokens"] == 77
+        (path, body) = seen[0]
+        assert path == "/v1/messages/count_tokens" and set(body) == {"model", "messages"}
+        gone.append(True)
+        assert runtime.count_tokens(modelId=HAIKU, input={"converse": {"messages": messages}})["inputTokens"] < 20
+        claude.shutdown()

@@ -53,7 +53,7 @@ impl Server {
     }
 
     /// One POST with a whole JSON answer, tried once.
-    async fn ask(&self, post: Post) -> Result<Value, Failure> {
+    pub(crate) async fn ask(&self, post: Post) -> Result<Value, Failure> {
         let _place = self.gate.place().await?;
         let sent = self
             .client(&post.url)?

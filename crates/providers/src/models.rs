@@ -14,6 +14,7 @@ use bedplate_journal::{Call, Outcome, Part, Payload, Progress, Raw, Target, Valu
 use crate::config::{BUILTIN, MaxTokensField, ProviderKind};
 use crate::routing::{advice, shown};
 use crate::script::Script;
+use crate::trace::traced;
 use crate::{Failure, Fault, Mode, ModelsConfig, ProviderConfig, Route, Routes, Server, Unrouted};
 
 /// Into how many parts an answer that was there at once is cut for a streaming client. Ours.
@@ -211,16 +212,16 @@ impl Models {
 }
 
 impl Target for Models {
-    fn call<'a>(&'a self, _call: &'a Call, payload: Payload, progress: Progress) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
+    fn call<'a>(&'a self, call: &'a Call, payload: Payload, progress: Progress) -> BoxFuture<'a, Outcome> {
+        Box::pin(traced(call.trace.clone(), async move {
             let Some(request) = request_of(&payload) else {
                 return Outcome::failure(Fault::Validation.as_str(), "the payload of a model call is not a request");
             };
             match self.answer(&request, &progress).await {
-                Ok(reply) => Outcome::Success(Value::inline(Raw::json(&reply.to_json()))),
+                Ok(reply) => Outcome::Success(Value::inline(Raw::new(reply.to_text()))),
                 Err(failure) => Outcome::failure(failure.fault.as_str(), failure.cause),
             }
-        })
+        }))
     }
 }
 

@@ -25,6 +25,11 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// The POST for `request`, served by `model`.
     fn post(&self, request: &Request, model: &str) -> Result<Post, Failure>;
 
+    /// The POST that counts the tokens of `request`; none where that cannot be asked.
+    fn count(&self, _request: &Request, _model: &str) -> Result<Option<Post>, Failure> {
+        Ok(None)
+    }
+
     /// The POST that embeds `texts`.
     fn embed(&self, model: &str, _texts: &[String], _dimensions: Option<u32>) -> Result<Post, Failure> {
         Err(Failure::raw(

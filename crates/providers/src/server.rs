@@ -18,7 +18,7 @@ use crate::frames::{Broken, Frame, Frames, Framing};
 use crate::gate::{BREAKER_FAILURES, BREAKER_PAUSE, CONCURRENCY, Gate, QUEUE, Rules};
 use crate::protocol::{Draft, Protocol, excerpt};
 use crate::sse::{Overlong, REPLY_BYTES_MAX};
-use crate::{Failure, Fault, ProviderConfig, ProviderKind, anthropic, bedrock, openai};
+use crate::{Failure, Fault, ProviderConfig, ProviderKind, anthropic, bedrock, openai, trace};
 
 /// How long a connection may take to be made. Ours.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -186,14 +186,16 @@ impl Server {
             (true, Framing::Sse) => "text/event-stream",
             (true, Framing::EventStream) => "application/vnd.amazon.eventstream",
         };
-        let sent = self
+        let mut asked = self
             .client(&post.url)?
             .post(post.url)
             .headers(post.headers)
             .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, accept)
-            .body(post.body)
-            .send();
+            .header(ACCEPT, accept);
+        if let Some(parent) = trace::header() {
+            asked = asked.header(trace::NAME, parent);
+        }
+        let sent = asked.body(post.body).send();
         let response = match tokio::time::timeout(wait, sent).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(unreachable(&error)),

@@ -1,13 +1,13 @@
-//! CountTokens: an estimate. Tokenisers are the providers' own, and few of them count without being paid for an answer.
+//! CountTokens: by the provider where it counts without being paid for an answer, which few do; else an estimate, as tokenisers are their own.
 //!
-//! The rule errs on the high side for English and code (within about a quarter of what providers count for prose), so that a prompt that fits by it
+//! The rule of the estimate errs on the high side for English and code (within about a quarter of what providers count for prose), so that a prompt that fits by it
 //! fits in truth; docs/guides/converse.md says so too.
 
 use bedplate_converse::{Block, MediaKind, Request, ResultPart, Source, SystemBlock};
 use bedplate_wire::{Context, Fault};
 use bedplate_wire_bedrock_runtime::types;
 
-use super::{checks, invoke, submit};
+use super::{checks, fault, invoke, submit};
 use crate::State;
 
 /// What a message, a tool or a block costs beside its text. Ours: between what the published templates of models add.
@@ -34,8 +34,13 @@ pub(crate) async fn count(state: &State, context: &Context, input: types::CountT
             request
         }
     };
+    let counted = state.models.count_tokens(&request).await;
+    let tokens = match counted.map_err(|failure| fault::of(&failure))? {
+        Some(tokens) => tokens,
+        None => estimate(&request),
+    };
     Ok(types::CountTokensResponse {
-        input_tokens: i32::try_from(estimate(&request)).unwrap_or(i32::MAX),
+        input_tokens: i32::try_from(tokens).unwrap_or(i32::MAX),
     })
 }
 

@@ -7,7 +7,7 @@ use bedplate_base::{Error, Result};
 use bedplate_converse::Request;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use self::decode::AnthropicDraft;
 use self::encode::Settings;
@@ -22,11 +22,15 @@ const BASE_URL: &str = "https://api.anthropic.com";
 /// The version of the API that is spoken here (Anthropic API reference, "Versions").
 const VERSION: &str = "2023-06-01";
 
+/// The members of a request that count (Anthropic API reference, "Count Message tokens").
+const COUNTED: [&str; 6] = ["model", "messages", "system", "tools", "tool_choice", "thinking"];
+
 /// What a server of this kind speaks.
 #[derive(Debug)]
 pub(crate) struct Anthropic {
     base_url: String,
     endpoint: Url,
+    counting: Url,
     key: Option<Secret>,
     version: HeaderValue,
     settings: Settings,
@@ -40,6 +44,7 @@ impl Anthropic {
         let version = config.anthropic_version.as_deref().unwrap_or(VERSION);
         Ok(Self {
             endpoint: endpoint(name, &base_url, path)?,
+            counting: endpoint(name, &base_url, &format!("{path}/count_tokens"))?,
             base_url,
             key: Secret::load(name, config, environment)?,
             version: HeaderValue::from_str(version).map_err(|_| {
@@ -84,6 +89,14 @@ impl Protocol for Anthropic {
             headers,
             body: Value::Object(body).to_string().into_bytes(),
         })
+    }
+
+    fn count(&self, request: &Request, model: &str) -> Result<Option<Post>, Failure> {
+        let mut post = self.post(request, model)?;
+        let mut body: Map<String, Value> = serde_json::from_slice(&post.body).unwrap_or_default();
+        body.retain(|key, _| COUNTED.contains(&key.as_str()));
+        (post.url, post.body) = (self.counting.clone(), Value::Object(body).to_string().into_bytes());
+        Ok(Some(post))
     }
 
     fn draft<'a>(&self, request: &'a Request, model: &'a str) -> Box<dyn Draft + Send + 'a> {

@@ -1,8 +1,10 @@
 //! A neutral request as the body of a Chat Completions request.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use bedplate_converse::{Block, Media, MediaKind, Message, Request, ResultPart, Role, Source, Tool, ToolChoice};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
@@ -30,18 +32,17 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// The body for `request`, served by `model`.
+    /// The body for `request`, served by `model`: JSON text. Messages and tools are most of it and are written as they are; only the rest is a
+    /// tree first.
     ///
     /// Thoughts are sent back only to servers that have a field for them: the API has none. `top_k` is not part of the API; caching is the server's own affair.
     ///
     /// # Errors
     /// `Validation` for content that the API has no place for.
-    pub fn encode(&self, request: &Request, model: &str) -> Result<Value, Failure> {
+    pub fn encode(&self, request: &Request, model: &str) -> Result<Vec<u8>, Failure> {
         let mut body = Map::new();
         body.insert("model".into(), json!(model));
-        body.insert("messages".into(), Value::Array(self.messages(request)?));
         if !request.tools.is_empty() {
-            body.insert("tools".into(), request.tools.iter().map(tool).collect());
             match &request.tool_choice {
                 ToolChoice::Auto => {}
                 ToolChoice::Any => drop(body.insert("tool_choice".into(), json!("required"))),
@@ -81,7 +82,21 @@ impl Dialect {
         if let Some(fields) = &options.additional_fields {
             add_fields(&mut body, fields)?;
         }
-        Ok(Value::Object(body))
+        let mut out = text_of_json(&body);
+        // Whoever gives the members themselves means those.
+        if !body.contains_key("messages") {
+            member(&mut out, "messages");
+            self.messages(request, &mut List::begin(&mut out))?;
+            out.push(b']');
+        }
+        if !request.tools.is_empty() && !body.contains_key("tools") {
+            member(&mut out, "tools");
+            let mut list = List::begin(&mut out);
+            request.tools.iter().for_each(|one| list.push(&tool(one)));
+            out.push(b']');
+        }
+        out.push(b'}');
+        Ok(out)
     }
 
     fn sampling(&self, request: &Request, body: &mut Map<String, Value>) {
@@ -106,33 +121,62 @@ impl Dialect {
         }
     }
 
-    fn messages(&self, request: &Request) -> Result<Vec<Value>, Failure> {
-        let mut out = Vec::with_capacity(request.messages.len() + 1);
+    fn messages(&self, request: &Request, out: &mut List) -> Result<(), Failure> {
         let system = request.system_text();
         if !system.is_empty() {
-            out.push(json!({"role": "system", "content": system}));
+            out.push(&Said::System { content: &system });
         }
         for message in &request.messages {
             match message.role {
-                Role::User => user(message, &mut out)?,
-                Role::Assistant => out.extend(assistant(message).map(|said| self.with_thoughts(message, said))),
+                Role::User => user(message, out)?,
+                Role::Assistant => self.assistant(message, out),
             }
         }
-        Ok(out)
+        Ok(())
     }
 
-    fn with_thoughts(&self, message: &Message, mut said: Value) -> Value {
-        if let Some(field) = &self.thoughts_field {
-            let thoughts = message.content.iter().filter_map(|block| match block {
-                Block::Reasoning { text, .. } if !text.is_empty() => Some(text.as_str()),
-                _ => None,
-            });
-            let thoughts = thoughts.collect::<Vec<_>>().join("\n");
-            if !thoughts.is_empty() {
-                said[field.as_str()] = json!(thoughts);
+    fn assistant(&self, message: &Message, out: &mut List) {
+        let content = joined(message.content.iter().filter_map(spoken).map(Cow::Borrowed));
+        let calls = message.content.iter().filter_map(|block| match block {
+            Block::ToolUse { id, name, input } => Some(Call {
+                id,
+                kind: "function",
+                function: CallOf {
+                    name: sendable_name(name),
+                    arguments: match input {
+                        Value::Object(_) => input.to_string(),
+                        other => sendable_arguments(other).to_string(),
+                    },
+                },
+            }),
+            _ => None,
+        });
+        let said = Said::Assistant {
+            content,
+            tool_calls: calls.collect(),
+        };
+        if matches!(&said, Said::Assistant { content: None, tool_calls } if tool_calls.is_empty()) {
+            return;
+        }
+        match self.thoughts(message) {
+            None => out.push(&said),
+            Some((field, thoughts)) => {
+                let mut said = serde_json::to_value(&said).expect("invariant: a message is plain data");
+                said[field] = Value::String(thoughts);
+                out.push(&said);
             }
         }
-        said
+    }
+
+    /// The field for thoughts and what the model thought.
+    fn thoughts(&self, message: &Message) -> Option<(&str, String)> {
+        let field = self.thoughts_field.as_deref()?;
+        let thoughts = message.content.iter().filter_map(|block| match block {
+            Block::Reasoning { text, .. } if !text.is_empty() => Some(text.as_str()),
+            _ => None,
+        });
+        let thoughts = thoughts.collect::<Vec<_>>().join("\n");
+        (!thoughts.is_empty()).then_some((field, thoughts))
     }
 
     fn sends(&self, setting: Omit) -> bool {
@@ -140,51 +184,154 @@ impl Dialect {
     }
 }
 
+/// A JSON list that grows at the end of a text; its bracket is closed by who began it.
+struct List<'a> {
+    out: &'a mut Vec<u8>,
+    first: bool,
+}
+
+impl<'a> List<'a> {
+    fn begin(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'[');
+        Self { out, first: true }
+    }
+
+    fn push(&mut self, item: &impl Serialize) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        serde_json::to_writer(&mut *self.out, item).expect("invariant: a message is plain data");
+    }
+}
+
+/// The beginning of an object that holds the members of `body` already, of which there is one at least.
+fn text_of_json(body: &Map<String, Value>) -> Vec<u8> {
+    let mut out = serde_json::to_vec(body).expect("invariant: names are texts");
+    out.pop();
+    out
+}
+
+fn member(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// A message as the API has it.
+#[derive(Serialize)]
+#[serde(tag = "role", rename_all = "lowercase")]
+enum Said<'a> {
+    System {
+        content: &'a str,
+    },
+    User {
+        content: Content<'a>,
+    },
+    Tool {
+        tool_call_id: &'a str,
+        content: Cow<'a, str>,
+    },
+    Assistant {
+        /// Null beside calls when nothing was said.
+        content: Option<Cow<'a, str>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        tool_calls: Vec<Call<'a>>,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    /// The form that every server understands.
+    Text(Cow<'a, str>),
+    Parts(Vec<Value>),
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: CallOf,
+}
+
+#[derive(Serialize)]
+struct CallOf {
+    name: String,
+    arguments: String,
+}
+
+/// A part of what the user says.
+enum Part<'a> {
+    Text(Cow<'a, str>),
+    Shown(Value),
+}
+
 /// Results first: they must follow the calls that they answer. A result holds text only, so its images follow in a message of the user.
-fn user(message: &Message, out: &mut Vec<Value>) -> Result<(), Failure> {
-    let mut shown = Vec::new();
+fn user(message: &Message, out: &mut List) -> Result<(), Failure> {
+    let mut parts = Vec::new();
     for block in &message.content {
         if let Block::ToolResult { id, content, .. } = block {
-            let mut texts = Vec::new();
+            let mut texts: Vec<Cow<str>> = Vec::new();
             for part in content {
                 match part {
-                    ResultPart::Text(_) | ResultPart::Json(_) => texts.push(ResultPart::join(std::slice::from_ref(part))),
+                    ResultPart::Text(text) => texts.push(Cow::Borrowed(text)),
+                    ResultPart::Json(value) => texts.push(value.to_string().into()),
                     ResultPart::Media(media) => match text_of(media) {
-                        Some(text) => texts.push(text),
-                        None => shown.push(self::media(media)?),
+                        Some(text) => texts.push(text.into()),
+                        None => parts.push(Part::Shown(self::media(media)?)),
                     },
                     ResultPart::Other(_) => return Err(refused("a part of a tool result", "Chat Completions")),
                 }
             }
-            out.push(json!({"role": "tool", "tool_call_id": id, "content": texts.concat()}));
+            let content = if texts.len() == 1 { texts.remove(0) } else { texts.concat().into() };
+            out.push(&Said::Tool { tool_call_id: id, content });
         }
     }
-    let mut parts: Vec<Value> = shown;
     for block in &message.content {
         match block {
             Block::Media(media) => match text_of(media) {
-                Some(text) => parts.push(json!({"type": "text", "text": text})),
-                None => parts.push(self::media(media)?),
+                Some(text) => parts.push(Part::Text(text.into())),
+                None => parts.push(Part::Shown(self::media(media)?)),
             },
             Block::Guard(content) if content.get("image").is_some() => {
                 if let Some(image) = Media::from_json(content).ok().flatten() {
-                    parts.push(self::media(&image)?);
+                    parts.push(Part::Shown(self::media(&image)?));
                 }
             }
             Block::Other(_) => return Err(refused("a content block", "Chat Completions")),
-            _ => parts.extend(spoken(block).map(|text| json!({"type": "text", "text": text}))),
+            _ => parts.extend(spoken(block).map(|text| Part::Text(Cow::Borrowed(text)))),
         }
     }
-    if parts.iter().all(|part| part["type"] == "text") {
-        // The form that every server understands.
-        let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
-        if !texts.is_empty() {
-            out.push(json!({"role": "user", "content": texts.join("\n")}));
-        }
+    let is_text = parts.iter().all(|part| matches!(part, Part::Text(_)));
+    let content = if is_text {
+        let texts = parts.into_iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text),
+            Part::Shown(_) => None,
+        });
+        joined(texts).map(Content::Text)
     } else {
-        out.push(json!({"role": "user", "content": parts}));
+        let parts = parts.into_iter().map(|part| match part {
+            Part::Text(text) => json!({"type": "text", "text": text}),
+            Part::Shown(shown) => shown,
+        });
+        Some(Content::Parts(parts.collect()))
+    };
+    if let Some(content) = content {
+        out.push(&Said::User { content });
     }
     Ok(())
+}
+
+/// Texts, a line break between two; none when there is none.
+fn joined<'a>(mut texts: impl Iterator<Item = Cow<'a, str>>) -> Option<Cow<'a, str>> {
+    let mut all = texts.next()?;
+    for text in texts {
+        let all = all.to_mut();
+        all.push('\n');
+        all.push_str(&text);
+    }
+    Some(all)
 }
 
 /// A part that is not text (OpenAI API reference, "Chat", content parts).
@@ -206,29 +353,6 @@ fn media(media: &Media) -> Result<Value, Failure> {
         }
         MediaKind::Audio => Ok(json!({"type": "input_audio", "input_audio": {"data": base64, "format": media.format}})),
         MediaKind::Video => Err(refused("a video", "Chat Completions")),
-    }
-}
-
-fn assistant(message: &Message) -> Option<Value> {
-    let texts: Vec<&str> = message.content.iter().filter_map(spoken).collect();
-    let text = texts.join("\n");
-    let calls: Vec<Value> = message
-        .content
-        .iter()
-        .filter_map(|block| match block {
-            Block::ToolUse { id, name, input } => Some(json!({
-                "id": id,
-                "type": "function",
-                "function": {"name": sendable_name(name), "arguments": sendable_arguments(input).to_string()},
-            })),
-            _ => None,
-        })
-        .collect();
-    let content = if text.is_empty() { Value::Null } else { Value::String(text) };
-    match (calls.is_empty(), content.is_null()) {
-        (true, true) => None,
-        (true, false) => Some(json!({"role": "assistant", "content": content})),
-        (false, _) => Some(json!({"role": "assistant", "content": content, "tool_calls": calls})),
     }
 }
 
@@ -271,15 +395,29 @@ fn spoken(block: &Block) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-fn tool(tool: &Tool) -> Value {
-    let mut function = Map::new();
-    function.insert("name".into(), json!(tool.name));
-    if !tool.description.is_empty() {
-        function.insert("description".into(), json!(tool.description));
+fn tool(tool: &Tool) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Offer<'a> {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        function: Function<'a>,
     }
-    function.insert("parameters".into(), tool.schema.clone());
-    if let Some(strict) = tool.strict {
-        function.insert("strict".into(), json!(strict));
+    #[derive(Serialize)]
+    struct Function<'a> {
+        name: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        description: &'a str,
+        parameters: &'a Value,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        strict: Option<bool>,
     }
-    json!({"type": "function", "function": function})
+    Offer {
+        kind: "function",
+        function: Function {
+            name: &tool.name,
+            description: &tool.description,
+            parameters: &tool.schema,
+            strict: tool.strict,
+        },
+    }
 }

@@ -66,7 +66,7 @@ impl Protocol for OpenAi {
         Ok(Post {
             url: self.endpoint.clone(),
             headers: self.headers(),
-            body: self.dialect.encode(request, model)?.to_string().into_bytes(),
+            body: self.dialect.encode(request, model)?,
         })
     }
 
