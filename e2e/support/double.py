@@ -77,6 +77,7 @@ class Double:
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                double.headers.append({name.lower(): value for name, value in self.headers.items()})
                 try:
                     double.answer(self, body)
                 except (BrokenPipeError, ConnectionResetError):
@@ -93,6 +94,7 @@ class Double:
         self.script = collections.deque()
         self.answers = None
         self.requests = []
+        self.headers = []
         self.unexpected = 0
         self.made = 0
 

@@ -42,6 +42,9 @@ pub struct Request {
     /// Answers a return of control or a confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// The W3C `traceparent` that it came with: what the turn does belongs to that trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_parent: Option<String>,
     /// Names what the client wants over all its tries: a try whose message was taken already is refused as `REPEATED`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub try_id: Option<String>,

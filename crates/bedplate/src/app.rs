@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bedplate_agent::{Programs, SessionDecider};
 use bedplate_api_admin::{Advance, FailedRequest, FailedRequests};
 use bedplate_api_bedrock::{Gateway, LogSettings};
-use bedplate_base::{BoxFuture, Clock, Place, Result, Timestamp};
+use bedplate_base::{BoxFuture, Clock, Error, Place, Result, Timestamp};
 use bedplate_bucket::Buckets;
 use bedplate_catalog::Catalog;
 use bedplate_engine::Engine;
@@ -16,7 +16,7 @@ use bedplate_lambda::{Config as LambdaConfig, HandlerKey, Host, LambdaTarget};
 use bedplate_planner::Moment;
 use bedplate_providers::{Announce, Mode, Models, Setup};
 use bedplate_store::Store;
-use bedplate_telemetry::{Board, Watch};
+use bedplate_telemetry::{Board, Exporter, Watch};
 use bedplate_wire::{Request, Response, Routed, Router};
 use tokio::sync::watch;
 
@@ -49,6 +49,8 @@ pub(crate) struct App {
     requests: Arc<FailedRequests>,
     /// What is counted.
     pub(crate) board: Arc<Board>,
+    /// Where traces go.
+    pub(crate) exporter: Option<Exporter>,
 }
 
 /// What an app is made of.
@@ -125,6 +127,12 @@ impl App {
             Arc::new(SystemClock::default()),
         );
         let buckets = buckets.map_err(|error| config.locate(error))?;
+        let exporter = Exporter::start(&config.telemetry, &|name| std::env::var(name).ok(), env!("CARGO_PKG_VERSION"), &board);
+        let exporter = exporter.map_err(|problem| Error::validation(config.at(&problem)))?;
+        let mut watch = Watch::new(Arc::clone(&board), None);
+        if let Some(exporter) = &exporter {
+            watch = watch.with_traces(exporter.clone(), &config.telemetry);
+        }
         let programs: Arc<Programs> = Arc::default();
         let functions = Functions::new(LambdaTarget::new(host.clone()), &config.functions);
         let catalog = Catalog::new(store.clone()).with_clock(clock.clone());
@@ -149,7 +157,7 @@ impl App {
                 retention: config.retention.engine(),
                 ..bedplate_engine::Limits::default()
             })
-            .observer(Arc::new(Watch::new(Arc::clone(&board), None)))
+            .observer(Arc::new(watch))
             .chore({
                 let catalog = catalog.clone();
                 move || forget_tokens(catalog.clone())
@@ -181,6 +189,7 @@ impl App {
             advance,
             requests: Arc::default(),
             board,
+            exporter,
         })
     }
 

@@ -24,6 +24,8 @@ use crate::supervisor;
 
 /// How long the last words of streams may take at a shutdown.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the last spans may take at a shutdown.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 /// How often a state folder is looked at that something holds which a dead server had started, and the pause between two looks: two seconds in
 /// all. Seen: some milliseconds, once in a hundred kills.
 const LOOKS: usize = 400;
@@ -180,15 +182,15 @@ impl House {
         };
         let ending = async {
             terminated().await;
+            supervisor::tell(supervisor::STOPPING);
             ready.send_replace(false);
             stop.send_replace(true);
-            supervisor::tell(supervisor::STOPPING);
             // A little earlier than connections are cut off: streams say why they end.
             app.engine.shutdown(grace.saturating_sub(LAST_WORDS)).await;
         };
+        supervisor::tell(supervisor::READY);
         let working = async {
             work.await;
-        supervisor::tell(supervisor::READY);
             std::future::pending::<()>().await;
         };
         tokio::select! {
@@ -196,6 +198,9 @@ impl House {
             () = working => {}
         }
         app.host.shutdown();
+        if let Some(exporter) = &app.exporter {
+            exporter.flush(LAST_SPANS).await;
+        }
         Ok(())
     }
 }
@@ -256,15 +261,15 @@ async fn open_store(args: &Serve, leftovers: &mut Leftovers, board: &Arc<Board>)
         return Ok((Arc::new(MemoryStore::default()), folder));
     }
     let folder = std::path::absolute(&args.state).map_err(|error| format!("{}: {error}", args.state.display()))?;
+    if crate::backup::is_half_restored(&folder) {
+        let folder = folder.display();
+        return Err(format!("a restore into {folder} was cut off: empty the folder and restore again"));
+    }
     let store = take_over(&folder).await.map_err(|error| chain(&error))?;
     let board = Arc::clone(board);
     store.watch(Box::new(move |commits, time| board.committed(commits, time)));
     Ok((Arc::new(store), folder))
 }
-    if crate::backup::is_half_restored(&folder) {
-        let folder = folder.display();
-        return Err(format!("a restore into {folder} was cut off: empty the folder and restore again"));
-    }
 
 /// Opens the state folder. One that a dead process seems to hold is tried again: what that process had started holds the lock too, until it
 /// has become another program.

@@ -22,6 +22,7 @@ use crate::origin;
 use crate::outgoing::Outgoing;
 use crate::refusal::{Envelope, RETRY_AFTER, Refusal};
 use crate::sigv4::{Credentials, Head, Proof, Scope};
+use crate::trace;
 use crate::upstream::{self, Forwarded, Upstream};
 
 const REQUEST_ID: &str = "x-amzn-requestid";
@@ -490,6 +491,7 @@ fn context(shared: &Shared, peer: SocketAddr, headers: &HeaderMap, scope: Option
         },
         access_key: scope.map(|scope| scope.access_key.clone()),
         invocation_id: invocation_id.filter(|id| id.len() <= INVOCATION_ID_MAX).map(str::to_owned),
+        trace_parent: trace::parent(headers),
         received_at: doors.clock.now(),
         peer: Some(peer.ip().to_canonical()),
         strict: doors.strict,

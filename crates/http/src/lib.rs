@@ -27,6 +27,7 @@ mod patient;
 mod refusal;
 mod seats;
 mod sigv4;
+mod trace;
 mod upstream;
 
 pub use buckets::{BucketDoor, ObjectBody, Objects};

@@ -50,10 +50,15 @@ impl LambdaTarget {
             }
         };
         // The document of the mobile SDKs, where a free place is `custom`: texts only.
-        let client_context = json!({"custom": {"idempotencyKey": call.key().0}}).to_string();
+        let mut custom = json!({"idempotencyKey": call.key().0});
+        if let Some(parent) = &call.trace {
+            custom["traceparent"] = (**parent).into();
+        }
+        let client_context = json!({"custom": custom}).to_string();
         let options = Options {
             client_context: Some(client_context),
             idempotency_key: Some(call.key().0),
+            trace_id: call.trace.as_deref().and_then(x_ray),
             // The engine bounds its calls and their time; after a crash all that were open come at once, and none may be lost.
             patient: true,
             ..Options::default()
@@ -75,6 +80,15 @@ impl Target for LambdaTarget {
     fn call<'a>(&'a self, call: &'a Call, payload: Payload, _progress: Progress) -> BoxFuture<'a, Outcome> {
         Box::pin(self.invoke(call, payload))
     }
+}
+
+/// X-Ray's words for a W3C `traceparent`; none for what is not one.
+fn x_ray(parent: &str) -> Option<String> {
+    let mut parts = parent.split('-').skip(1);
+    let (trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?);
+    let (time, rest) = trace.split_at_checked(8)?;
+    let sampled = u8::from(flags == "01");
+    Some(format!("Root=1-{time}-{rest};Parent={span};Sampled={sampled}"))
 }
 
 fn outcome(invocation: Invocation) -> Outcome {

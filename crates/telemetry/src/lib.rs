@@ -6,12 +6,16 @@
 
 mod board;
 mod config;
+mod exporter;
 mod metrics;
+mod otlp;
 mod span;
+mod tracer;
 mod turns;
 mod watch;
 
 pub use board::Board;
 pub use config::{Readers, Sample, TelemetryConfig};
+pub use exporter::Exporter;
 pub use metrics::SERIES_MAX;
 pub use watch::{Ledger, Use, Watch};

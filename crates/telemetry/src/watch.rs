@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bedplate_base::Timestamp;
 use bedplate_converse::Request as ModelRequest;
 use bedplate_engine::Observer;
-use bedplate_journal::{Call, EffectKey, Event, ExecId, Outcome, Payload, Raw};
+use bedplate_journal::{Call, Event, ExecId, Outcome, Payload, Raw, Step};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::Board;
+use crate::tracer::{self, Called, Replied, Tool, Tracer};
 use crate::turns::{End, Happened, Session, Turn, What};
+use crate::{Board, Exporter, TelemetryConfig};
 
 /// Locks among which sessions are spread.
 const SHARDS: usize = 16;
@@ -61,6 +62,7 @@ pub trait Ledger: Send + Sync {
 pub struct Watch {
     board: Arc<Board>,
     ledger: Option<Arc<dyn Ledger>>,
+    tracer: Option<Tracer>,
     shards: Vec<Mutex<HashMap<ExecId, Watched>>>,
     hasher: RandomState,
 }
@@ -120,9 +122,16 @@ impl Watch {
         Self {
             board,
             ledger,
+            tracer: None,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
         }
+    }
+
+    /// Sends traces, too.
+    pub fn with_traces(mut self, exporter: Exporter, config: &TelemetryConfig) -> Self {
+        self.tracer = Some(Tracer::new(exporter, config));
+        self
     }
 
     fn shard(&self, exec: &ExecId) -> MutexGuard<'_, HashMap<ExecId, Watched>> {
@@ -143,6 +152,7 @@ impl Watch {
                 let said = Said {
                     exec,
                     seq,
+                    step: &open.step,
                     started: open.at,
                     ended,
                     iteration,
@@ -157,7 +167,7 @@ impl Watch {
             Happened::End { turn, ended, end } => {
                 watched.same.clear();
                 if !quiet {
-                    self.end(*turn, ended, &end);
+                    self.end(exec, *turn, ended, &end);
                 }
             }
         }
@@ -168,6 +178,9 @@ impl Watch {
         turn.model_calls += 1;
         let Outcome::Success(value) = said.outcome else {
             let (kind, cause) = failure(said.outcome);
+            if let Some(tracer) = &self.tracer {
+                tracer.chat(&said.called(Some((kind, cause))), turn, request, None);
+            }
             if !said.quiet {
                 let model = request.map_or("-", |request| request.model.as_str());
                 self.board.model_calls.add(&["-", model, kind], 1);
@@ -201,6 +214,15 @@ impl Watch {
         turn.input_tokens += input_tokens;
         turn.output_tokens += used.output_tokens;
         turn.dollars = turn.dollars.zip(dollars).map(|(sum, dollars)| sum + dollars);
+        if let Some(tracer) = &self.tracer {
+            let replied = Replied {
+                used: &used,
+                stop: &reply.stop_reason,
+                dollars,
+                raw: value.raw().as_str(),
+            };
+            tracer.chat(&said.called(None), turn, request, Some(replied));
+        }
         if said.quiet {
             return;
         }
@@ -233,7 +255,7 @@ impl Watch {
 
     fn tool(&self, said: &Said<'_>, turn: &mut Turn, same: &mut HashMap<u64, u32>, input: &Raw) {
         turn.tool_calls += 1;
-        if said.quiet {
+        if said.quiet && self.tracer.is_none() {
             return;
         }
         let event = serde_json::from_str::<ToolInput<'_>>(input.as_str())
@@ -250,6 +272,22 @@ impl Watch {
             (None, Outcome::Success(_)) => ("ok", ""),
             (None, outcome) => failure(outcome),
         };
+        if let Some(tracer) = &self.tracer {
+            let tool = Tool {
+                group: &event.action_group,
+                function,
+                arguments,
+                result: match said.outcome {
+                    Outcome::Success(value) => value.raw().as_str(),
+                    _ => "",
+                },
+                init_ms: output.init_ms,
+            };
+            tracer.tool(&said.called((kind != "ok").then_some((kind, cause))), turn, &tool);
+        }
+        if said.quiet {
+            return;
+        }
         self.board
             .tool_calls
             .add(&[function, if kind == "ok" { "ok" } else { "failed" }], 1);
@@ -276,7 +314,7 @@ impl Watch {
         }
     }
 
-    fn end(&self, turn: Turn, ended: Timestamp, end: &End) {
+    fn end(&self, exec: &ExecId, turn: Turn, ended: Timestamp, end: &End) {
         let time = ended.since(turn.at);
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let outcome = match end {
@@ -309,6 +347,12 @@ impl Watch {
                 "turn"
             ),
         }
+        if let Some(tracer) = &self.tracer {
+            let (_, unsampled) = tracer.end(exec, turn, ended, end);
+            if unsampled > 0 {
+                self.board.spans.add(&["unsampled"], unsampled);
+            }
+        }
     }
 }
 
@@ -316,6 +360,7 @@ impl Watch {
 struct Said<'a> {
     exec: &'a ExecId,
     seq: u64,
+    step: &'a Step,
     started: Timestamp,
     ended: Timestamp,
     iteration: u32,
@@ -325,6 +370,16 @@ struct Said<'a> {
 }
 
 impl Said<'_> {
+    fn called<'b>(&'b self, error: Option<(&'b str, &'b str)>) -> Called<'b> {
+        Called {
+            exec: self.exec,
+            step: self.step,
+            started: self.started,
+            ended: self.ended,
+            error,
+        }
+    }
+
     fn ms(&self) -> u64 {
         u64::try_from(self.ended.since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
@@ -375,7 +430,12 @@ impl Observer for Watch {
     }
 
     fn trace(&self, call: &Call) -> Option<Arc<str>> {
-        let _ = EffectKey::of(&call.exec, &call.step);
-        None
+        let shard = self.shard(&call.exec);
+        let turn = shard.get(&call.exec)?.session.active.as_ref()?;
+        match &self.tracer {
+            Some(tracer) => Some(tracer.outgoing(call, turn).to_text().into()),
+            // Without spans of our own the client's span is what its tools belong to.
+            None => Some(tracer::sent(turn)?.to_text().into()),
+        }
     }
 }

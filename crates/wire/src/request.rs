@@ -39,6 +39,8 @@ pub struct Context {
     pub access_key: Option<String>,
     /// `amz-sdk-invocation-id`: the same when the SDK sends a request again.
     pub invocation_id: Option<String>,
+    /// The W3C `traceparent` that it came with, as it came.
+    pub trace_parent: Option<String>,
     /// When it came.
     pub received_at: Timestamp,
     /// From where it came.

@@ -45,6 +45,7 @@ pub async fn invoke(state: &State, context: &Context, input: InvokeAgentRequest)
         alias_arn,
         version: target.version,
     };
+    message.trace_parent.clone_from(&context.trace_parent);
     // SDKs try again on their own when a connection breaks, under the same id: such a try is shown the turn that runs already.
     message.try_id = context.invocation_id.as_deref().map(|id| try_id(id, &message));
     let exec = execution(context, &message);

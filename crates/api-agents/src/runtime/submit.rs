@@ -39,6 +39,7 @@ pub(super) fn message(input: InvokeAgentRequest, strict: bool) -> Result<Request
         history: history(&state.conversation_history)?,
         alone: strict,
         answer,
+        trace_parent: None,
         try_id: None,
     })
 }
