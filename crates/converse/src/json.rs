@@ -1,11 +1,11 @@
 //! The Converse API's JSON, both ways.
 
 use bedplate_base::{Error, Result};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Block, CachePoint, CacheTtl, Media, Message, Reply, ReplyFacts, Request, ResultPart, Role, StopReason, SystemBlock, Tool, ToolStatus,
-    Usage,
+    Block, CachePoint, CacheTtl, Media, Message, Reply, ReplyFacts, ResultPart, Role, StopReason, SystemBlock, Tool, ToolStatus, Usage,
 };
 
 /// Blocks that are carried as they came.
@@ -14,29 +14,7 @@ const OTHER_BLOCKS: [&str; 3] = ["searchResult", "toolAddition", "toolRemoval"];
 impl Block {
     /// The Converse form: `{"text": …}`, `{"toolUse": …}`, `{"toolResult": …}`, `{"reasoningContent": …}`, …
     pub fn to_json(&self) -> Value {
-        match self {
-            Self::Text(text) => json!({"text": text}),
-            Self::Cited { text, citations } => json!({"citationsContent": {"content": [{"text": text}], "citations": citations}}),
-            Self::Media(media) => media.to_json(),
-            Self::Reasoning { text, signature } => {
-                let mut inner = Map::new();
-                inner.insert("text".into(), json!(text));
-                if let Some(signature) = signature {
-                    inner.insert("signature".into(), json!(signature));
-                }
-                json!({"reasoningContent": {"reasoningText": inner}})
-            }
-            Self::Redacted(base64) => json!({"reasoningContent": {"redactedContent": base64}}),
-            Self::ToolUse { id, name, input } => json!({"toolUse": {"toolUseId": id, "name": name, "input": input}}),
-            Self::ToolResult { id, content, status } => {
-                let status = if *status == ToolStatus::Success { "success" } else { "error" };
-                let content: Vec<Value> = content.iter().map(ResultPart::to_json).collect();
-                json!({"toolResult": {"toolUseId": id, "content": content, "status": status}})
-            }
-            Self::CachePoint(point) => point.to_json(),
-            Self::Guard(content) => json!({"guardContent": content}),
-            Self::Other(whole) => whole.clone(),
-        }
+        tree(self)
     }
 
     /// Reads the Converse form.
@@ -107,12 +85,7 @@ impl Block {
 impl ResultPart {
     /// The Converse form: `{"text": …}`, `{"json": …}`, `{"image": …}`, …
     pub fn to_json(&self) -> Value {
-        match self {
-            Self::Text(text) => json!({"text": text}),
-            Self::Json(value) => json!({"json": value}),
-            Self::Media(media) => media.to_json(),
-            Self::Other(whole) => whole.clone(),
-        }
+        tree(self)
     }
 
     /// Reads the Converse form.
@@ -204,7 +177,7 @@ impl Tool {
 impl Message {
     /// `{"role": …, "content": […]}`.
     pub fn to_json(&self) -> Value {
-        json!({"role": self.role.as_str(), "content": self.content.iter().map(Block::to_json).collect::<Vec<_>>()})
+        tree(self)
     }
 
     /// Reads `{"role": …, "content": […]}`.
@@ -238,16 +211,7 @@ impl Role {
 impl Usage {
     /// Converse's `TokenUsage`: `inputTokens` without the cached ones; the cache's counts only when there are any.
     pub fn to_json(&self) -> Value {
-        let mut usage = json!({
-            "inputTokens": self.uncached_input_tokens(),
-            "outputTokens": self.output_tokens,
-            "totalTokens": self.total_tokens(),
-        });
-        if self.cache_read_tokens + self.cache_write_tokens > 0 {
-            usage["cacheReadInputTokens"] = json!(self.cache_read_tokens);
-            usage["cacheWriteInputTokens"] = json!(self.cache_write_tokens);
-        }
-        usage
+        tree(self)
     }
 
     /// Reads `to_json`'s form. Older journals counted cached tokens among `inputTokens`: the total tells, as it never changed.
@@ -271,35 +235,7 @@ impl Reply {
     /// The Converse answer: `{"output": {"message": …}, "stopReason": …, "usage": …}` with what else the provider told, and
     /// `model` and `provider`, which are ours.
     pub fn to_json(&self) -> Value {
-        let mut value = json!({
-            "output": {"message": self.message.to_json()},
-            "stopReason": self.stop.as_str(),
-            "usage": self.usage.to_json(),
-            "model": self.model,
-        });
-        let facts = &self.facts;
-        if !facts.provider.is_empty() {
-            value["provider"] = json!(facts.provider);
-        }
-        if let Some(latency_ms) = facts.latency_ms {
-            value["metrics"] = json!({"latencyMs": latency_ms});
-        }
-        if let Some(fields) = &facts.additional_fields {
-            value["additionalModelResponseFields"] = fields.clone();
-        }
-        if let Some(latency) = &facts.latency {
-            value["performanceConfig"] = json!({"latency": latency});
-        }
-        if let Some(tier) = &facts.service_tier {
-            value["serviceTier"] = json!({"type": tier});
-        }
-        if facts.lost != Usage::default() {
-            value["lostUsage"] = facts.lost.to_json();
-        }
-        if let Some(trace) = &facts.trace {
-            value["trace"] = trace.clone();
-        }
-        value
+        tree(self)
     }
 
     /// Reads the Converse answer.
@@ -328,11 +264,9 @@ impl Reply {
     }
 }
 
-impl Request {
-    /// For people and traces: `{"system": …, "messages": […]}`, the top-level keys of the service's own traces.
-    pub fn to_trace_json(&self) -> Value {
-        json!({"system": self.system_text(), "messages": self.messages.iter().map(|message| message.to_json()).collect::<Vec<_>>()})
-    }
+/// The tree of what `form` writes.
+fn tree(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("invariant: messages are plain data")
 }
 
 pub(crate) fn word(value: &Value, key: &str) -> Option<String> {

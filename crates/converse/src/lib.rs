@@ -3,6 +3,7 @@
 //! The JSON forms are those of the Converse API (`toolUse`, `toolResult`, `stopReason`, …), so that a reply can be
 //! journaled, traced and parsed by clients without a second format. No HTTP, no provider, no agent is known here.
 
+mod form;
 mod json;
 mod media;
 mod message;

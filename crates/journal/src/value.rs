@@ -17,7 +17,7 @@ impl Raw {
 
     /// The text of a JSON value.
     pub fn json(value: &serde_json::Value) -> Self {
-        Self(value.to_string().into())
+        Self(serde_json::to_string(value).expect("invariant: a JSON value has a text").into())
     }
 
     /// The text.

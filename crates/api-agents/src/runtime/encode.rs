@@ -120,7 +120,7 @@ impl Encoder {
                         "topK": model.inference.top_k,
                         "topP": model.inference.top_p,
                     },
-                    "text": model.to_trace_json().to_string(),
+                    "text": model.to_trace_text(),
                     "traceId": id,
                     "type": "ORCHESTRATION",
                 }),
