@@ -667,6 +667,9 @@ fn length(tokens: &[Token], at: usize) -> Option<((f64, &'static str), usize)> {
     if word(0) == "half" && matches!(word(1), "a" | "an") {
         return unit(word(2)).map(|unit| ((0.5, unit), 3));
     }
+    if matches!(word(0), "a" | "one") && matches!(word(1), "whole" | "full" | "entire" | "single" | "further") {
+        return unit(word(2)).map(|unit| ((1.0, unit), 3));
+    }
     if word(0) == "quarter" && word(1) == "of" && word(2) == "an" && word(3) == "hour" {
         return Some(((15.0, "minutes"), 4));
     }

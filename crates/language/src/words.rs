@@ -253,6 +253,7 @@ const DETERMINERS: &[&str] = &[
 
 const FILLERS: &[&str] = &[
     "oops",
+    "better",
     "wait",
     "whoops",
     "oh",

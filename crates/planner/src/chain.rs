@@ -291,6 +291,21 @@ impl Situation<'_> {
         if named && param.role == Role::Id {
             return None;
         }
+        // what was made a moment ago: "add her, and send her 35 euros"
+        for call in self
+            .calls
+            .iter()
+            .rev()
+            .filter(|call| call.tool.is_some_and(|tool| !self.tools[tool].reads))
+        {
+            if param.role == Role::Id
+                && let Some(outcome) = &call.outcome
+                && let [Value::Object(map)] = &items(outcome)[..]
+                && let Some(value) = field(map, param, tool)
+            {
+                return Some(typed(value, param));
+            }
+        }
         let call = self.memory.calls.last()?;
         // many were listed: which of them is not known
         let several = call.outcome.as_ref().is_some_and(|outcome| items(outcome).len() > 1);

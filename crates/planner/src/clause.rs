@@ -406,7 +406,7 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
         if is_filler(word) || matches!(word, "," | "." | "want" | "like" | ":" | "(") {
             // "can I have …" wishes for a thing
             out.desire |= matches!(word, "have") && at > from + 1 && is_modal(u.word(at - 2)) && matches!(u.word(at - 1), "i" | "we");
-            asks |= matches!(word, "is" | "there") && !polite;
+            asks |= (word == "is" || word == "there" && at > from) && !polite;
             polite |= is_modal(word) || matches!(word, "please" | "want" | "need" | "like" | "i'd" | "let's");
             out.desire |= matches!(word, "want" | "need" | "like" | "i'd" | "wish" | "wanna" | "would" | "love");
             out.desire |= word == "rather";

@@ -1016,7 +1016,7 @@ fn seeks(u: &Utterance, clause: &Clause, best: &Match, tool: &ToolFacts) -> bool
         .params
         .iter()
         .zip(&best.assigned.values)
-        .any(|(param, value)| matches!(param.role, Role::Query | Role::Thing) && value.is_some());
+        .any(|(param, value)| (matches!(param.role, Role::Query | Role::Thing) || param.open) && value.is_some());
     let found = clause
         .verb
         .as_deref()
@@ -1024,6 +1024,11 @@ fn seeks(u: &Utterance, clause: &Clause, best: &Match, tool: &ToolFacts) -> bool
     let text = u.slice(clause.from, clause.to).to_lowercase();
     let asked = [
         "do you have",
+        "have you got",
+        "have you any",
+        "do we have",
+        "do you stock",
+        "do you rent",
         "do you sell",
         "is there",
         "are there",

@@ -188,7 +188,7 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
     let best_raw = scored.first().map_or(0.0, |best| best.0);
     let mut out: Vec<Match> = Vec::new();
     for (raw, about, verb, index) in scored.into_iter().take(CANDIDATES_MAX) {
-        if raw < -1.0 || raw < best_raw - 5.0 {
+        if raw < -2.6 || raw < best_raw - 6.0 {
             continue;
         }
         let tool = &tools[index];
@@ -252,6 +252,19 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
         });
     }
     out.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.tool.cmp(&b.tool)));
+    // "book a double room": the search that comes before is not what is wanted
+    if let Some(best) = out.first()
+        && best.verb < 0.0
+        && clause.mood != Mood::Question
+        && let Some(act) = out.iter().position(|found| {
+            found.verb >= 2.6 && found.score >= SCORE_MIN && found.assigned.left == 0 && tools[found.tool].suppliers.contains(&best.tool)
+        })
+    {
+        let score = out[0].score;
+        let mut found = out.remove(act);
+        found.score = score + 0.01;
+        out.insert(0, found);
+    }
     out
 }
 

@@ -60,6 +60,7 @@ fn phrases(work: &Work) -> Vec<Phrase> {
                         "am" | "is" | "are" | "was" | "were" | "i'm" | "we're" | "it's" | "he's" | "she's" | "they're"
                     )
                 || at > 0 && matches!(work.u.word(at - 1), "you" | "we" | "they" | "i" | "he" | "she") && !is_determiner(word)
+                || at > 0 && word.len() <= 3 && work.u.tokens[at - 1].shape == Shape::Number
                 || at > 0
                     && word.ends_with("ed")
                     && matches!(
@@ -68,7 +69,15 @@ fn phrases(work: &Work) -> Vec<Phrase> {
                     )
                 || matches!(
                     word,
-                    "needs"
+                    "nobody"
+                        | "none"
+                        | "least"
+                        | "most"
+                        | "minimum"
+                        | "maximum"
+                        | "same"
+                        | "instead"
+                        | "needs"
                         | "wants"
                         | "requires"
                         | "living"
@@ -754,7 +763,7 @@ fn suit(work: &Work, phrase: &Phrase, from: usize, to: usize, param: &Param) -> 
 }
 
 /// Whether a person is named by the name of an account: written small, perhaps with digits.
-fn login(param: &Param) -> bool {
+pub(crate) fn login(param: &Param) -> bool {
     let about = param.description.to_lowercase();
     let told = ["user name", "username", "login", "account name", "handle", "nickname", "user id"];
     told.iter().any(|word| about.contains(word)) || param.is_any(&["user", "username", "login", "nickname", "handle", "assignee", "owner"])

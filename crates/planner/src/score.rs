@@ -593,7 +593,10 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                         "with" => -0.5,
                         _ => 0.0,
                     };
-                    (5.0 + role_prep + name + bonus + side.clamp(-3.0, 1.0)) - if code { 2.5 } else { 0.0 }
+                    let account = crate::phrases::login(param) && !param.is_any(&["assignee", "owner"]) && !text.contains(' ') && !named;
+                    (5.0 + role_prep + name + bonus + side.clamp(-3.0, 1.0))
+                        - if code { 2.5 } else { 0.0 }
+                        - if account { 2.5 } else { 0.0 }
                 }
                 Role::Place => {
                     let role_prep = match prep {
@@ -643,6 +646,13 @@ pub(crate) fn score(what: &What, around: &Around, param: &Param, tool: &ToolFact
                         .first()
                         .is_some_and(|word| param.words.iter().any(|known_word| known.similarity(word, known_word) >= 0.8));
                     let title = param.is_any(&["name", "title"]);
+                    if crate::phrases::login(param)
+                        && !text.contains(' ')
+                        && !named
+                        && tool.params.iter().any(|other| other.ty == Type::List)
+                    {
+                        return 2.0;
+                    }
                     4.0 + name + if after { 4.0 } else { 0.0 } + if title { 0.5 } else { 0.0 } + side.clamp(-3.0, 2.0)
                         - if matches!(prep, "with") && !title { 0.6 } else { 0.0 }
                 }

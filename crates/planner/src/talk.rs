@@ -201,6 +201,15 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
         if moved && !mention {
             break;
         }
+        // beside a mention, loose words change nothing: "one for Tuesday, same car"
+        let loose = matches!(tool.params[p].role, Role::Thing | Role::Person | Role::Place | Role::Query | Role::Text)
+            && goal.values[p].is_some()
+            && !u.entities.iter().any(|entity| {
+                matches!(&entity.what, What::Proper(text) | What::Id(text) | What::Quoted(text) | What::Email(text) if value == &Some(json!(text)))
+            });
+        if loose && !u.entities.is_empty() {
+            continue;
+        }
         if value.is_some() && *value != goal.values[p] {
             goal.values[p].clone_from(value);
             changed = true;
