@@ -179,9 +179,9 @@ impl<T: Bound> Reply for T {
         let body = match (payload, head.payload.take()) {
             (Some(bytes), _) => bytes,
             (None, Some(Value::String(text))) => text.into(),
-            (None, Some(value)) => value.to_string().into(),
+            (None, Some(value)) => json::text(&value),
             (None, None) if empty || head.blob => Bytes::new(),
-            (None, None) => Value::Object(std::mem::take(&mut head.body)).to_string().into(),
+            (None, None) => json::text(&Value::Object(std::mem::take(&mut head.body))),
         };
         if !empty && !head.headers.iter().any(|(name, _)| *name == "content-type") {
             head.headers.insert(0, ("content-type", protocol.content_type().to_owned()));

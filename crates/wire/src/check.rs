@@ -1,5 +1,7 @@
 //! Validation of requests against the model, every violation listed in AWS's words.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bedplate_base::{Error, Field, Kind as ErrorKind};
@@ -128,13 +130,12 @@ impl Walk<'_> {
             return Err(self.fail(ReadError::new(format!("{} found where a structure is expected", token(value)))));
         }
         for member in members {
-            let name = first_lower(member.name);
             match value.get(member.name) {
-                Some(value) if !value.is_null() => self.within(&name, |walk| walk.visit(member.schema, value))?,
+                Some(value) if !value.is_null() => self.within(&first_lower(member.name), |walk| walk.visit(member.schema, value))?,
                 _ if member.required
                     && !(member.place == Place::Payload && matches!(member.schema.kind, Kind::Blob { .. } | Kind::EventStream)) =>
                 {
-                    let path = join(&self.path, &name);
+                    let path = join(&self.path, &first_lower(member.name));
                     self.violations.add(&path, Some("null"), "Member must not be null");
                 }
                 _ => {}
@@ -173,8 +174,11 @@ impl Walk<'_> {
 
     fn scalar(&mut self, schema: &'static Schema, value: &Value) -> Result<(), ReadError> {
         typed(schema, value).map_err(|error| self.fail(error))?;
-        let all = constraints(schema);
-        for (constraint, holds) in all.iter().zip(holds(schema, value)) {
+        let held = holds(schema, value);
+        if held.iter().all(|holds| *holds) {
+            return Ok(()); // nearly always: words are made only for what is wrong
+        }
+        for (constraint, holds) in constraints(schema).iter().zip(held) {
             if !holds {
                 self.add(value, constraint);
             }
@@ -193,7 +197,10 @@ impl Walk<'_> {
 
     fn within<T>(&mut self, name: &str, visit: impl FnOnce(&mut Self) -> T) -> T {
         let len = self.path.len();
-        self.path = join(&self.path, name);
+        if len > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(name);
         let result = visit(self);
         self.path.truncate(len);
         result
@@ -221,12 +228,15 @@ fn join(path: &str, name: &str) -> String {
 }
 
 /// Lambda's members begin with a capital; its messages name them with a small letter.
-fn first_lower(name: &str) -> String {
-    let mut chars = name.chars();
-    chars
-        .next()
-        .map(|first| first.to_lowercase().chain(chars).collect())
-        .unwrap_or_default()
+fn first_lower(name: &str) -> Cow<'_, str> {
+    match name.as_bytes().first() {
+        Some(first) if first.is_ascii_uppercase() => {
+            let mut lower = name.to_owned();
+            lower[..1].make_ascii_lowercase();
+            lower.into()
+        }
+        _ => name.into(),
+    }
 }
 
 fn is_container(schema: &Schema) -> bool {
@@ -239,7 +249,8 @@ fn is_container(schema: &Schema) -> bool {
 /// Whether the value has the JSON type of the schema.
 fn typed(schema: &Schema, value: &Value) -> Result<(), ReadError> {
     match schema.kind {
-        Kind::String { .. } | Kind::Enum(_) => String::from_json(value).map(drop),
+        Kind::String { .. } | Kind::Enum(_) if value.is_string() => Ok(()),
+        Kind::String { .. } | Kind::Enum(_) => Err(mismatch(value, "a String")),
         Kind::Integer { .. } => i32::from_json(value).map(drop),
         Kind::Long { .. } => i64::from_json(value).map(drop),
         Kind::Float { .. } => f64::from_json(value).map(drop),
