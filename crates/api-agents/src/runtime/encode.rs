@@ -6,15 +6,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bedplate_agent::Argument;
 use bedplate_agent::defaults::STOP_SEQUENCES;
-use bedplate_agent::steps::{Invoked, Kind, Span, Step};
+use bedplate_agent::steps::{Invoked, Kind, Step};
 use bedplate_agent::turn::{Question, Request, failure};
-use bedplate_base::Timestamp;
-use bedplate_converse::Usage;
 use bedplate_wire::frame;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
+
+use super::part::{
+    ActionInput, ActionOutput, FinalMetadata, FinalResponse, Metadata, Orchestration, RawResponse, Sampling, TraceForm, millis, part,
+};
 
 /// Bytes of one chunk at most (the API model's maximum of a blob).
 const CHUNK_BYTES_MAX: usize = 1_000_000;
@@ -24,8 +25,8 @@ const INFERENCE_TYPE: &str = "com.amazon.bedrock.agent.common.types#InferenceCon
 /// One event of the stream, not yet a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outgoing {
-    /// A trace part.
-    Trace(Value),
+    /// A trace part: JSON text, written once for whoever reads it.
+    Trace(Bytes),
     /// A piece of the answer.
     Chunk(String),
     /// The request ends with a question.
@@ -43,7 +44,7 @@ impl Outgoing {
     /// The frame.
     pub fn frame(&self) -> Bytes {
         match self {
-            Self::Trace(payload) => frame::event("trace", payload),
+            Self::Trace(text) => frame::event_text("trace", text.clone()),
             Self::Chunk(text) => frame::event("chunk", &json!({"bytes": STANDARD.encode(text)})),
             Self::ReturnControl(payload) => frame::event("returnControl", payload),
             Self::Exception { name, payload } => frame::exception(name, payload),
@@ -53,7 +54,7 @@ impl Outgoing {
     /// The event's type and payload, for doors that speak plain JSON; the text of a chunk is not encoded.
     pub fn to_json(&self) -> Value {
         match self {
-            Self::Trace(payload) => json!({"trace": payload}),
+            Self::Trace(text) => json!({"trace": serde_json::from_slice::<Value>(text).unwrap_or_default()}),
             Self::Chunk(text) => json!({"chunk": {"text": text}}),
             Self::ReturnControl(payload) => json!({"returnControl": payload}),
             Self::Exception { name, payload } => json!({*name: payload}),
@@ -104,64 +105,53 @@ impl Encoder {
             // What an earlier call wrote before its tool calls is not part of this one's answer.
             self.streamed.clear();
         }
-        let trace = |body: Value| Outgoing::Trace(self.part(step, request, body));
-        let orchestration = |member: &str, body: Value| trace(json!({"orchestrationTrace": {member: body}}));
+        let trace = |form: Orchestration| part(step, request, &TraceForm::OrchestrationTrace(form));
         let id = format!("{}-{}", self.request_id, step.iteration);
+        let trace_id = id.as_str();
         match &step.kind {
-            Kind::ModelInput(model) => vec![orchestration(
-                "modelInvocationInput",
-                json!({
-                    "foundationModel": model.model,
-                    "inferenceConfiguration": {
-                        "__type": INFERENCE_TYPE,
-                        "maximumLength": model.inference.max_tokens,
-                        "stopSequences": STOP_SEQUENCES,
-                        "temperature": model.inference.temperature,
-                        "topK": model.inference.top_k,
-                        "topP": model.inference.top_p,
-                    },
-                    "text": model.to_trace_text(),
-                    "traceId": id,
-                    "type": "ORCHESTRATION",
-                }),
-            )],
-            Kind::ModelOutput { span, reply, raw } => vec![orchestration(
-                "modelInvocationOutput",
-                json!({"metadata": metadata(span, Some(reply.usage)), "rawResponse": {"content": raw.as_str()}, "traceId": id}),
-            )],
-            Kind::Rationale(text) => vec![orchestration("rationale", json!({"text": text, "traceId": id}))],
+            Kind::ModelInput(model) => vec![trace(Orchestration::ModelInvocationInput {
+                foundation_model: &model.model,
+                inference_configuration: Sampling {
+                    class: INFERENCE_TYPE,
+                    maximum_length: model.inference.max_tokens,
+                    stop_sequences: &STOP_SEQUENCES,
+                    temperature: model.inference.temperature,
+                    top_k: model.inference.top_k,
+                    top_p: model.inference.top_p,
+                },
+                text: model.to_trace_text(),
+                trace_id,
+                kind: "ORCHESTRATION",
+            })],
+            Kind::ModelOutput { span, reply, raw } => vec![trace(Orchestration::ModelInvocationOutput {
+                metadata: Metadata::new(span, Some(reply.usage)),
+                raw_response: RawResponse { content: raw.as_str() },
+                trace_id,
+            })],
+            Kind::Rationale(text) => vec![trace(Orchestration::Rationale { text, trace_id })],
             Kind::Action { invoked, span, output, .. } => {
-                let input = action_input(invoked, "LAMBDA", None);
-                let mut out = vec![orchestration("invocationInput", invocation(input, &id))];
+                let mut out = vec![trace(invocation(invoked, "LAMBDA", None, trace_id))];
                 if let Ok(text) = output {
-                    let output = json!({"metadata": metadata(span, None), "text": text});
-                    out.push(orchestration(
-                        "observation",
-                        json!({"actionGroupInvocationOutput": output, "traceId": id, "type": "ACTION_GROUP"}),
-                    ));
+                    out.push(trace(observed(text, Some(Metadata::new(span, None)), trace_id)));
                 }
                 out
             }
-            Kind::Asked { invoked, invocation_id } => {
-                let input = action_input(invoked, "RETURN_CONTROL", Some(invocation_id));
-                vec![orchestration("invocationInput", invocation(input, &id))]
-            }
-            Kind::ClientResult(result) => {
-                let output = json!({"text": result.body.as_deref().unwrap_or_default()});
-                let body = json!({"actionGroupInvocationOutput": output, "traceId": id, "type": "ACTION_GROUP"});
-                vec![orchestration("observation", body)]
-            }
+            Kind::Asked { invoked, invocation_id } => vec![trace(invocation(invoked, "RETURN_CONTROL", Some(invocation_id), trace_id))],
+            Kind::ClientResult(result) => vec![trace(observed(result.body.as_deref().unwrap_or_default(), None, trace_id))],
             Kind::Question(question) => vec![Outgoing::ReturnControl(return_control(question, &request.agent.id))],
-            Kind::Final { started, text, asks } => {
-                let metadata = json!({
-                    "endTime": step.at.iso_nanos(),
-                    "operationTotalTimeMs": millis(*started, step.at),
-                    "startTime": started.iso_nanos(),
-                });
-                let kind = if *asks { "ASK_USER" } else { "FINISH" };
-                let body = json!({"finalResponse": {"metadata": metadata, "text": text}, "traceId": id, "type": kind});
-                vec![orchestration("observation", body)]
-            }
+            Kind::Final { started, text, asks } => vec![trace(Orchestration::Observation {
+                action_group_invocation_output: None,
+                final_response: Some(FinalResponse {
+                    metadata: FinalMetadata {
+                        end_time: step.at.iso_nanos(),
+                        operation_total_time_ms: millis(*started, step.at),
+                        start_time: started.iso_nanos(),
+                    },
+                    text,
+                }),
+                trace_id,
+                kind: if *asks { "ASK_USER" } else { "FINISH" },
+            })],
             Kind::Answer(text) => self.rest(text),
             Kind::Failed {
                 code,
@@ -183,9 +173,12 @@ impl Encoder {
                     } else {
                         format!("{message} {detail}")
                     };
-                    out.push(trace(
-                        json!({"failureTrace": {"failureCode": status, "failureReason": reason, "traceId": id}}),
-                    ));
+                    let form = TraceForm::FailureTrace {
+                        failure_code: status,
+                        failure_reason: &reason,
+                        trace_id,
+                    };
+                    out.push(part(step, request, &form));
                 }
                 out.push(exception(name, told, *resource));
                 out
@@ -208,20 +201,6 @@ impl Encoder {
         }
         out
     }
-
-    fn part(&self, step: &Step, request: &Request, trace: Value) -> Value {
-        let mut part = json!({
-            "agentAliasId": request.agent.alias_id,
-            "agentId": request.agent.id,
-            "agentVersion": request.agent.version,
-            "callerChain": [{"agentAliasArn": request.agent.alias_arn}],
-            "eventTime": step.at.iso_nanos(),
-            "sessionId": request.session_id,
-            "trace": trace,
-        });
-        part.sort_all_objects();
-        part
-    }
 }
 
 /// The exception of a failure's code, and its HTTP status.
@@ -238,43 +217,27 @@ pub fn exception_of(code: &str) -> (&'static str, u16) {
     }
 }
 
-fn metadata(span: &Span, usage: Option<Usage>) -> Value {
-    let mut out = json!({
-        "clientRequestId": span.key,
-        "endTime": span.ended.iso_nanos(),
-        "startTime": span.started.iso_nanos(),
-        "totalTimeMs": millis(span.started, span.ended),
-    });
-    if let Some(usage) = usage {
-        out["usage"] = json!({"inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens});
+fn invocation<'a>(invoked: &'a Invoked, execution_type: &'static str, id: Option<&'a str>, trace_id: &'a str) -> Orchestration<'a> {
+    Orchestration::InvocationInput {
+        action_group_invocation_input: ActionInput {
+            action_group_name: &invoked.group,
+            execution_type,
+            function: &invoked.function,
+            invocation_id: id,
+            parameters: &invoked.arguments,
+        },
+        invocation_type: "ACTION_GROUP",
+        trace_id,
     }
-    out
 }
 
-/// The difference of two times, cut off to milliseconds: what the service does.
-fn millis(from: Timestamp, to: Timestamp) -> u64 {
-    u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX)
-}
-
-fn action_input(invoked: &Invoked, execution: &str, invocation_id: Option<&str>) -> Value {
-    let mut out = json!({"actionGroupName": invoked.group, "executionType": execution, "function": invoked.function});
-    if let Some(id) = invocation_id {
-        out["invocationId"] = json!(id);
+fn observed<'a>(text: &'a str, metadata: Option<Metadata<'a>>, trace_id: &'a str) -> Orchestration<'a> {
+    Orchestration::Observation {
+        action_group_invocation_output: Some(ActionOutput { metadata, text }),
+        final_response: None,
+        trace_id,
+        kind: "ACTION_GROUP",
     }
-    if !invoked.arguments.is_empty() {
-        out["parameters"] = arguments(&invoked.arguments);
-    }
-    out
-}
-
-fn invocation(input: Value, id: &str) -> Value {
-    json!({"actionGroupInvocationInput": input, "invocationType": "ACTION_GROUP", "traceId": id})
-}
-
-fn arguments(list: &[Argument]) -> Value {
-    list.iter()
-        .map(|one| json!({"name": one.name, "type": one.kind, "value": one.value}))
-        .collect()
 }
 
 fn return_control(question: &Question, agent_id: &str) -> Value {
@@ -287,7 +250,7 @@ fn return_control(question: &Question, agent_id: &str) -> Value {
                 "actionInvocationType": asked.kind.as_str(),
                 "agentId": agent_id,
                 "function": asked.function,
-                "parameters": arguments(&asked.parameters),
+                "parameters": asked.parameters,
             }})
         })
         .collect();

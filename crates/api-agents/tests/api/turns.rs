@@ -305,9 +305,8 @@ async fn check_stored(at: &str, house: &House, answers: &[Answer]) {
             .events
             .iter()
             .filter_map(|event| match event {
-                Outgoing::Trace(payload) | Outgoing::ReturnControl(payload) | Outgoing::Exception { payload, .. } => {
-                    Some(payload.to_string())
-                }
+                Outgoing::Trace(text) => Some(String::from_utf8_lossy(text).into_owned()),
+                Outgoing::ReturnControl(payload) | Outgoing::Exception { payload, .. } => Some(payload.to_string()),
                 Outgoing::Chunk(_) => None,
             })
             .collect();
