@@ -2,6 +2,7 @@
 
 pub mod encode;
 pub mod invoke_agent;
+mod log;
 mod part;
 pub mod stored;
 mod submit;
