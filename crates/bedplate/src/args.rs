@@ -9,7 +9,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 const MORE: &str = "\
 More:
   clock advance  Set the clock of `bedplate dev` forward, in tests
-  completions    Print completions for a shell: `source <(bedplate completions bash)`
+  cost           Say what model calls used and cost, or what they would
+  completions    Print completions for bash, zsh, fish and others
   man            Write the manual pages to a folder
   version        Print the version of this program and of the server";
 
@@ -134,3 +135,15 @@ pub(crate) struct Serve {
     #[arg(long, env = "BEDPLATE_STRICT", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     pub(crate) strict: bool,
 }
+    /// What the log on standard error looks like: `human` in dev, `json` in serve by default
+    #[arg(long, env = "BEDPLATE_LOG_FORMAT", value_enum, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// What the log looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    Human,
+    /// A JSON object a line
+    Json,

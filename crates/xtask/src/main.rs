@@ -3,8 +3,10 @@
 mod codegen;
 mod coverage;
 mod deny;
+mod dist;
 mod fields;
 mod layers;
+mod licences;
 mod models;
 mod steps;
 mod tidy;
@@ -38,6 +40,16 @@ const VERBS: &[Verb] = &[
         "fields",
         "write the docs' tables of fields and of what --strict changes; --check only compares",
         fields::run,
+    ),
+    (
+        "licences",
+        "write the table of licences of what the binary contains; --check only compares, --texts FILE writes the texts",
+        licences::run,
+    ),
+    (
+        "dist",
+        "the archive of a release in target/dist, made and tried; --binary FILE packs that one",
+        dist::run,
     ),
     ("check", "types of the workspace, or of the packages named", steps::check_types),
     (

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Outcome, deny, layers, root, tidy};
+use crate::{Outcome, deny, dist, layers, root, tidy};
 
 /// A step: its name for people, and what it does.
 type Step = (&'static str, fn() -> Outcome);
@@ -34,8 +34,10 @@ const STEPS: &[Step] = &[
     }),
     ("coverage table", || myself(&["coverage", "--check"])),
     ("tables of fields", || myself(&["fields", "--check"])),
+    ("table of licences", || myself(&["licences", "--check"])),
     ("tests in Rust", rust_tests),
     ("release build", release),
+    ("release archive", dist::step),
     ("tests in Python", || pytest(&[])),
 ];
 
@@ -135,7 +137,7 @@ fn rust_tests() -> Outcome {
     }
 }
 
-fn release() -> Outcome {
+pub(crate) fn release() -> Outcome {
     cargo_run(&["build", "--release", "--locked", "--package", "bedplate"])
 }
 
@@ -251,6 +253,6 @@ fn finish(mut command: Command) -> Outcome {
     }
 }
 
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| Path::new(&folder).to_path_buf())
 }
