@@ -5,7 +5,7 @@
 //! example: English is in the crate `language`, what a tool is about is read from the tool.
 //!
 //! The main path: `schema` and `role` (what the tools are) → `dialogue` (turns) → `goals` (what is wanted, with `clause`,
-//! `intent`, `talk`; its arguments with `arguments`, `score`, `options`, `lists`, `free_text`, `phrases`) → `chain` (which calls
+//! `part`, `wishes`, `intent`, `talk`; its arguments with `arguments`, `score`, `options`, `lists`, `free_text`, `phrases`) → `chain` (which calls
 //! come next, with `supply`, `pick`, `condition`, `recall`, `results`) → `answer`.
 
 // rules are written as they are spoken: "not this, and not that"
@@ -23,6 +23,8 @@ mod intent;
 mod lists;
 
 mod options;
+mod own;
+mod part;
 mod phrases;
 mod pick;
 mod plan;
@@ -31,9 +33,11 @@ mod results;
 mod role;
 mod schema;
 mod score;
+mod statement;
 mod supply;
 mod talk;
 mod told;
 mod values;
+mod wishes;
 
 pub use plan::{MODEL, Moment, explain, plan};

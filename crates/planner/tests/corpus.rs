@@ -330,7 +330,11 @@ fn junk() {
                             "\"\\u0000\"",
                             "1",
                         ][next(12)];
-                        results.push(Block::tool_result(id, text, if next(5) == 0 { ToolStatus::Error } else { ToolStatus::Success }));
+                        results.push(Block::tool_result(
+                            id,
+                            text,
+                            if next(5) == 0 { ToolStatus::Error } else { ToolStatus::Success },
+                        ));
                     }
                 }
                 if results.is_empty() {
