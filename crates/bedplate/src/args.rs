@@ -96,7 +96,8 @@ pub(crate) struct Dev {
     /// The CloudFormation or SAM template; without it template.yaml, template.yml or template.json of this folder
     #[arg(conflicts_with = "example")]
     pub(crate) template: Option<PathBuf>,
-    /// Starts an example and plays its first conversation: tennis, orders or retailer
+    /// Starts an example and plays its first conversation: tennis, orders or retailer; tennis-a, tennis-e and retailer-orchestrator
+    /// do without an agent
     #[arg(long, value_name = "NAME")]
     pub(crate) example: Option<String>,
     /// Does not play the example's first conversation
@@ -134,7 +135,6 @@ pub(crate) struct Serve {
     /// AWS's limits, states and refusals exactly, without our extensions
     #[arg(long, env = "BEDPLATE_STRICT", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     pub(crate) strict: bool,
-}
     /// What the log on standard error looks like: `human` in dev, `json` in serve by default
     #[arg(long, env = "BEDPLATE_LOG_FORMAT", value_enum, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
@@ -147,3 +147,4 @@ pub(crate) enum LogFormat {
     Human,
     /// A JSON object a line
     Json,
+}
