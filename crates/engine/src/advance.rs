@@ -134,6 +134,7 @@ impl Live {
             }
             if let Value::Blob(blob) = value
                 && let Some(raw) = &blob.raw
+                && self.stored.replace(blob.hash) != Some(blob.hash)
             {
                 plan.blobs.push((blob.hash, raw.clone()));
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bedplate_base::Hash;
 use bedplate_journal::{Body, Call, CallId, Callee, Decider, Event, ExecId, Input, Payload};
 use bedplate_store::{Head, ReadError, Store};
 
@@ -28,6 +29,9 @@ pub(crate) struct Live {
     pub(crate) more: bool,
     /// Calls of targets that are open and not performed yet, with what they are given.
     pub(crate) to_perform: BTreeMap<CallId, Payload>,
+    /// The blob that its events named last: the store has it, and keeps it as long as the execution. Messages name the same program again and
+    /// again. When a commit fails, all of this is thrown away.
+    pub(crate) stored: Option<Hash>,
 }
 
 impl Live {
@@ -42,6 +46,7 @@ impl Live {
             leased: false,
             more: false,
             to_perform: BTreeMap::new(),
+            stored: None,
         }
     }
 
