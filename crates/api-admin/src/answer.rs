@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 const ANSWER_BYTES_MAX: usize = 96 * 1024 * 1024;
 
 /// The paths, for messages.
-const PATHS: &str =
-    "/_bedplate/version, /_bedplate/agents, /_bedplate/sessions, /_bedplate/sessions/show, /_bedplate/requests/show and /_bedplate/clock";
+const PATHS: &str = "/_bedplate/version, /_bedplate/agents, /_bedplate/sessions, /_bedplate/sessions/show, /_bedplate/requests/show, /_bedplate/cost and /_bedplate/clock";
 
 pub(crate) fn of(result: Result<Value>, context: &Context) -> Response {
     let result = result.map(|value| value.to_string()).and_then(|text| {

@@ -11,11 +11,13 @@
 //! | `/_bedplate/sessions/show` | `id`, or `session` and perhaps `agent`; `turns` | one session, request by request |
 //! | the same | `raw=true`, `after`, `limit` | `{id, events: […], next}`: the journal |
 //! | `/_bedplate/requests/show` | `id` | `{requestId, request, turn}`: why a request failed |
+//! | `/_bedplate/cost` | `by` (agent, model, day, session), `since`, `until`, `session`, `limit` | `{rows: [{key, calls, …, usd}], total}` |
 //! | `POST /_bedplate/clock` | `advanceMs` | `{now}` |
 
 mod agents;
 mod answer;
 mod clock;
+mod cost;
 mod query;
 mod raw;
 mod requests;
@@ -31,6 +33,7 @@ use serde_json::{Value, json};
 
 use query::Query;
 
+pub use cost::Cost;
 pub use requests::{FailedRequest, FailedRequests, REQUESTS_MAX};
 
 /// The one path that changes something.
@@ -49,6 +52,8 @@ pub struct State {
     pub started_at: Timestamp,
     /// Requests that failed.
     pub requests: Arc<FailedRequests>,
+    /// What model calls cost; none where nobody sums it up.
+    pub cost: Option<Cost>,
     /// Sets the server's clock forward and tells its new time; none where time must not be played with.
     pub advance: Option<Advance>,
 }
@@ -76,6 +81,7 @@ async fn route(state: &State, request: &Request) -> Result<Value> {
         "/_bedplate/sessions" => sessions::list(state, query?).await,
         "/_bedplate/sessions/show" => show::show(state, query?).await,
         "/_bedplate/requests/show" => requests::show(state, query?).await,
+        "/_bedplate/cost" => cost::sums(state, query?).await,
         CLOCK => clock::advance(state, query?),
         other => Err(answer::no_such_path(other)),
     }

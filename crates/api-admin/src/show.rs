@@ -6,10 +6,10 @@ use bedplate_api_agents::runtime::stored::{StoredTurn, stored};
 use bedplate_base::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use crate::State;
 use crate::query::Query;
 use crate::raw;
 use crate::sessions::{self, Name};
+use crate::{State, cost};
 
 /// Requests that are shown when the query names no number.
 const TURNS: usize = 50;
@@ -40,6 +40,9 @@ pub(crate) async fn show(state: &State, mut query: Query) -> Result<Value> {
     let waits = sessions::waits(engine, &head).await?;
     let mut out = sessions::summary(&head, &name, names, waits);
     out["earlier"] = json!(session.earlier);
+    if let Some(cost) = cost::of_session(state, &head.exec).await? {
+        out["cost"] = cost;
+    }
     out["turns"] = session.turns.iter().map(turn).collect();
     Ok(out)
 }

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::cost::Paid;
 use crate::functions::Functions;
 
 /// Everything that runs.
@@ -51,6 +52,8 @@ pub(crate) struct App {
     pub(crate) board: Arc<Board>,
     /// Where traces go.
     pub(crate) exporter: Option<Exporter>,
+    /// What model calls cost.
+    pub(crate) paid: Arc<Paid>,
 }
 
 /// What an app is made of.
@@ -129,7 +132,8 @@ impl App {
         let buckets = buckets.map_err(|error| config.locate(error))?;
         let exporter = Exporter::start(&config.telemetry, &|name| std::env::var(name).ok(), env!("CARGO_PKG_VERSION"), &board);
         let exporter = exporter.map_err(|problem| Error::validation(config.at(&problem)))?;
-        let mut watch = Watch::new(Arc::clone(&board), None);
+        let paid = Arc::new(Paid::open(Arc::clone(&store), config).await?);
+        let mut watch = Watch::new(Arc::clone(&board), Some(paid.clone()));
         if let Some(exporter) = &exporter {
             watch = watch.with_traces(exporter.clone(), &config.telemetry);
         }
@@ -190,6 +194,7 @@ impl App {
             requests: Arc::default(),
             board,
             exporter,
+            paid,
         })
     }
 
@@ -253,6 +258,10 @@ impl App {
             started_at: self.clock.now(),
             advance: self.advance.clone(),
             requests: Arc::clone(&self.requests),
+            cost: Some(bedplate_api_admin::Cost {
+                ledger: Arc::clone(&self.paid.ledger),
+                prices: Arc::clone(&self.paid.prices),
+            }),
         }));
         Doors {
             router: Arc::new(router),

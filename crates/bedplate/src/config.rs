@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bedplate_api_bedrock::REDACT_MAX;
 use bedplate_base::{Error, Place};
 use bedplate_bucket::BucketConfig;
+use bedplate_cost::{PriceConfig, Prices};
 use bedplate_http::{KeyConfig, KeysConfig, UpstreamConfig};
 use bedplate_lambda::FunctionConfig;
 use bedplate_providers::{ModelsConfig, ProviderConfig, RouteConfig};
@@ -35,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) retention: RetentionConfig,
     /// Metrics and traces.
     pub(crate) telemetry: TelemetryConfig,
+    /// What models cost.
+    pub(crate) prices: Arc<Prices>,
     /// Where functions are, and how they are called.
     pub(crate) functions: BTreeMap<String, FunctionConfig>,
     /// Folders that are buckets.
@@ -72,6 +76,8 @@ struct File {
     model_log: ModelLog,
     /// `[keys.NAME]`
     keys: BTreeMap<String, Spanned<KeyConfig>>,
+    /// `[[price]]`
+    price: Vec<Spanned<PriceConfig>>,
     /// `[[route]]`
     route: Vec<Spanned<RouteConfig>>,
     /// `script = "answers.yaml"`
@@ -146,6 +152,11 @@ impl Config {
                 Regex::new(&text).map_err(|error| wrong(at, format!("model_log.redact: {text:?} is not a regular expression: {error}")))?,
             );
         }
+        let (spans, prices): (Vec<_>, Vec<_>) = file.price.into_iter().map(|price| (price.span().start, price.into_inner())).unzip();
+        let prices = Prices::new(&prices).map_err(|(number, problem)| {
+            let at = spans.get(number).copied().unwrap_or_default();
+            wrong(at, format!("price.{problem}"))
+        })?;
         let mut lines = BTreeMap::new();
         for (name, provider) in &file.providers {
             lines.insert(format!("providers.{name}"), line(provider.span().start));
@@ -185,6 +196,7 @@ impl Config {
             limits: file.limits,
             retention: file.retention,
             telemetry: file.telemetry,
+            prices: Arc::new(prices),
             functions,
             buckets,
             upstream: file.upstream,

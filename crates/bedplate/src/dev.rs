@@ -9,14 +9,14 @@ use bedplate_store::Page;
 use bedplate_template::{Options, Stack};
 
 use crate::apply::{Applied, apply};
-use crate::args::Dev;
+use crate::args::{Dev, LogFormat};
 use crate::serve::{House, chain, log};
 use crate::watch::Watch;
 use crate::{examples, screen};
 
 /// `bedplate dev`.
 pub(crate) async fn run(args: Dev) -> Result<(), String> {
-    log("warn,lambda=info", false);
+    log("warn,lambda=info", args.server.log_format == Some(LogFormat::Json));
     let announce: Announce =
         Arc::new(|model, _| eprintln!("model     {model} is answered by builtin/planner (rule-based, not an LLM): no route names it"));
     let server = &args.server;

@@ -11,6 +11,7 @@ mod buckets;
 mod checked;
 mod clock;
 mod config;
+mod cost;
 mod dev;
 mod doctor;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::{App, Parts};
-use crate::args::Serve;
+use crate::args::{LogFormat, Serve};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::supervisor;
@@ -61,7 +61,7 @@ struct Leftovers {
 
 /// `bedplate serve`.
 pub(crate) async fn run(args: Serve) -> Result<(), String> {
-    log("info", true);
+    log("info", args.log_format != Some(LogFormat::Human));
     // Functions of the same user must not read the variables that hold keys.
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
         tracing::debug!(target: "bedplate", %error, "the process stays readable for others of its user");
@@ -196,8 +196,10 @@ impl House {
         tokio::select! {
             ((), ()) = async { tokio::join!(listening, ending) } => {}
             () = working => {}
+            () = Arc::clone(&app.paid).keep() => {}
         }
         app.host.shutdown();
+        app.paid.flush().await;
         if let Some(exporter) = &app.exporter {
             exporter.flush(LAST_SPANS).await;
         }

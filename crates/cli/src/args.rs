@@ -20,6 +20,8 @@ pub enum Verb {
     Clock(ClockArgs),
     /// Say why a request failed, by the id that its error tells
     Why(Why),
+    /// Say what model calls used and cost, or what they would
+    Cost(Cost),
     /// Print the version of this program and of the server
     #[command(hide = true)]
     Version(Version),
@@ -241,6 +243,107 @@ pub struct Doctor {
     #[command(flatten)]
     #[allow(missing_docs, reason = "its own type says it")]
     pub server: Server,
+}
+
+/// `cost` and `cost estimate`.
+#[derive(Clone, Debug, Default, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Cost {
+    #[command(subcommand)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub verb: Option<CostVerb>,
+    /// What to sum by
+    #[arg(long, value_enum, default_value_t)]
+    pub by: By,
+    /// Only from this day on (UTC)
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub since: Option<String>,
+    /// Only up to this day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub until: Option<String>,
+    /// What results look like
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub server: Server,
+}
+
+/// What sums are told apart by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// Agents
+    #[default]
+    Agent,
+    /// Models
+    Model,
+    /// Days, in UTC
+    Day,
+    /// The latest hundred sessions
+    Session,
+}
+
+impl By {
+    /// The admin door's word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Model => "model",
+            Self::Day => "day",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// What else `cost` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum CostVerb {
+    /// Compute what tasks would cost, and show how; needs no server
+    Estimate(Estimate),
+}
+
+/// `cost estimate`.
+#[derive(Clone, Debug, Args)]
+pub struct Estimate {
+    /// How many tasks
+    #[arg(long, default_value_t = 1)]
+    pub tasks: u64,
+    /// Model calls of one task
+    #[arg(long, default_value_t = 5)]
+    pub steps: u64,
+    /// Tokens that one call reads
+    #[arg(long = "in", value_name = "TOKENS")]
+    pub input: u64,
+    /// Tokens that one call writes
+    #[arg(long = "out", value_name = "TOKENS")]
+    pub output_tokens: u64,
+    /// Whose prices: a model of Anthropic, or PROVIDER/MODEL
+    #[arg(long, default_value = "claude-sonnet-4-5")]
+    pub model: String,
+    /// US dollars for a million tokens that are read, instead of a model's
+    #[arg(long, value_name = "USD", requires = "price_out", value_parser = price)]
+    pub price_in: Option<f64>,
+    /// US dollars for a million tokens that are written
+    #[arg(long, value_name = "USD", requires = "price_in", value_parser = price)]
+    pub price_out: Option<f64>,
+    /// Compare with a state machine of so many transitions a task: `sfn:10`
+    #[arg(long = "vs", value_name = "sfn:N", value_parser = transitions)]
+    pub versus: Option<u64>,
+    /// What results look like
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Reads `sfn:10`.
+fn transitions(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is nothing to compare with: write sfn: and a number of transitions, such as sfn:10");
+    text.strip_prefix("sfn:").and_then(|count| count.parse().ok()).ok_or_else(wrong)
+}
+
+/// Reads `3` or `0.25`.
+fn price(text: &str) -> Result<f64, String> {
+    let price = text.parse().ok().filter(|price| (0.0..=1e6).contains(price));
+    price.ok_or_else(|| format!("{text:?} is not a price: write US dollars for a million tokens, such as 3 or 0.25"))
 }
 
 /// `version`.

@@ -11,6 +11,7 @@ mod args;
 mod chat;
 mod client;
 mod clock;
+mod cost;
 mod directory;
 mod doctor;
 mod environment;
@@ -31,7 +32,9 @@ mod turn;
 mod version;
 mod why;
 
-pub use args::{Chat, ClockArgs, ClockVerb, Color, Doctor, Env, Format, Invoke, Server, Session, SessionVerb, Verb, Version, Why};
+pub use args::{
+    By, Chat, ClockArgs, ClockVerb, Color, Cost, CostVerb, Doctor, Env, Format, Invoke, Server, Session, SessionVerb, Verb, Version, Why,
+};
 pub use doctor::{Check, Verdict, doctor};
 pub use event::Event;
 pub use failure::{Exit, Failure};
@@ -49,6 +52,7 @@ pub async fn run(verb: Verb, terminal: &mut Terminal) -> Exit {
         Verb::Env(args) => environment::run(args, terminal).await,
         Verb::Session(args) => session::run(args, terminal).await,
         Verb::Clock(args) => clock::run(args, terminal).await,
+        Verb::Cost(args) => cost::run(args, terminal).await,
         Verb::Why(args) => why::run(args, terminal).await,
         Verb::Version(args) => version::run(args, terminal).await,
     };

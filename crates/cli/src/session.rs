@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::args::{Format, Session, SessionVerb};
 use crate::client::{Client, escape};
+use crate::cost::dollars;
 use crate::directory;
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
@@ -178,6 +179,8 @@ struct Shown {
     turns: Vec<Turn>,
     #[serde(default)]
     earlier: usize,
+    #[serde(default)]
+    cost: Value,
 }
 
 /// One stored request.
@@ -259,6 +262,10 @@ fn show(text: &str, colors: bool, terminal: &mut Terminal) -> Result<(), Failure
                 terminal.print(&summary)?;
             }
         }
+    }
+    if shown.cost.is_object() {
+        let text = format!("\nthe session's {} model calls cost {}", shown.cost["calls"], dollars(&shown.cost));
+        terminal.line(&paint(colors, DIM, &text))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::Format;
 use crate::client::{Client, escape, hint_of};
+use crate::cost;
 use crate::directory::Addressee;
 use crate::event::{Event, json_line};
 use crate::failure::Failure;
@@ -33,7 +34,9 @@ impl Talk<'_> {
             let Some(asked) = asked else {
                 if self.output == Format::Text {
                     let summary = self.printer.summary(&self.session);
-                    terminal.print(&summary)?;
+                    let cost = cost::of_session(self.client, &self.session).await;
+                    let cost = cost.map_or_else(String::new, |cost| format!("  {cost}"));
+                    terminal.print(&format!("{}{cost}\n", summary.trim_end_matches('\n')))?;
                 }
                 return Ok(answer);
             };

@@ -86,6 +86,7 @@ impl House {
             keys: false,
             started_at,
             requests: Arc::default(),
+            cost: None,
             advance: None,
         };
         let router = Router::new(&[&bedplate_wire_bedrock_agent::SERVICE, &bedplate_wire_bedrock_agent_runtime::SERVICE]);

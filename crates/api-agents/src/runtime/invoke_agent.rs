@@ -18,7 +18,6 @@ use futures_util::stream;
 use serde_json::json;
 
 use super::encode::{Encoder, Outgoing, exception};
-use super::log::Log;
 use super::submit;
 use crate::State;
 use crate::control::aliases;
@@ -105,7 +104,6 @@ struct Turn {
     feed: Feed,
     steps: Steps,
     encoder: Encoder,
-    log: Log,
     strict: bool,
     ready: VecDeque<Outgoing>,
     /// The events of a second try up to this one were read from the journal; otherwise 0. Text of a call that was already
@@ -122,7 +120,6 @@ impl Turn {
             exec,
             feed,
             encoder: Encoder::new(context.request_id.clone(), strict),
-            log: Log::default(),
             strict,
             ready: VecDeque::new(),
             read: 0,
@@ -238,7 +235,6 @@ impl Turn {
             }
             let nobody = Request::default();
             let request = self.steps.request().unwrap_or(&nobody);
-            self.log.step(&step, request, self.steps.request_id());
             if step.kind.is_trace() && !request.trace {
                 continue;
             }

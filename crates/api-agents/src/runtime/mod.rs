@@ -2,7 +2,6 @@
 
 pub mod encode;
 pub mod invoke_agent;
-mod log;
 mod part;
 pub mod stored;
 mod submit;
