@@ -10,6 +10,7 @@ use bedplate_template::{Options, Stack};
 
 use crate::apply::{Applied, apply};
 use crate::args::{Dev, LogFormat};
+use crate::script::Script;
 use crate::serve::{House, chain, log};
 use crate::watch::Watch;
 use crate::{examples, screen};
@@ -23,10 +24,10 @@ pub(crate) async fn run(args: Dev) -> Result<(), String> {
     let example = args
         .example
         .as_deref()
-        .map(|name| examples::folder(name, &server.state))
+        .map(|name| examples::find(name, &server.state))
         .transpose()?;
     let template = match (&example, &args.template) {
-        (Some(folder), _) => bedplate_template::find(folder),
+        (Some(example), _) => bedplate_template::find(&example.folder),
         (None, Some(given)) if given.is_dir() => {
             Some(bedplate_template::find(given).ok_or_else(|| format!("{}: there is no template.yaml in this folder", given.display()))?)
         }
@@ -45,8 +46,10 @@ pub(crate) async fn run(args: Dev) -> Result<(), String> {
     };
     let shown = template.as_deref().zip(stack.as_ref());
     print!("{}", screen::opening(&house, server.ephemeral, shown, &applied));
-    let lines = example.as_deref().map(examples::conversation).unwrap_or_default();
+    let told = example.as_ref().filter(|example| example.script.is_none());
+    let lines = told.map(|example| examples::conversation(&example.folder)).unwrap_or_default();
     let first = first_conversation(&house, &applied).await;
+    let script = example.as_ref().and_then(|example| Some(example.folder.join(example.script?)));
     let play = Play {
         url: house.url.clone(),
         key: house.key.clone(),
@@ -54,6 +57,19 @@ pub(crate) async fn run(args: Dev) -> Result<(), String> {
         alias: applied.iter().find(|one| one.kind == "alias").map(|one| one.id.clone()),
         lines,
     };
+    let script = script.filter(|_| !args.no_play).map(|path| Script {
+        path,
+        url: house.url.clone(),
+        key: house.key.clone(),
+        region: house.config.place.region.to_string(),
+        // A file says that it was played: it books courts and returns shirts, which is worth seeing once.
+        played: (!server.ephemeral).then(|| {
+            server
+                .state
+                .join("examples")
+                .join(format!("{}.played", args.example.as_deref().unwrap_or_default()))
+        }),
+    });
     let reload = Reload {
         app: house.app.clone(),
         config: house.config.clone(),
@@ -63,7 +79,12 @@ pub(crate) async fn run(args: Dev) -> Result<(), String> {
     };
     house
         .serve(async move {
-            tokio::join!(play.run(), reload.run());
+            let script = async {
+                if let Some(script) = script {
+                    script.run().await;
+                }
+            };
+            tokio::join!(play.run(), script, reload.run());
         })
         .await
 }

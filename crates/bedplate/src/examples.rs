@@ -5,38 +5,65 @@ use std::path::{Path, PathBuf};
 struct Example {
     name: &'static str,
     files: &'static [(&'static str, &'static str)],
+    /// Other ways to the same functions, each an example by its own name: a script that orchestrates them without an agent.
+    scripts: &'static [(&'static str, &'static str)],
 }
 
-/// An example with its files, read when the program is built.
+/// An example with its files, read when the program is built, and the names of its scripts.
 macro_rules! example {
-    ($name:literal: $($file:literal),+ $(,)?) => {
+    ($name:literal: $($file:literal),+; $($other:literal = $script:literal),*) => {
         Example {
             name: $name,
             files: &[$(($file, include_str!(concat!("../../../examples/", $name, "/", $file)))),+],
+            scripts: &[$(($other, $script)),*],
         }
     };
 }
 
+/// An example that was asked for.
+pub(crate) struct Found {
+    /// Where its template is.
+    pub(crate) folder: PathBuf,
+    /// The script in the folder that is played instead of the first conversation.
+    pub(crate) script: Option<&'static str>,
+}
+
 const EXAMPLES: &[Example] = &[
-    example!("tennis": "template.yaml", "tools/app.py", "tools/courts.py", "first-conversation.txt", "book.py", "README.md"),
-    example!("orders": "template.yaml", "tools/order_tools.py", "tools/order_book.py", "first-conversation.txt", "orders.py", "README.md"),
-    example!("retailer": "template.yaml", "tools/service.py", "tools/shop.py", "first-conversation.txt", "support.py", "README.md"),
+    example!("tennis": "template.yaml", "tools/app.py", "tools/courts.py", "first-conversation.txt", "book.py", "pattern_a.py", "pattern_e.py",
+        "README.md"; "tennis-a" = "pattern_a.py", "tennis-e" = "pattern_e.py"),
+    example!("orders": "template.yaml", "tools/order_tools.py", "tools/order_book.py", "first-conversation.txt", "orders.py", "README.md";),
+    example!("retailer": "template.yaml", "tools/service.py", "tools/shop.py", "first-conversation.txt", "support.py", "orchestrator.py",
+        "README.md"; "retailer-orchestrator" = "orchestrator.py"),
 ];
 
-/// The folder of an example: `examples/NAME` of this folder when it is there, else a copy of ours under `state`.
+/// An example by its name, or by that of one of its scripts.
 ///
 /// # Errors
 /// There is no such example, or the copy cannot be written.
-pub(crate) fn folder(name: &str, state: &Path) -> Result<PathBuf, String> {
-    let Some(example) = EXAMPLES.iter().find(|example| example.name == name) else {
-        let names: Vec<&str> = EXAMPLES.iter().map(|example| example.name).collect();
-        return Err(format!("there is no example {name:?}; there is {}", names.join(", ")));
-    };
-    let here = Path::new("examples").join(name);
+pub(crate) fn find(name: &str, state: &Path) -> Result<Found, String> {
+    for example in EXAMPLES {
+        let script = example.scripts.iter().find(|(own, _)| *own == name).map(|(_, script)| *script);
+        if script.is_some() || example.name == name {
+            return Ok(Found {
+                folder: folder(example, state)?,
+                script,
+            });
+        }
+    }
+    let names: Vec<&str> = EXAMPLES
+        .iter()
+        .flat_map(|example| std::iter::once(example.name).chain(example.scripts.iter().map(|(name, _)| *name)))
+        .collect();
+    Err(format!("there is no example {name:?}; there is {}", names.join(", ")))
+}
+
+/// The folder of an example: `examples/NAME` of this folder when it is there, else a copy of ours under `state`.
+fn folder(example: &Example, state: &Path) -> Result<PathBuf, String> {
+    let here = Path::new("examples").join(example.name);
     if here.join("template.yaml").is_file() {
         return Ok(here);
     }
-    let copy = state.join("examples").join(name);
+    let copy = state.join("examples").join(example.name);
     for (file, text) in example.files {
         let path = copy.join(file);
         // A copy that the user has edited stays as it is.
@@ -94,6 +121,9 @@ mod tests {
         for example in EXAMPLES {
             let folder = root.join(example.name);
             assert!(!conversation(&folder).is_empty(), "{} says nothing", example.name);
+            for (name, script) in example.scripts {
+                assert!(folder.join(script).is_file(), "{name} has no {script}");
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ mod limits;
 mod manual;
 mod retention;
 mod screen;
+mod script;
 mod serve;
 mod supervisor;
 mod telemetry;
@@ -60,13 +61,13 @@ async fn run(args: args::Args) -> ExitCode {
         args::Verb::Config {
             verb: args::ConfigVerb::Check { config },
         } => check(config.as_deref()),
+        args::Verb::Backup(args) => backup::backup(&args),
+        args::Verb::Restore(args) => backup::restore(&args),
+        args::Verb::Man { folder } => manual::write(&folder, args::Args::command()),
         args::Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut args::Args::command(), "bedplate", &mut std::io::stdout());
             Ok(())
         }
-        args::Verb::Backup(args) => backup::backup(&args),
-        args::Verb::Restore(args) => backup::restore(&args),
-        args::Verb::Man { folder } => manual::write(&folder, args::Args::command()),
         args::Verb::Doctor(args) => return doctor::run(args).await.into(),
         args::Verb::Client(verb) => return bedplate_cli::run(verb, &mut bedplate_cli::Terminal::system()).await.into(),
     };
