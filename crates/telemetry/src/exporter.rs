@@ -1,6 +1,11 @@
 //! Sends spans to an OTLP receiver over HTTP. It has a queue of its own with a bound: a receiver that is slow, down or gone costs spans, which
 //! are counted, and nothing else.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the time of sending is the machine's own, and nothing durable depends on it"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -397,8 +397,7 @@ fn failure(outcome: &Outcome) -> (&str, &str) {
 
 impl Observer for Watch {
     fn folded(&self, exec: &ExecId, events: &[Event]) {
-        let mut watched = Watched::default();
-        watched.session = Session::fold(events, |session, happened| {
+        let session = Session::fold(events, |session, happened| {
             let mut inner = Watched {
                 session: std::mem::take(session),
                 same: HashMap::new(),
@@ -407,6 +406,10 @@ impl Observer for Watch {
             *session = inner.session;
         });
         let mut shard = self.shard(exec);
+        let watched = Watched {
+            session,
+            same: HashMap::new(),
+        };
         match watched.session.is_over() {
             true => drop(shard.remove(exec)),
             false => drop(shard.insert(exec.clone(), watched)),
