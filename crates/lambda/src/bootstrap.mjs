@@ -102,6 +102,10 @@ class ResponseStream extends Writable {
     return this.#request !== null;
   }
 
+  get over() {
+    return this.#over;
+  }
+
   #open() {
     this.#request ??= begin(
       "POST",
@@ -253,10 +257,11 @@ function invoke(handler, headers, body) {
       return answer(text);
     });
     const streams = handler[STREAMING] === "response";
-    const stream = streams ? new ResponseStream(id, handler[HIGH_WATER_MARK], posted) : null;
+    const sent = () => (crashed ? crashed() : posted());
+    const stream = streams ? new ResponseStream(id, handler[HIGH_WATER_MARK], sent) : null;
     // What is posted when nothing is left to do and nobody has answered.
     let last = () => succeed(null);
-    current = { id, fail, idle: () => last() };
+    current = { id, stream, idle: () => last() };
 
     const context = contextOf(headers, { succeed, fail });
     const callback = (error, result) => {
@@ -289,9 +294,17 @@ function invoke(handler, headers, body) {
   });
 }
 
+/** Ends the process; set when an answer on its way out has to end with the error first. */
+let crashed = null;
+
 /** An error that nobody caught ends the process, with its invoke. */
 async function crash(what, document, code) {
   log("ERROR", [what, "\t" + JSON.stringify({ ...document, stack: document.trace, trace: undefined })]);
+  if (current?.stream?.begun && !current.stream.over) {
+    // There is one connection, and this answer has it: the error cannot go out beside it.
+    crashed = () => process.exit(code);
+    return current.stream.fail(document);
+  }
   const place = current ? `invocation/${current.id}/error` : "init/error";
   await call("POST", place, JSON.stringify(document), declared(document));
   process.exit(code);
