@@ -1,8 +1,9 @@
 //! How asynchronous invokes ended: records for destinations, and the files of those that failed for the last time.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use bedplate_base::{Error, Result, Timestamp};
 use bedplate_lambda::{LATEST, Reference};
@@ -94,13 +95,40 @@ pub(crate) async fn bury(folder: PathBuf, function: &str, record: String) -> Res
     }
 }
 
+/// One file is written or begun anew at a time.
+static WRITING: Mutex<()> = Mutex::new(());
+
 fn append(folder: &Path, name: &str, record: &str) -> std::io::Result<()> {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     fs::create_dir_all(folder)?;
     let path = folder.join(format!("{name}.jsonl"));
     if fs::metadata(&path).is_ok_and(|meta| meta.len() + record.len() as u64 > FILE_BYTES_MAX) {
         fs::rename(&path, folder.join(format!("{name}.before.jsonl")))?;
     }
-    let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
-    file.write_all(format!("{record}\n").as_bytes())?;
+    let mut file = fs::OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    // A line that a crash or a full disk cut off must not spoil this one.
+    let separator = if last == *b"\n" { "" } else { "\n" };
+    file.write_all(format!("{separator}{record}\n").as_bytes())?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::append;
+
+    #[test]
+    fn a_line_that_was_cut_off_spoils_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.jsonl");
+        append(folder.path(), "f", "1").unwrap();
+        std::fs::write(&path, "1\n{\"cut").unwrap();
+        append(folder.path(), "f", "2").unwrap();
+        append(folder.path(), "f", "3").unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "1\n{\"cut\n2\n3\n");
+    }
 }

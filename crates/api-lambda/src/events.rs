@@ -37,6 +37,10 @@ const DEAD_LETTERS: &str = "dead-letters";
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 /// First and longest wait after a call that was refused (throttled, shutting down); doubled each time (same).
 const REFUSED_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// Events that are read at once when a server starts (ours): each may have a payload of a megabyte.
+const PAGE: usize = 32;
+/// Wait before an event is looked at again that could not be read (ours).
+const UNREADABLE_AFTER: Duration = Duration::from_secs(60);
 /// Age at which an event is given up, unless the function's configuration says less: 6 hours (same).
 const AGE_MAX: Duration = Duration::from_secs(6 * 3600);
 
@@ -102,14 +106,20 @@ impl Events {
 
     /// Takes up what an earlier process left.
     pub(crate) async fn restore(&self) -> Result<()> {
-        for stored in self.catalog.all(&prefix("event")).await? {
-            let event = Event::read(&stored.body).ok_or_else(|| Error::internal(format!("The stored event {} is damaged", stored.key)));
-            match event {
-                Ok(event) => self.wait(event.due, stored.key),
-                Err(error) => tracing::warn!(target: "lambda", %error, "a stored asynchronous invoke is not made"),
+        let mut next = None;
+        loop {
+            let page = self.catalog.list(&prefix("event"), PAGE, next.as_deref()).await?;
+            for stored in page.documents {
+                match Event::read(&stored.body) {
+                    Some(event) => self.wait(event.due, stored.key),
+                    None => tracing::warn!(target: "lambda", key = stored.key, "a stored asynchronous invoke is damaged and is not made"),
+                }
+            }
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Makes what is due, until the task is dropped or the host shuts down.
@@ -141,15 +151,12 @@ impl Events {
 
     /// One call; the event is then gone or waits again.
     async fn make(self: Arc<Self>, key: String) {
-        let again = match self.attempt(&key).await {
-            Ok(again) => again,
-            Err(error) => {
-                // The store does not answer: the event is there and is made at the next start.
-                tracing::error!(target: "lambda", %error, "an asynchronous invoke could not be read or written");
-                None
-            }
-        };
-        self.queue().running -= 1;
+        let running = Running(&self);
+        let again = self.attempt(&key).await.unwrap_or_else(|error| {
+            tracing::error!(target: "lambda", %error, "an asynchronous invoke could not be read; it is tried again");
+            Some(self.clock.now() + UNREADABLE_AFTER)
+        });
+        drop(running);
         if let Some(due) = again {
             self.wait(due, key);
         }
@@ -220,15 +227,32 @@ impl Events {
             end.condition = Condition::EventAgeExceeded;
         } else if let Some(wait) = wait {
             event.due = now + wait;
-            self.catalog.commit(Change::new().replace(&stored, &event.body())).await?;
+            if let Err(error) = self.catalog.commit(Change::new().replace(&stored, &event.body())).await {
+                // It is stored as it was, and waits here as it should.
+                tracing::error!(target: "lambda", %error, "the failure of an asynchronous invoke could not be written");
+            }
             return Ok(Some(event.due));
         }
-        self.end(key, &end, event.hops, config.destination_config, now).await?;
+        // A disk that is full now is not full for ever, and a function that has ended is not called again for it.
+        let (mut is_buried, mut wait) = (false, REFUSED_AFTER.0);
+        while let Err(error) = self.end(key, &end, &event, config.destination_config.clone(), &mut is_buried).await {
+            tracing::error!(target: "lambda", %error, "the end of an asynchronous invoke could not be written; it is tried again");
+            self.clock.sleep_until(self.clock.now() + wait).await;
+            wait = wait.saturating_mul(2).min(REFUSED_AFTER.1);
+        }
         Ok(None)
     }
 
     /// Forgets an event that is over, when whoever has to know of it does.
-    async fn end(&self, key: &str, end: &End<'_>, hops: u64, destinations: Option<DestinationConfig>, now: Timestamp) -> Result<()> {
+    async fn end(
+        &self,
+        key: &str,
+        end: &End<'_>,
+        event: &Event,
+        destinations: Option<DestinationConfig>,
+        is_buried: &mut bool,
+    ) -> Result<()> {
+        let (now, hops) = (self.clock.now(), event.hops);
         let success = end.condition == Condition::Success;
         let destination = destinations.and_then(|config| match success {
             true => config.on_success?.destination,
@@ -240,9 +264,10 @@ impl Events {
         }
         let record = end.record(now);
         let (function, request_id) = (end.function, end.request_id);
-        if !success {
-            tracing::warn!(target: "lambda", function, request_id, "an asynchronous invoke failed for the last time");
+        if !success && !*is_buried {
             bury(self.host.folder().join(DEAD_LETTERS), function, record.clone()).await?;
+            *is_buried = true;
+            tracing::warn!(target: "lambda", function, request_id, "an asynchronous invoke failed for the last time");
         }
         let mut next = None;
         match destination {
@@ -281,6 +306,15 @@ impl Events {
 
     fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Counts one event at work while it lives, also when the work panics.
+struct Running<'a>(&'a Events);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.queue().running -= 1;
     }
 }
 

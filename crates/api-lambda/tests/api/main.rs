@@ -281,6 +281,37 @@ async fn event_configurations() {
 }
 
 #[tokio::test]
+async fn an_end_that_cannot_be_written_is_written_later() {
+    let house = House::new();
+    let send = async |method: &str, target: &str, headers: Value, body: Value| {
+        let response = house.send(method, target, &headers, zipped(&body).to_string().into()).await;
+        assert!(response.status < 300, "{target}: {}", response.status);
+    };
+    let code = "def handler(event, context):\n    raise ValueError('no')\n";
+    let function = json!({"FunctionName": "f", "Runtime": "python3.12", "Role": "arn:aws:iam::000000000000:role/f",
+        "Handler": "app.handler", "Timeout": 30, "Code": {"ZipFile": {"zip": {"app.py": code}}}});
+    send("POST", "/2015-03-31/functions", json!({}), function).await;
+    let config = "/2019-09-25/functions/f/event-invoke-config";
+    send("PUT", config, json!({}), json!({"MaximumRetryAttempts": 0})).await;
+    let letters = house.folder.path().join("functions/dead-letters");
+    std::fs::write(&letters, "in the way").unwrap();
+    let event = json!({"x-amz-invocation-type": "Event"});
+    send("POST", "/2015-03-31/functions/f/invocations", event, json!({"n": 1})).await;
+    asleep(&house.clock, "the event").await;
+    std::fs::remove_file(&letters).unwrap();
+    house.clock.advance(Duration::from_secs(1));
+    for _ in 0..2_000 {
+        if let Ok(text) = std::fs::read_to_string(letters.join("f.jsonl")) {
+            let letter: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(letter["requestContext"]["approximateInvokeCount"], 1);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the event is lost");
+}
+
+#[tokio::test]
 async fn layers() {
     check("layers").await;
 }
