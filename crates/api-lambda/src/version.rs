@@ -77,6 +77,9 @@ pub(crate) async fn delete(state: &State, name: &Name, qualifier: &str) -> Resul
         return Err(invalid("Deletion of aliases is not currently supported."));
     };
     state.find(name).await?;
+    if number.to_string() != qualifier {
+        return Ok(()); // `007` is no version
+    }
     let key = name.version_key(number);
     if state.catalog.get(&key).await.map_err(exception)?.is_none() {
         return Ok(()); // as AWS: a version that is not there is deleted already
@@ -173,7 +176,8 @@ impl State {
         let mut document = if version == LATEST {
             latest
         } else {
-            let number = version.parse().map_err(|_| missing())?;
+            let number = version.parse::<u64>().ok().filter(|number| number.to_string() == version);
+            let number = number.ok_or_else(missing)?;
             let stored = self.catalog.get(&name.version_key(number)).await.map_err(exception)?;
             Document::read(&stored.ok_or_else(missing)?).map_err(exception)?
         };
