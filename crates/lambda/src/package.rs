@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bedplate_base::{Error, Hash, Result, sha256};
 use bytes::Bytes;
@@ -94,7 +95,7 @@ fn unpack(folder: &Path, zip: &[u8]) -> Result<Package> {
     let disk = |error: std::io::Error| Error::internal("The deployment package cannot be written to the state folder").with_source(error);
     let unfinished = Unfinished(folder.join(format!(".unpacking-{}", bedplate_base::random_id(12))));
     fs::create_dir_all(&unfinished.0).map_err(disk)?;
-    extract(zip, &unfinished.0, limits::UNZIPPED_BYTES_MAX)?;
+    extract(zip, &unfinished.0, limits::UNZIPPED_BYTES_MAX, limits::ZIP_ENTRIES_MAX)?;
     sync(&unfinished.0).map_err(disk)?;
     match fs::rename(&unfinished.0, &package.folder) {
         Err(_) if package.folder.is_dir() => Ok(package), // another request was faster
@@ -105,31 +106,31 @@ fn unpack(folder: &Path, zip: &[u8]) -> Result<Package> {
 
 fn sweep(folder: &Path, kept: &BTreeSet<Hash>, in_use: &InUse) -> std::io::Result<usize> {
     let mut gone = 0;
+    // What cannot be deleted must not keep the rest.
+    let mut failed = None;
+    let mut delete = |path: &Path| {
+        if let Err(error) = fs::remove_dir_all(path) {
+            failed.get_or_insert(error);
+        }
+    };
     for of_functions in ["tmp", ".compiled"] {
-        for entry in fs::read_dir(folder.join(of_functions)).into_iter().flatten() {
-            let entry = entry?;
-            if !entry.file_name().to_str().is_some_and(|name| in_use.names.contains(name)) {
-                fs::remove_dir_all(entry.path())?;
+        for entry in entries(&folder.join(of_functions))? {
+            let is_in_use = entry.file_name().to_str().is_some_and(|name| in_use.names.contains(name));
+            if !is_in_use && !is_being_made(&entry) {
+                delete(&entry.path());
             }
         }
     }
-    for entry in fs::read_dir(folder.join(crate::layers::MERGED)).into_iter().flatten() {
-        let entry = entry?;
-        let unfinished = entry.file_name().as_encoded_bytes().starts_with(b"."); // a start may be at it
-        if !unfinished && !in_use.folders.contains(&entry.path()) {
-            fs::remove_dir_all(entry.path())?;
+    for entry in entries(&folder.join(crate::layers::MERGED))? {
+        if !is_being_made(&entry) && !in_use.folders.contains(&entry.path()) {
+            delete(&entry.path());
         }
     }
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0), // no package has come yet
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
+    for entry in entries(folder)? {
         let (name, path) = (entry.file_name(), entry.path());
         let Some(name) = name.to_str() else { continue };
         if name.starts_with(".unpacking-") || name.starts_with(".deleting-") {
-            fs::remove_dir_all(&path)?;
+            delete(&path);
         } else if let Some(hash) = Hash::parse(name)
             && !kept.contains(&hash)
             && !in_use.folders.contains(&path)
@@ -137,20 +138,34 @@ fn sweep(folder: &Path, kept: &BTreeSet<Hash>, in_use: &InUse) -> std::io::Resul
             // Under another name first: a package is whole or not there, also after a crash.
             let doomed = folder.join(format!(".deleting-{name}"));
             fs::rename(&path, &doomed)?;
-            fs::remove_dir_all(&doomed)?;
+            delete(&doomed);
             let compiled = folder.join(".pycache").join(path.strip_prefix("/").unwrap_or(&path));
-            if let Err(error) = fs::remove_dir_all(compiled)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                return Err(error);
+            if compiled.exists() {
+                delete(&compiled);
             }
             gone += 1;
         }
     }
-    Ok(gone)
+    failed.map_or(Ok(gone), Err)
 }
 
-fn extract(zip: &[u8], folder: &Path, bytes_max: u64) -> Result<()> {
+/// What is in a folder; nothing when it is not there (yet).
+fn entries(folder: &Path) -> std::io::Result<Vec<fs::DirEntry>> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.collect(),
+    }
+}
+
+/// Whether a start is at it. What is unfinished for so long was left by a server that was killed.
+fn is_being_made(entry: &fs::DirEntry) -> bool {
+    const MADE_WITHIN: Duration = Duration::from_secs(3600);
+    let changed = entry.metadata().and_then(|meta| meta.modified());
+    let age = changed.ok().and_then(|changed| changed.elapsed().ok()).unwrap_or_default();
+    entry.file_name().as_encoded_bytes().starts_with(b".unfinished-") && age < MADE_WITHIN
+}
+
+fn extract(zip: &[u8], folder: &Path, bytes_max: u64, folders_max: usize) -> Result<()> {
     let unreadable = |error: zip::result::ZipError| invalid(format!("it cannot be read: {error}"));
     let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(unreadable)?;
     if archive.len() > limits::ZIP_ENTRIES_MAX {
@@ -161,6 +176,7 @@ fn extract(zip: &[u8], folder: &Path, bytes_max: u64) -> Result<()> {
         )));
     }
     let mut room = bytes_max;
+    let mut folders = 0;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(unreadable)?;
         let name = entry.name().map_err(unreadable)?.into_owned();
@@ -172,15 +188,16 @@ fn extract(zip: &[u8], folder: &Path, bytes_max: u64) -> Result<()> {
         if entry.is_symlink() {
             return Err(invalid(format!("the entry `{name}` is a symbolic link; put the file itself in")));
         }
-        let path = folder.join(path);
         let failed = |error: std::io::Error| invalid(format!("the entry `{name}` cannot be unpacked: {error}"));
+        let parent = if entry.is_dir() { Some(path.as_path()) } else { path.parent() };
+        folders += parent.map_or(Ok(0), |parent| make_folders(folder, parent)).map_err(failed)?;
+        if folders > folders_max {
+            return Err(invalid(format!("it has more than {folders_max} folders, which is the limit")));
+        }
         if entry.is_dir() {
-            fs::create_dir_all(&path).map_err(failed)?;
             continue;
         }
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
+        let path = folder.join(path);
         let executable = entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
         let mode = if executable { 0o755 } else { 0o644 };
         let mut file = fs::OpenOptions::new()
@@ -194,6 +211,25 @@ fn extract(zip: &[u8], folder: &Path, bytes_max: u64) -> Result<()> {
             .ok_or_else(|| invalid(format!("it is more than {bytes_max} bytes unzipped, which is the limit")))?;
     }
     Ok(())
+}
+
+/// Makes the folders of `path` below `folder` that are not there; how many. A name of 64 KB has room for thousands.
+fn make_folders(folder: &Path, path: &Path) -> std::io::Result<usize> {
+    let mut made = 0;
+    let mut whole = folder.to_path_buf();
+    if whole.join(path).is_dir() {
+        return Ok(0);
+    }
+    fs::create_dir_all(&whole)?;
+    for part in path.components() {
+        whole.push(part);
+        match fs::create_dir(&whole) {
+            Ok(()) => made += 1,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && whole.is_dir() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(made)
 }
 
 /// The path of an entry when it stays inside: no absolute names, no `..`, no drive letters, no NUL.
@@ -306,9 +342,9 @@ mod tests {
         }
         let bomb = zip(&[("a", &[0; 700]), ("b", &[0; 400])]);
         let aside = tempfile::tempdir().unwrap();
-        assert!(extract(&bomb, &aside.path().join("fits"), 1100).is_ok());
+        assert!(extract(&bomb, &aside.path().join("fits"), 1100, 1).is_ok());
         assert!(
-            extract(&bomb, &aside.path().join("bomb"), 1099)
+            extract(&bomb, &aside.path().join("bomb"), 1099, 1)
                 .unwrap_err()
                 .message
                 .contains("more than 1099 bytes")
@@ -329,10 +365,28 @@ mod tests {
         for name in ["book", "gone"] {
             std::fs::create_dir_all(scratch(name).join("more")).unwrap();
         }
+        let half_made = state.path().join(".compiled/.unfinished-1");
+        std::fs::create_dir_all(&half_made).unwrap();
         sweep(state.path(), &all, &run).unwrap();
         assert!(scratch("book").exists() && !scratch("gone").exists());
+        assert!(half_made.exists(), "a start is at it");
+        for folder in ["tmp", ".compiled"] {
+            std::fs::remove_dir_all(state.path().join(folder)).unwrap();
+        }
+        std::fs::create_dir(state.path().join("tmp")).unwrap();
+        std::fs::write(scratch("no-folder"), "").unwrap();
+        assert!(sweep(state.path(), &none, &Default::default()).is_err(), "what stays is said");
         std::fs::remove_dir_all(state.path().join("tmp")).unwrap();
-        assert_eq!(sweep(state.path(), &none, &Default::default()).unwrap(), 1);
-        assert_eq!(left(), 0);
+        assert_eq!(left(), 0, "and keeps nothing else");
+    }
+
+    #[test]
+    fn a_small_zip_does_not_make_a_million_folders() {
+        let names: Vec<String> = (0..3).map(|number| format!("{number}{}", "/a".repeat(40))).collect();
+        let entries: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
+        let aside = tempfile::tempdir().unwrap();
+        let error = extract(&zip(&entries), &aside.path().join("many"), 1, 119).unwrap_err();
+        assert!(error.message.contains("more than 119 folders"), "{}", error.message);
+        assert!(extract(&zip(&entries), &aside.path().join("fits"), 1, 120).is_ok());
     }
 }
