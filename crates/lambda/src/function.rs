@@ -144,10 +144,10 @@ impl Function {
         if self.version != LATEST && !is_number(&self.version) {
             return invalid("version", format!("`{}` must be a number or {LATEST}", shorten(&self.version, 80)));
         }
-        if self.handler.len() > 128 || self.handler.chars().any(char::is_whitespace) {
+        if self.handler.len() > 128 || self.handler.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return invalid(
                 "handler",
-                "must be at most 128 characters without white space, such as `app.lambda_handler`".into(),
+                "must be at most 128 characters without white space and control characters, such as `app.lambda_handler`".into(),
             );
         }
         if !matches!(self.runtime, Runtime::Provided { .. }) && !self.handler.contains('.') {

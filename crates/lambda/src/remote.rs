@@ -155,7 +155,7 @@ impl Remote {
         let broken = |error: &reqwest::Error| {
             let message = format!(
                 "{} broke the connection ({}); the call may have been made",
-                self.address,
+                self.shown(),
                 root_of(error)
             );
             Answer::failed(FunctionError::stated(Kind::Crashed, "Remote.ConnectionBroken", message))
@@ -214,7 +214,7 @@ impl Remote {
             Some(location) => format!("to {}; redirects are not followed", crate::function::shorten(&location, 200)),
             None => String::from_utf8_lossy(&body).chars().take(SHOWN_CHARS).collect(),
         };
-        let message = format!("{} answered {status}: {what}", self.address);
+        let message = format!("{} answered {status}: {what}", self.shown());
         match &self.way {
             // The other server did not call the function: its own exception.
             Way::Endpoint { .. } => {
@@ -236,6 +236,15 @@ impl Remote {
         }
     }
 
+    /// Its address for messages, without a query: some services take their keys there.
+    fn shown(&self) -> String {
+        let whole = self.address.as_str();
+        match whole.split_once('?') {
+            Some((address, _)) => format!("{address}?…"),
+            None => whole.to_owned(),
+        }
+    }
+
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         let start = match &self.way {
             Way::Url(_) => "start the server there, or change `url`",
@@ -244,7 +253,7 @@ impl Remote {
         };
         let message = format!(
             "{} cannot be reached ({}): {start} in [functions] of bedplate.toml",
-            self.address,
+            self.shown(),
             root_of(error)
         );
         Error::new(ErrorKind::Unavailable, message)

@@ -84,6 +84,16 @@ fn options() -> Options {
 }
 
 #[tokio::test]
+async fn keys_in_an_address_are_not_shown() {
+    let house = House::new();
+    let way = Way::Url("http://127.0.0.1:9/hook?code=secret".into());
+    let remote = Remote::new(way, Duration::from_secs(20)).unwrap();
+    house.host.map("far", remote).unwrap();
+    let error = house.host.invoke("far", Bytes::new(), options()).await.unwrap_err();
+    assert!(error.message.starts_with("http://127.0.0.1:9/hook?… cannot be reached"), "{error}");
+}
+
+#[tokio::test]
 async fn what_is_sent() {
     let mut server = JoinSet::new();
     let house = house(&mut server).await;
