@@ -154,11 +154,10 @@ fn entities(tokens: &[Token], now: DateTime, past: bool, verbs: &[String]) -> Ve
                 .get(at + 1)
                 .is_some_and(|next| next.shape == Shape::Word && next.text.starts_with(char::is_uppercase) && next.start > tokens[at].end);
         // "Perfect. Then …": a word that is a sentence of its own
-        let alone = (at == 0 || matches!(tokens[at - 1].text.as_str(), "." | "!"))
+        let alone = at == 0
             && tokens[at].shape == Shape::Word
             && tokens.get(at + 1).is_some_and(|next| matches!(next.text.as_str(), "." | "!"))
-            && tokens.len() > at + 3
-            && at == 0;
+            && tokens.len() > at + 3;
         let (what, used) = match one(tokens, at, now, past)
             .filter(|(what, used)| !((orders || alone || called && *used == 1) && matches!(what, What::Proper(_))))
         {

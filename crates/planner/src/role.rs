@@ -569,9 +569,10 @@ pub(crate) fn end(words: &[String], about: &str, role: Role) -> End {
             "target",
             "receiver",
             "taker",
-        ]) {
-            End::To
-        } else if about.contains("takes it over") || about.contains("who receives") || about.contains("who gets") {
+        ]) || about.contains("takes it over")
+            || about.contains("who receives")
+            || about.contains("who gets")
+        {
             End::To
         } else if about.contains("has it now") || about.contains("who gives") || about.contains("who has the") {
             End::From

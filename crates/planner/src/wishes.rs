@@ -113,13 +113,16 @@ impl Wanted {
 
 /// Finds the tool of every clause of `list` that `parts` calls a wish; the others are context.
 pub(crate) fn wanted(u: &Utterance, list: &[Clause], parts: &[Part], memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Wanted {
-    let mut out = Wanted::default();
-    out.context = list
+    let context = list
         .iter()
         .zip(parts)
         .filter(|(_, part)| **part == Part::Tells)
         .map(|(clause, _)| (clause.from, clause.to))
         .collect();
+    let mut out = Wanted {
+        context,
+        ..Wanted::default()
+    };
     let told = out.context.clone();
     for (clause, _) in list.iter().zip(parts).filter(|(_, part)| **part == Part::Wish) {
         let pending = !memory.open.is_empty() || !memory.last.is_empty();
@@ -189,7 +192,7 @@ pub(crate) fn wanted(u: &Utterance, list: &[Clause], parts: &[Part], memory: &Me
         if let Some(best) = &good
             && let Some((first, second)) = apart(u, clause, best, tools, now)
         {
-            for (_, half) in [first, second].iter().enumerate() {
+            for half in &[first, second] {
                 out.conditions.push(clause.condition.clone());
                 out.wishes.push(half.clone());
             }
