@@ -32,6 +32,8 @@ const REPLY: Duration = Duration::from_secs(600);
 const TRIES: u32 = 3;
 /// The wait before the second try; it grows fourfold. Ours.
 const BACKOFF: Duration = Duration::from_millis(250);
+/// The longest that a wait grows, however many tries are configured. Ours.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// The longest wait that a provider may ask for; a longer one fails the call at once. Ours.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
 /// Most bytes of an error answer that are read. Ours.
@@ -158,7 +160,7 @@ impl Server {
             }
             tracing::warn!(provider = %self.name, model, tries, lost_tokens = lost.total_tokens(), "{failure}; trying again");
             tokio::time::sleep(wait.unwrap_or_else(|| jittered(backoff))).await;
-            backoff *= 4;
+            backoff = backoff.saturating_mul(4).min(BACKOFF_MAX);
         }
     }
 
