@@ -5,7 +5,7 @@
 //! under test has one core, the fake model, the tools and the load generator have the other: figures of one run can be
 //! compared, those of two machines cannot.
 //!
-//! `gateway` measures a model call that is passed through, beside one that is asked directly.
+//! `gateway` measures a model call that is passed through, beside one that is asked directly; `session` what a session costs over its life.
 //!
 //! `cargo run --release -p bedplate-bench -- turn` measures; see docs/performance.md.
 #![allow(clippy::disallowed_methods, reason = "a bench reads clocks and starts processes")]
@@ -15,6 +15,7 @@ mod floor;
 mod gateway;
 mod model;
 mod server;
+mod session;
 mod tool;
 mod turn;
 
@@ -30,9 +31,10 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["turn", rest @ ..] => runtime.block_on(turn::run(rest)),
         ["gateway", rest @ ..] => runtime.block_on(gateway::run(rest)),
+        ["session", rest @ ..] => runtime.block_on(session::run(rest)),
         ["floor", folder, model] => runtime.block_on(floor::run(folder, model)),
         ["tool"] => runtime.block_on(tool::run()),
-        _ => Err("usage: bedplate-bench turn [SERVER_BINARY] | gateway [SERVER_BINARY] | floor FOLDER MODEL_URL | tool".into()),
+        _ => Err("usage: bedplate-bench turn [SERVER_BINARY] | gateway [SERVER_BINARY] | session [SERVER_BINARY] | floor FOLDER MODEL_URL | tool".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

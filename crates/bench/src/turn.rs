@@ -103,6 +103,23 @@ impl Server {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Kills it; its folder stays.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(self.folder.join("server.json"));
+    }
+
+    /// Starts it again on its folder.
+    pub(crate) async fn start_again(&mut self, kind: &Kind<'_>, model: &str) -> Outcome {
+        (self.child, self.client) = start_in(&self.folder, kind, model).await?;
+        Ok(())
+    }
 }
 
 impl Drop for Server {
@@ -174,10 +191,16 @@ pub(crate) async fn start(kind: &Kind<'_>, model: &str) -> Outcome<Server> {
         Instant::now().elapsed().as_nanos()
     ));
     std::fs::create_dir_all(&folder)?;
+    let (child, client) = start_in(&folder, kind, model).await?;
+    Ok(Server { child, client, folder })
+}
+
+/// Starts a server on a folder and waits until it answers.
+async fn start_in(folder: &Path, kind: &Kind<'_>, model: &str) -> Outcome<(Child, Client)> {
     let mut command = Command::new("taskset");
     command.args(["-c", CORES.0]);
     match kind {
-        Kind::Floor(me) => command.arg(me).arg("floor").arg(&folder).arg(model),
+        Kind::Floor(me) => command.arg(me).arg("floor").arg(folder).arg(model),
         Kind::Bedplate(server, _) => {
             let config = folder.join("bench.toml");
             let text = format!(
@@ -188,7 +211,7 @@ pub(crate) async fn start(kind: &Kind<'_>, model: &str) -> Outcome<Server> {
                 .arg(server)
                 .arg("serve")
                 .args(["--port", "0", "--state"])
-                .arg(&folder)
+                .arg(folder)
                 .arg("--config")
                 .arg(&config)
                 .env("BEDPLATE_LOG", "error")
@@ -204,18 +227,18 @@ pub(crate) async fn start(kind: &Kind<'_>, model: &str) -> Outcome<Server> {
         if let Some(url) = url.as_ref().and_then(|note| note["url"].as_str()) {
             let client = Client::new(url);
             if matches!(kind, Kind::Floor(_)) || client.send(Method::GET, "bedrock", "/healthz", "").await.is_ok() {
-                return Ok(Server { child, client, folder });
+                return Ok((child, client));
             }
         }
         if Instant::now() > deadline {
             return Err("the server did not start".into());
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
 /// Creates the function, the agent and its action group; tells the path of its turns.
-async fn set_up(client: &Client, me: &Path) -> Outcome<String> {
+pub(crate) async fn set_up(client: &Client, me: &Path) -> Outcome<String> {
     let function = json!({
         "FunctionName": "shop", "Runtime": "provided.al2023", "Handler": "none", "Role": "arn:aws:iam::000000000000:role/bench",
         "Timeout": 30, "Code": {"ZipFile": STANDARD.encode(package(me)?)},
@@ -262,7 +285,7 @@ pub(crate) fn cpu_ms(pid: u32) -> Outcome<f64> {
     Ok(ticks * 1e3 / TICKS)
 }
 
-fn memory_mib(pid: u32) -> f64 {
+pub(crate) fn memory_mib(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
     line.split_whitespace()
