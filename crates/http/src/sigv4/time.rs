@@ -28,10 +28,14 @@ impl Signed {
         match (text("x-amz-date"), text(header::DATE.as_str())) {
             (Some(date), _) => Self::of_basic(date, "X-Amz-Date"),
             (None, Some(date)) => {
-                let at = jiff::fmt::rfc2822::parse(date).map(|zoned| Timestamp::from_millis(zoned.timestamp().as_millisecond()));
+                // A year that our times cannot hold is none that a request was signed in.
+                let read = jiff::fmt::rfc2822::parse(date).ok();
+                let at = read
+                    .and_then(|zoned| i64::try_from(zoned.timestamp().as_nanosecond()).ok())
+                    .map(Timestamp);
                 match at {
-                    Ok(at) => Ok(Self { text: basic(at), at }),
-                    Err(_) => Self::of_basic(date, "Date"),
+                    Some(at) => Ok(Self { text: basic(at), at }),
+                    None => Self::of_basic(date, "Date"),
                 }
             }
             (None, None) => Err(Denied::incomplete(
@@ -120,4 +124,31 @@ fn read_basic(text: &str) -> Option<Timestamp> {
     let (year, month, day) = (digits(0..4)?, digits(4..6)?, digits(6..8)?);
     let (hour, minute, second) = (digits(9..11)?, digits(11..13)?, digits(13..15)?);
     Timestamp::parse_iso(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_any_year_are_read_or_refused() {
+        for (date, text) in [
+            ("Sat, 21 Nov 2026 15:04:05 GMT", Some("20261121T150405Z")),
+            ("20261121T150405Z", Some("20261121T150405Z")),
+            ("Sat, 01 Jan 0000 00:00:00 GMT", None),
+            ("Fri, 31 Dec 9999 00:00:00 GMT", None),
+            ("00000101T000000Z", None),
+            ("", None),
+        ] {
+            let headers = http::HeaderMap::from_iter([(header::DATE, date.parse().unwrap())]);
+            let (method, uri) = (http::Method::GET, http::Uri::from_static("/"));
+            let head = Head {
+                method: &method,
+                uri: &uri,
+                headers: &headers,
+            };
+            let signed = Signed::of_headers(&head).ok().map(|signed| signed.text);
+            assert_eq!(signed.as_deref(), text, "{date}");
+        }
+    }
 }
