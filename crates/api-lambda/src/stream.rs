@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bedplate_base::{BoxFuture, Result};
+use bedplate_base::{Error, Result};
 use bedplate_lambda::{Invocation, LATEST};
 use bedplate_wire::{Context, Fault, Streamed};
 use bedplate_wire_lambda::types::{
@@ -17,6 +17,7 @@ use bedplate_wire_lambda::types::{
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::JoinSet;
 
 use crate::State;
 use crate::fault::exception;
@@ -53,11 +54,13 @@ pub(crate) async fn invoke(
     options.stream = Some(sender);
     let (host, function) = (state.host.clone(), name.qualified());
     let mut answer = Answer {
-        call: Some(Box::pin(async move { host.invoke(&function, payload, options).await })),
+        call: JoinSet::new(),
         parts,
         ready: VecDeque::new(),
         tail: (input.log_type == Some(LogType::Tail)).then_some(memory_mb),
     };
+    // A task of its own: the function's time is over when it is over, also while the client reads nothing.
+    answer.call.spawn(async move { host.invoke(&function, payload, options).await });
     let first = answer.next().await.map_err(exception)?;
     answer.ready.extend(first);
     let events = stream::unfold(answer, |mut answer| async move {
@@ -72,8 +75,8 @@ pub(crate) async fn invoke(
 
 /// A call under way and what has come of it.
 struct Answer {
-    /// None when it is over.
-    call: Option<BoxFuture<'static, Result<Invocation>>>,
+    /// Empty when it is over; ended with this.
+    call: JoinSet<Result<Invocation>>,
     parts: Receiver<Bytes>,
     ready: VecDeque<Event>,
     /// The memory that the log's last line tells, where the log is wanted.
@@ -86,17 +89,19 @@ impl Answer {
         if let Some(event) = self.ready.pop_front() {
             return Ok(Some(event));
         }
-        let Some(call) = &mut self.call else { return Ok(None) };
+        if self.call.is_empty() {
+            return Ok(None);
+        }
         let ended = tokio::select! {
             biased;
             Some(part) = self.parts.recv() => return Ok(Some(chunk(part))),
-            ended = call => ended,
+            Some(ended) = self.call.join_next() => ended,
+            else => return Ok(None),
         };
-        self.call = None;
         while let Ok(part) = self.parts.try_recv() {
             self.ready.push_back(chunk(part));
         }
-        let invocation = ended?;
+        let invocation = ended.map_err(|error| Error::internal("The call of the function broke off").with_source(error))??;
         let log_result = self.tail.map(|memory_mb| STANDARD.encode(log(&invocation, memory_mb)));
         match invocation.result {
             Ok(rest) => {

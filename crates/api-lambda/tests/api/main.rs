@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that fails has failed
 
 use std::collections::BTreeMap;
+use std::future::Future as _;
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -309,6 +310,31 @@ async fn an_end_that_cannot_be_written_is_written_later() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("the event is lost");
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_does_not_keep_its_function() {
+    let house = House::new();
+    let send =
+        async |method: &str, target: &str, body: Value| house.send(method, target, &json!({}), zipped(&body).to_string().into()).await;
+    let code = "def handler(event, context):\n    while event.get('long'):\n        pass\n    return 'x' * 100000\n";
+    let function = json!({"FunctionName": "f", "Runtime": "python3.12", "Role": "arn:aws:iam::000000000000:role/f",
+        "Handler": "app.handler", "Timeout": 1, "Code": {"ZipFile": {"zip": {"app.py": code}}}});
+    assert_eq!(send("POST", "/2015-03-31/functions", function).await.status, 201);
+    let reserved = json!({"ReservedConcurrentExecutions": 1});
+    assert_eq!(send("PUT", "/2017-10-31/functions/f/concurrency", reserved).await.status, 200);
+    let streams = "/2021-11-15/functions/f/response-streaming-invocations";
+    let mut unread = Box::pin(send("POST", streams, json!({"long": true})));
+    // It has begun; then nobody asks for what comes of it.
+    let begun = std::future::poll_fn(|context| std::task::Poll::Ready(unread.as_mut().poll(context).is_ready())).await;
+    assert!(!begun);
+    for _ in 0..2_000 {
+        if send("POST", "/2015-03-31/functions/f/invocations", json!({})).await.status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the function runs on beyond its time");
 }
 
 #[tokio::test]
