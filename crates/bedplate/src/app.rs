@@ -130,7 +130,12 @@ impl App {
             Arc::new(SystemClock::default()),
         );
         let buckets = buckets.map_err(|error| config.locate(error))?;
-        let exporter = Exporter::start(&config.telemetry, &|name| std::env::var(name).ok(), env!("CARGO_PKG_VERSION"), &board);
+        let exporter = Exporter::start(
+            &config.telemetry,
+            &|name| std::env::var(name).ok(),
+            env!("CARGO_PKG_VERSION"),
+            &board,
+        );
         let exporter = exporter.map_err(|problem| Error::validation(config.at(&problem)))?;
         let paid = Arc::new(Paid::open(Arc::clone(&store), config).await?);
         let mut watch = Watch::new(Arc::clone(&board), Some(paid.clone()));
