@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from support.agents import agent, function, schema
+from support.agents import MODEL, agent, function, schema
 from support.crash import BROKEN, SLOW
 from support.double import call, say
 from support.server import run
@@ -122,3 +122,19 @@ def test_mistakes_in_prices_are_told_with_their_line(new_server, double):
         server.launch()
         assert server.process.wait(20) != 0
         assert told in server.log() and "bedplate.toml:" in server.log(), server.log()
+
+
+def test_calls_without_an_agent_are_paid_for(new_server, double, model):
+    """Converse and InvokeModel, whole and streamed: no session has them, the day's sum does, and so do the metrics."""
+    server = new_server(config=double.config(PRICE)).start()
+    model.will(say("Hi.", usage=(2000, 500)), say("Ho.", usage=(1000, 100)))
+    runtime = server.client("bedrock-runtime")
+    messages = [{"role": "user", "content": [{"text": "hi"}]}]
+    runtime.converse(modelId=MODEL, messages=messages)
+    assert list(runtime.converse_stream(modelId=MODEL, messages=messages)["stream"])
+    rows = {row["key"]: row for row in sums(server, "by=agent")["rows"]}
+    direct = next(row for key, row in rows.items() if "bedrock-runtime" in key)
+    assert (direct["calls"], direct["inputTokens"], direct["outputTokens"]) == (2, 3000, 600)
+    assert direct["usd"] == pytest.approx(0.018)
+    with urllib.request.urlopen(server.url + "/metrics", timeout=10) as answer:
+        assert 'bedplate_model_calls_total{provider="double",model="test",outcome="ok"} 2' in answer.read().decode()

@@ -4,6 +4,7 @@
 //! that was asked for (encode). There is no session and no journal here: a call that is cut off is gone, and a client that leaves takes its call
 //! with it. This crate knows no provider and opens no connection.
 
+mod asked;
 pub mod control;
 mod log;
 mod objects;
@@ -19,6 +20,7 @@ use tokio::task::JoinSet;
 
 use log::Log;
 
+pub use asked::{Asked, Meter};
 pub use log::{Gateway, LogSettings, REDACT_MAX};
 pub use objects::{Objects, Read, Write};
 
@@ -35,6 +37,7 @@ pub struct State {
     writing: Arc<tokio::sync::Mutex<()>>,
     log: Arc<Log>,
     objects: Option<Objects>,
+    meter: Option<Meter>,
     /// Asynchronous invocations; they end with the last state.
     tasks: Arc<Mutex<JoinSet<()>>>,
     /// How many of them run at once.
@@ -58,6 +61,7 @@ impl State {
             clock,
             writing: Arc::default(),
             objects: None,
+            meter: None,
             tasks: Arc::default(),
             turns: Arc::new(Semaphore::new(runtime::RUNNING_MAX)),
         }
@@ -68,6 +72,13 @@ impl State {
     pub fn with_objects(mut self, objects: Objects) -> Self {
         self.log.deliver_to(objects.write.clone());
         self.objects = Some(objects);
+        self
+    }
+
+    /// With somebody who is told of every call of a model.
+    #[must_use]
+    pub fn with_meter(mut self, meter: Meter) -> Self {
+        self.meter = Some(meter);
         self
     }
 

@@ -142,6 +142,7 @@ impl App {
         if let Some(exporter) = &exporter {
             watch = watch.with_traces(exporter.clone(), &config.telemetry);
         }
+        let watch = Arc::new(watch);
         let programs: Arc<Programs> = Arc::default();
         let functions = Functions::new(LambdaTarget::new(host.clone()), &config.functions);
         let catalog = Catalog::new(store.clone()).with_clock(clock.clone());
@@ -157,7 +158,9 @@ impl App {
             log,
         );
         let objects = crate::buckets::objects(&buckets, upstream, &config.place.region);
-        let bedrock = bedrock.with_objects(crate::buckets::for_models(&objects));
+        let bedrock = bedrock
+            .with_objects(crate::buckets::for_models(&objects))
+            .with_meter(crate::cost::meter(&watch));
         let engine = Engine::builder(store.clone(), clock.clone())
             .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
             .target(bedplate_agent::MODEL, Arc::new(Gateway::new(bedrock.clone())))
@@ -166,7 +169,7 @@ impl App {
                 retention: config.retention.engine(),
                 ..bedplate_engine::Limits::default()
             })
-            .observer(Arc::new(watch))
+            .observer(watch.clone())
             .chore({
                 let catalog = catalog.clone();
                 move || forget_tokens(catalog.clone())

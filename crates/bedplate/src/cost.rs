@@ -3,15 +3,45 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bedplate_base::Result;
+use bedplate_api_bedrock::Meter;
+use bedplate_base::{Clock as _, Result};
 use bedplate_cost::{Ledger, Prices, Tokens};
+use bedplate_journal::ExecId;
 use bedplate_store::Store;
-use bedplate_telemetry::Use;
+use bedplate_telemetry::{Use, Watch};
 
+use crate::clock::SystemClock;
 use crate::config::Config;
 
 /// How long sums stay in memory only. Ours: a crash makes the next start count them from the journal.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// The agent under which calls of `bedrock-runtime` are summed: they have none.
+const DIRECT: &str = "(bedrock-runtime)";
+
+/// Tells `watch` of the model calls of `bedrock-runtime`. They have no journal: what a crash takes before the next write is not counted.
+pub(crate) fn meter(watch: &Arc<Watch>) -> Meter {
+    let (watch, clock) = (Arc::clone(watch), SystemClock::default());
+    Arc::new(move |asked| {
+        let reply = match asked.outcome {
+            Ok(reply) => reply,
+            Err(failure) => return watch.unanswered(asked.model, failure.fault.as_str()),
+        };
+        let exec = ExecId::new(format!("direct/{}/{}/{DIRECT}", asked.place.account, asked.place.region));
+        let used = Use {
+            exec: &exec,
+            seq: 0,
+            at: clock.now(),
+            provider: &reply.facts.provider,
+            model: &reply.model,
+            input_tokens: reply.usage.uncached_input_tokens(),
+            output_tokens: reply.usage.output_tokens,
+            cache_read_tokens: reply.usage.cache_read_tokens,
+            cache_write_tokens: reply.usage.cache_write_tokens,
+        };
+        watch.answered(&used, asked.took);
+    })
+}
 
 /// Sums and prices.
 pub(crate) struct Paid {

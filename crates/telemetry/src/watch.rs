@@ -234,6 +234,20 @@ impl Watch {
         );
     }
 
+    /// A model call without an agent was answered: it is counted and paid for like one of an agent.
+    pub fn answered(&self, used: &Use<'_>, time: std::time::Duration) {
+        let provider = if used.provider.is_empty() { BUILTIN } else { used.provider };
+        let used = Use { provider, ..*used };
+        let dollars = self.ledger.as_ref().and_then(|ledger| ledger.used(&used));
+        self.count(&used, time, dollars);
+    }
+
+    /// A model call without an agent failed, with this kind of failure.
+    pub fn unanswered(&self, model: &str, kind: &str) {
+        self.board.model_calls.add(&["-", model, kind], 1);
+        self.board.errors.add(&[kind], 1);
+    }
+
     fn count(&self, used: &Use<'_>, time: std::time::Duration, dollars: Option<f64>) {
         let who = [used.provider, used.model];
         self.board.model_calls.add(&[used.provider, used.model, "ok"], 1);
