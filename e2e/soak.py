@@ -8,6 +8,7 @@ the end, one JSON line; exit code 1 when something does not fit.
 """
 
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -38,6 +39,14 @@ class Paced(Talker):
         time.sleep(self.house.pause)
 
 
+class PacedBuilder(Builder):
+    """Keeps under the quota of agents of an account."""
+
+    def work(self):
+        super().work()
+        time.sleep(1)
+
+
 class Soak(House):
     def __init__(self, folder):
         super().__init__(folder, seed=1)
@@ -52,7 +61,7 @@ class Soak(House):
 
     def soak(self, minutes):
         self.talkers = [Paced(self, f"s{number}", f"soak{number}", retries=number % 2 == 1) for number in range(TALKERS)]
-        self.builder = Builder(self, "agent", 1)
+        self.builder = PacedBuilder(self, "agent", 1)
         self.may_work.set()
         time.sleep(CALIBRATION)
         full = self.count() / CALIBRATION
@@ -105,6 +114,7 @@ class Soak(House):
             "back_after_s_median": round(statistics.median(life["back"] for life in lives), 2),
             "back_after_s_most": round(max(life["back"] for life in lives), 2),
             "disk_mib": round(disk),
+            "kinds_of_findings": collections.Counter(" ".join(finding.split()[:3]) for finding in self.findings).most_common(20),
             "findings": self.findings[:20],
         }
 

@@ -106,6 +106,8 @@ fn keys_of_the_configuration() {
         ("[upstream]", "upstream."),
         ("[functions.x]", ""),
         ("[buckets.x]", ""),
+        ("[telemetry]", "telemetry."),
+        ("[[price]]", ""),
     ] {
         let keys = keys(head);
         assert!(!keys.is_empty(), "{head}");
@@ -116,7 +118,9 @@ fn keys_of_the_configuration() {
     for key in keys("") {
         let row = format!("\n| `{key}` |");
         assert!(
-            [row, format!("[{key}]"), format!("[{key}.")].iter().any(|text| page.contains(text)),
+            [row, format!("\n| `{key}."), format!("[{key}]"), format!("[{key}.")]
+                .iter()
+                .any(|text| page.contains(text)),
             "{key}"
         );
     }

@@ -75,7 +75,8 @@ class House:
             "pay": (arn, schema("charge", "refund", confirm=["refund"], **text)),
             "desk": ("RETURN_CONTROL", schema("ring", **text)),
         }
-        self.agent = agent(self.server, groups)
+        # Sessions outlive the longest siege: at its end each of them must still know everything.
+        self.agent = agent(self.server, groups, idleSessionTTLInSeconds=3600)
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
         config = Config(retries={"mode": "standard", "total_max_attempts": 4}, read_timeout=60, inject_host_prefix=False)
         self.retrying = session.client("bedrock-agent-runtime", endpoint_url=self.server.url, config=config)
