@@ -154,15 +154,7 @@ def outcome(made, said):
         return error.response["Error"]["Code"]
 
 
-# --- Large and empty
-
-
-@pytest.mark.parametrize("content", ["", " ", "\n", "<answer></answer>", "<thinking>nothing to say</thinking>"])
-def test_a_model_with_nothing_to_say(mixed, model, content):
-    model.will(say(content), say("I am back."))
-    turn = mixed.ask("hello")
-    assert turn.error is None and turn.answer == "" and "observation FINISH" in turn.kinds
-    assert mixed.ask("and now?").answer == "I am back."
+# --- Large
 
 
 def test_large_texts(server, model, ledger):

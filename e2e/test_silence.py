@@ -11,6 +11,9 @@ from support.double import call, last, say
 EMPTY = {
     "nothing": (say(""), "neither a text"),
     "white space": (say("<answer>\n </answer>"), "neither a text"),
+    "a blank": (say(" "), "neither a text"),
+    "the end of a line": (say("\n"), "neither a text"),
+    "an empty answer": (say("<answer></answer>"), "neither a text"),
     "only thoughts": (say("<thinking>hm</thinking>"), "neither a text"),
     "cut off while it thinks": (say("<thinking>hm", ended="length"), "cut off"),
 }

@@ -292,6 +292,22 @@ impl Situation<'_> {
         if named && param.role == Role::Id {
             return None;
         }
+        // "… for tomorrow at 4": a time that only the search for this id takes means another one than before
+        let timed = |param: &Param| matches!(param.role, Role::Date | Role::Time | Role::DateTime);
+        let moment = goal.said.iter().any(|(u, from, to)| {
+            u.entities
+                .iter()
+                .any(|entity| *from <= entity.from && entity.to <= *to && matches!(entity.what, What::When(_)))
+        });
+        if param.role == Role::Id
+            && moment
+            && !tool.params.iter().any(timed)
+            && producers(self.tools, goal.tool, p)
+                .into_iter()
+                .any(|producer| self.tools[producer].params.iter().any(timed))
+        {
+            return None;
+        }
         // what was made a moment ago: "add her, and send her 35 euros"
         for call in self
             .calls
