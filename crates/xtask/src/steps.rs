@@ -233,6 +233,10 @@ fn cargo_command(args: &[&str]) -> Command {
         command.env_remove(name);
     }
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
+    // A clone that builds once has no use for what a second build would go on from: it costs time, and gigabytes of disk.
+    if env::var_os("CI").is_some() && env::var_os("CARGO_INCREMENTAL").is_none() {
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     command
 }
 
