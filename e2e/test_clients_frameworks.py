@@ -1,13 +1,14 @@
-"""Frameworks that speak to agents and models, unmodified: langchain-aws' agents, Strands, LiteLLM. Only their endpoint is ours."""
+"""Frameworks that speak to agents and models, unmodified: langchain-aws' agents, Strands, LiteLLM, LlamaIndex. Only their endpoint is ours."""
 
 import json
+import os
 
 import pytest
 
-from support.agents import MODEL, agent, function, schema, unique
+from support.agents import MODEL, unique
 from support.double import call, calls, fail, last, results, say
-from support.ledger import BOOK
 
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # its price list comes with it; nothing is fetched when it is imported
 KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
 
@@ -140,9 +141,7 @@ def test_strands_structured_output(strands, server, model):
 def test_strands_knows_our_errors(strands, server, model):
     from strands.types.exceptions import ModelThrottledException
 
-    bound = strands_agent(strands, server, [])
-    bound._retry_strategy = None
-    bound = strands.Agent(model=bound.model, callback_handler=None, retry_strategy=None)
+    bound = strands.Agent(model=strands_agent(strands, server, []).model, callback_handler=None, retry_strategy=None)
     model.always(lambda _: fail(429, **{"retry-after": "0"}))
     with pytest.raises(ModelThrottledException):
         bound("Hi")
@@ -180,7 +179,9 @@ WEATHER = {
 @pytest.mark.parametrize("route", ["bedrock/", "bedrock/converse/", "bedrock/invoke/"])
 def test_litellm_chats(litellm, model, route):
     model.will(say("Hello.", usage=(12, 3)), say("Hello ", "again."))
-    answer = litellm(name=route + MODEL, temperature=0.1, max_tokens=30)
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    answer = litellm(messages=messages, name=route + MODEL, temperature=0.1, max_tokens=30)
+    assert model.requests[-1]["messages"] == messages
     assert answer.choices[0].message.content == "Hello." and answer.choices[0].finish_reason == "stop"
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (12, 3)
     parts = list(litellm(name=route + MODEL, stream=True))
@@ -230,3 +231,15 @@ def test_litellm_talks_to_an_agent(litellm, model, rooms, stream):
     if stream:
         answer = litellm.module.stream_chunk_builder(list(answer))
     assert answer.choices[0].message.content == "It is free."
+
+
+# --- LlamaIndex
+
+
+def test_llama_index_chats(server, model, monkeypatch):
+    llama = pytest.importorskip("llama_index.llms.bedrock_converse", reason="LlamaIndex is not installed")
+    local(monkeypatch, server)
+    chat = llama.BedrockConverse(model=MODEL, region_name=server.region, endpoint_url=server.url)
+    model.will(say("Hello."), say("Hello ", "again."))
+    assert chat.complete("Hi").text == "Hello."
+    assert "".join(chunk.delta for chunk in chat.stream_complete("Hi")) == "Hello again."
