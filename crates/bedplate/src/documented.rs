@@ -92,23 +92,26 @@ fn read(text: &str) -> Result<Config, String> {
     config
 }
 
+/// The tables, each with what its keys are written behind in the page.
+const TABLES: [(&str, &str); 12] = [
+    ("[server]", "server."),
+    ("[[route]]", ""),
+    ("[providers.x]", ""),
+    ("[keys.x]", ""),
+    ("[limits]", "limits."),
+    ("[retention]", "retention."),
+    ("[model_log]", "model_log."),
+    ("[upstream]", "upstream."),
+    ("[functions.x]", ""),
+    ("[buckets.x]", ""),
+    ("[telemetry]", "telemetry."),
+    ("[[price]]", ""),
+];
+
 #[test]
 fn keys_of_the_configuration() {
     let page = page();
-    for (head, prefix) in [
-        ("[server]", "server."),
-        ("[[route]]", ""),
-        ("[providers.x]", ""),
-        ("[keys.x]", ""),
-        ("[limits]", "limits."),
-        ("[retention]", "retention."),
-        ("[model_log]", "model_log."),
-        ("[upstream]", "upstream."),
-        ("[functions.x]", ""),
-        ("[buckets.x]", ""),
-        ("[telemetry]", "telemetry."),
-        ("[[price]]", ""),
-    ] {
+    for (head, prefix) in TABLES {
         let keys = keys(head);
         assert!(!keys.is_empty(), "{head}");
         for key in keys {
@@ -124,6 +127,22 @@ fn keys_of_the_configuration() {
             "{key}"
         );
     }
+}
+
+/// A file with a secret is hidden from functions, whichever key names it.
+#[test]
+fn files_with_secrets_are_hidden() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let mut count = 0;
+    for (head, _) in TABLES {
+        for key in keys(head).iter().filter(|key| key.ends_with("_file")) {
+            let kind = if head == "[providers.x]" { "kind = \"openai\"" } else { "" };
+            let config = read(&format!("{head}\n{kind}\n{key} = {file:?}\n")).expect("it can be read");
+            assert!(config.secret_files().any(|hidden| hidden == file), "{head} {key}");
+            count += 1;
+        }
+    }
+    assert!(count >= 6, "{count} keys were found");
 }
 
 #[test]
