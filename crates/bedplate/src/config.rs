@@ -236,7 +236,9 @@ impl Config {
             .values()
             .flat_map(|key| [&key.secret_file, &key.session_token_file, &key.bearer_file])
             .flatten();
-        let of_upstream = [&self.upstream.secret_file, &self.upstream.session_token_file].into_iter().flatten();
+        let of_upstream = [&self.upstream.secret_file, &self.upstream.session_token_file]
+            .into_iter()
+            .flatten();
         let files: Vec<PathBuf> = of_models
             .chain(of_keys)
             .chain(of_upstream)
