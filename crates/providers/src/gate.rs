@@ -220,6 +220,17 @@ mod tests {
         gate.enter_at(at(3_006)).unwrap().tell_at(false, at(3_006));
     }
 
+    #[test]
+    fn pauses_have_an_end() {
+        let gate = gate(1, 0);
+        let mut at = now();
+        gate.enter_at(at).unwrap().tell_at(true, at);
+        for _ in 0..40 {
+            gate.enter_at(at).expect("the pause is over").tell_at(true, at);
+            at += PAUSE_MAX;
+        }
+    }
+
     #[tokio::test]
     async fn a_queue_has_an_end() {
         let gate = gate(1, 1);

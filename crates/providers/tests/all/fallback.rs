@@ -127,6 +127,35 @@ async fn left_alone() {
     assert!(first.asked.try_recv().is_err(), "the third call must not reach it");
 }
 
+/// One that says that it has too much to do works: it is asked again, however often it says so.
+#[tokio::test]
+async fn not_left_alone_for_throttling() {
+    let first = Server::start(exchanges(json!([refusal(429), refusal(429), well("from a")]))).await;
+    let second = Server::start(exchanges(json!([well("from b"), well("from b")]))).await;
+    let breaker = "breaker_failures = 2\nbreaker_pause = \"1h\"";
+    let (models, _) = models(&toml(&first, &second, breaker), Mode::Serve).unwrap();
+    for text in ["from b", "from b", "from a"] {
+        let (outcome, _) = ask(&models, &asks("any", false)).await;
+        assert_eq!(reply_of(&outcome)["output"]["message"]["content"], json!([{"text": text}]));
+    }
+}
+
+/// Tokens that a provider took before it failed stand beside those of the answer.
+#[tokio::test]
+async fn tokens_of_the_one_before_are_not_lost() {
+    let half = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":1}}\n\n";
+    let first = Server::start(exchanges(
+        json!([{"headers": {"content-type": "text/event-stream"}, "pieces": [half], "end": "cut"}]),
+    ))
+    .await;
+    let second = Server::start(exchanges(json!([well("from b")]))).await;
+    let (models, _) = models(&toml(&first, &second, ""), Mode::Serve).unwrap();
+    let (outcome, _) = ask(&models, &asks("any", true)).await;
+    let reply = reply_of(&outcome);
+    assert_eq!((&reply["provider"], &reply["usage"]["totalTokens"]), (&json!("b"), &json!(4)));
+    assert_eq!(reply["lostUsage"]["totalTokens"], 10);
+}
+
 /// One call at once, none that waits: the second is throttled without being sent.
 #[tokio::test]
 async fn a_full_queue_throttles() {
