@@ -9,7 +9,8 @@ import pytest
 
 from support.agents import MODEL, agent, function, schema
 from support.crash import BROKEN
-from support.double import call, calls, fail, say
+from support.double import Gate, call, calls, fail, say
+from support.server import ACCOUNT
 from support.wait import until
 
 Collector = pytest.importorskip("support.collector", reason="opentelemetry-proto is not installed").Collector
@@ -212,6 +213,108 @@ def test_questions_to_the_client_end_a_span(traced, model, ledger, collector):
     spans = collector.wait(4)
     roots = [span for span in spans if span.name.startswith("invoke_agent")]
     assert [root.attributes["bedplate.outcome"] for root in roots] == ["return_control", "answered"]
+
+
+CONVERSE = {"modelId": MODEL, "messages": [{"role": "user", "content": [{"text": SECRET}]}], "inferenceConfig": {"maxTokens": 50}}
+CLAUDE = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 50, "messages": [{"role": "user", "content": SECRET}]}
+NATIVE = {"modelId": MODEL, "body": json.dumps(CLAUDE)}
+EMBEDDED = {"modelId": "amazon.titan-embed-text-v2:0", "body": json.dumps({"inputText": SECRET})}
+
+
+def models(server, **headers):
+    """A client of bedrock-runtime whose requests carry these headers."""
+    client = server.client("bedrock-runtime")
+    client.meta.events.register("before-send.bedrock-runtime", lambda request, **_: request.headers.update(headers) and None)
+    return client
+
+
+@pytest.mark.parametrize("operation", ["converse", "converse_stream", "invoke_model", "invoke_model_with_response_stream"])
+def test_calls_of_models_without_an_agent_are_spans(traced, model, collector, operation):
+    server = traced()
+    client = models(server, traceparent=f"00-{TRACE}-{PARENT}-01")
+    model.will(say("Yes.", usage=(100, 20)), fail(400))
+    wanted = CONVERSE if "converse" in operation else NATIVE
+    answer = getattr(client, operation)(**wanted)
+    if "stream" in operation:
+        list(answer["stream"] if "stream" in answer else answer["body"])
+    with pytest.raises(client.exceptions.ValidationException):
+        getattr(client, operation)(**wanted)
+    good, bad = collector.wait(2)
+    for span in (good, bad):
+        assert (span.name, span.kind, span.trace, span.parent) == (f"chat {MODEL}", 3, TRACE, PARENT)
+        told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": MODEL, "cloud.account.id": ACCOUNT, "cloud.region": "us-east-1"}
+        assert told.items() <= span.attributes.items()
+    told = {
+        "gen_ai.provider.name": "double",
+        "gen_ai.response.model": "test",
+        "gen_ai.response.finish_reasons": ["end_turn"],
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 20,
+    }
+    assert told.items() <= good.attributes.items() and not good.failed
+    assert good.attributes["gen_ai.request.max_tokens"] == 50
+    assert bad.failed and bad.attributes["error.type"] == "Model.Validation"
+    assert len({good.id, bad.id}) == 2
+    assert [headers["traceparent"] for headers in model.headers] == [f"00-{TRACE}-{span.id}-01" for span in (good, bad)]
+    assert SECRET not in str([vars(span) for span in collector.spans])
+
+
+def test_embeddings_are_spans_and_counted(traced, model, collector):
+    server = traced()
+    client = models(server, traceparent=f"00-{TRACE}-{PARENT}-01")
+    model.will(say(usage=(9, 0)), fail(400))
+    client.invoke_model(**EMBEDDED)
+    with pytest.raises(client.exceptions.ValidationException):
+        client.invoke_model(**EMBEDDED)
+    good, bad = collector.wait(2)
+    for span in (good, bad):
+        assert (span.name, span.trace, span.parent) == (f"embeddings {EMBEDDED['modelId']}", TRACE, PARENT)
+    told = {
+        "gen_ai.operation.name": "embeddings",
+        "gen_ai.provider.name": "double",
+        "gen_ai.request.model": EMBEDDED["modelId"],
+        "gen_ai.response.model": "test",
+        "gen_ai.usage.input_tokens": 9,
+    }
+    assert told.items() <= good.attributes.items() and "gen_ai.usage.output_tokens" not in good.attributes
+    assert bad.failed and bad.attributes["error.type"] == "Model.Validation"
+    assert model.headers[0]["traceparent"] == f"00-{TRACE}-{good.id}-01"
+    got = metrics(server)
+    assert got["bedplate_model_calls_total", '{provider="double",model="test",outcome="ok"}'] == 1
+    assert got["bedplate_model_tokens_total", '{provider="double",model="test",type="input"}'] == 9
+
+
+def test_a_client_that_leaves_ends_its_span(traced, model, collector):
+    server = traced()
+    gate = Gate()
+    model.will(say("One", gate, " two."))
+    stream = models(server).converse_stream(**CONVERSE)["stream"]
+    gate.reached()
+    next(iter(stream))
+    stream.close()
+    span = collector.wait(1)[0]
+    gate.open()
+    assert span.failed and span.attributes["error.type"] == "cancelled" and not span.parent
+
+
+def test_content_of_calls_without_an_agent(traced, model, collector):
+    server = traced("content = true")
+    model.will(say("It is late."))
+    models(server).converse(**CONVERSE)
+    span = collector.wait(1)[0]
+    assert SECRET in span.attributes["gen_ai.input.messages"] and "It is late." in span.attributes["gen_ai.output.messages"]
+
+
+@pytest.mark.parametrize("sample, kept", [('"none"', 0), ('"errors"', 1), ("0.0", 0), ("1.0", 2)])
+def test_sampling_of_calls_without_an_agent(traced, model, collector, sample, kept):
+    server = traced(f"sample = {sample}")
+    model.will(say("Yes."), fail(400))
+    client = models(server)
+    client.converse(**CONVERSE)
+    with pytest.raises(client.exceptions.ValidationException):
+        client.converse(**CONVERSE)
+    server.stop()
+    assert [span.failed for span in collector.spans] == [False, True][2 - kept :]
 
 
 @pytest.mark.parametrize("sample, kept", [('"none"', 0), ('"errors"', 2), ("0.0", 0), ("1.0", 4)])

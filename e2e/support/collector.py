@@ -19,7 +19,7 @@ def value(any_value):
 class Span:
     def __init__(self, span, resource):
         self.trace, self.id, self.parent = span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex()
-        self.name, self.start, self.end = span.name, span.start_time_unix_nano, span.end_time_unix_nano
+        self.name, self.kind, self.start, self.end = span.name, span.kind, span.start_time_unix_nano, span.end_time_unix_nano
         self.attributes = {pair.key: value(pair.value) for pair in span.attributes}
         self.failed = span.status.code == 2
         self.resource = resource

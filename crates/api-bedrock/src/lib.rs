@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use log::Log;
 
-pub use asked::{Asked, Meter};
+pub use asked::{Asked, Came, Meter, Question};
 pub use log::{Gateway, LogSettings, REDACT_MAX};
 pub use objects::{Objects, Read, Write};
 
@@ -37,7 +37,7 @@ pub struct State {
     writing: Arc<tokio::sync::Mutex<()>>,
     log: Arc<Log>,
     objects: Option<Objects>,
-    meter: Option<Meter>,
+    meter: Option<Arc<dyn Meter>>,
     /// Asynchronous invocations; they end with the last state.
     tasks: Arc<Mutex<JoinSet<()>>>,
     /// How many of them run at once.
@@ -77,7 +77,7 @@ impl State {
 
     /// With somebody who is told of every call of a model.
     #[must_use]
-    pub fn with_meter(mut self, meter: Meter) -> Self {
+    pub fn with_meter(mut self, meter: Arc<dyn Meter>) -> Self {
         self.meter = Some(meter);
         self
     }

@@ -160,7 +160,7 @@ impl App {
         let objects = crate::buckets::objects(&buckets, upstream, &config.place.region);
         let bedrock = bedrock
             .with_objects(crate::buckets::for_models(&objects))
-            .with_meter(crate::cost::meter(&watch));
+            .with_meter(Arc::new(crate::cost::Told(watch.clone())));
         let engine = Engine::builder(store.clone(), clock.clone())
             .kind(bedplate_agent::KIND, move |_| Box::new(SessionDecider::new(programs.clone())))
             .target(bedplate_agent::MODEL, Arc::new(Gateway::new(bedrock.clone())))

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bedplate_api_bedrock::Meter;
-use bedplate_base::{Clock as _, Result};
+use bedplate_api_bedrock::{self as model, Asked, Meter, Question};
+use bedplate_base::{Result, Timestamp};
 use bedplate_cost::{Ledger, Prices, Tokens};
 use bedplate_journal::ExecId;
 use bedplate_store::Store;
-use bedplate_telemetry::{Use, Watch};
+use bedplate_telemetry::{Asks, Came, Direct, Use, Watch};
 
-use crate::clock::SystemClock;
 use crate::config::Config;
 
 /// How long sums stay in memory only. Ours: a crash makes the next start count them from the journal.
@@ -19,28 +18,43 @@ const EVERY: Duration = Duration::from_secs(5);
 /// The agent under which calls of `bedrock-runtime` are summed: they have none.
 const DIRECT: &str = "(bedrock-runtime)";
 
-/// Tells `watch` of the model calls of `bedrock-runtime`. They have no journal: what a crash takes before the next write is not counted.
-pub(crate) fn meter(watch: &Arc<Watch>) -> Meter {
-    let (watch, clock) = (Arc::clone(watch), SystemClock::default());
-    Arc::new(move |asked| {
-        let reply = match asked.outcome {
-            Ok(reply) => reply,
-            Err(failure) => return watch.unanswered(asked.model, failure.fault.as_str()),
+/// Tells of the model calls of `bedrock-runtime`. They have no journal: what a crash takes before the next write is not counted.
+pub(crate) struct Told(pub(crate) Arc<Watch>);
+
+impl Meter for Told {
+    fn parent(&self, asked: &Asked<'_>) -> Option<Arc<str>> {
+        self.0.leads(&direct(asked, &exec(asked)))
+    }
+
+    fn over(&self, asked: &Asked<'_>, began: Timestamp, ended: Timestamp, came: model::Came<'_>) {
+        let came = match came {
+            model::Came::Reply(reply) => Came::Reply(reply),
+            model::Came::Embedded(embedded) => Came::Embeddings {
+                provider: &embedded.provider,
+                model: &embedded.model,
+                input_tokens: embedded.input_tokens,
+            },
+            model::Came::Failure(failure) => Came::Failure(failure.fault.as_str(), &failure.cause),
+            model::Came::Nothing => Came::Nothing,
         };
-        let exec = ExecId::new(format!("direct/{}/{}/{DIRECT}", asked.place.account, asked.place.region));
-        let used = Use {
-            exec: &exec,
-            seq: 0,
-            at: clock.now(),
-            provider: &reply.facts.provider,
-            model: &reply.model,
-            input_tokens: reply.usage.uncached_input_tokens(),
-            output_tokens: reply.usage.output_tokens,
-            cache_read_tokens: reply.usage.cache_read_tokens,
-            cache_write_tokens: reply.usage.cache_write_tokens,
-        };
-        watch.answered(&used, asked.took);
-    })
+        self.0.came(&direct(asked, &exec(asked)), began, ended, &came);
+    }
+}
+
+fn exec(asked: &Asked<'_>) -> ExecId {
+    ExecId::new(format!("direct/{}/{}/{DIRECT}", asked.place.account, asked.place.region))
+}
+
+fn direct<'a>(asked: &Asked<'a>, exec: &'a ExecId) -> Direct<'a> {
+    Direct {
+        exec,
+        request_id: asked.request_id,
+        trace_parent: asked.trace_parent,
+        asks: match asked.question {
+            Question::Chat(request) => Asks::Chat(request),
+            Question::Embeddings(model) => Asks::Embeddings(model),
+        },
+    }
 }
 
 /// Sums and prices.

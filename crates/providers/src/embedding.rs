@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::client::{seconds, unreachable};
 use crate::protocol::{Post, excerpt};
 use crate::server::Server;
-use crate::{Failure, Fault, Models};
+use crate::{Failure, Fault, Models, trace};
 
 /// Most numbers of one embedding. Ours: the longest published ones have 12,288.
 const DIMENSIONS_MAX: usize = 65_536;
@@ -16,6 +16,10 @@ const DIMENSIONS_MAX: usize = 65_536;
 pub struct Embedded {
     /// One list for each text.
     pub vectors: Vec<Vec<f32>>,
+    /// Name of the provider that answered, as the configuration has it.
+    pub provider: String,
+    /// The model that answered, as its provider names it.
+    pub model: String,
     /// Tokens that were read.
     pub input_tokens: u64,
 }
@@ -30,7 +34,14 @@ impl Models {
             .route(model)
             .map_err(|unrouted| Failure::new(Fault::Validation, unrouted.message))?;
         match self.server(&route.provider) {
-            Some(server) => server.embed(&route.model, texts, dimensions).await,
+            Some(server) => {
+                let embedded = server.embed(&route.model, texts, dimensions).await?;
+                Ok(Embedded {
+                    provider: route.provider,
+                    model: route.model,
+                    ..embedded
+                })
+            }
             None => Err(Failure::new(
                 Fault::Validation,
                 format!(
@@ -55,14 +66,16 @@ impl Server {
     /// One POST with a whole JSON answer, tried once.
     pub(crate) async fn ask(&self, post: Post) -> Result<Value, Failure> {
         let _place = self.gate.place().await?;
-        let sent = self
+        let mut asked = self
             .client(&post.url)?
             .post(post.url)
             .headers(post.headers)
             .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "application/json")
-            .body(post.body)
-            .send();
+            .header(ACCEPT, "application/json");
+        if let Some(parent) = trace::header() {
+            asked = asked.header(trace::NAME, parent);
+        }
+        let sent = asked.body(post.body).send();
         let wait = self.limits.reply;
         let response = match tokio::time::timeout(wait, sent).await {
             Ok(Ok(response)) => response,
@@ -126,6 +139,7 @@ fn read(value: &Value, count: usize) -> Result<Embedded, Failure> {
     Ok(Embedded {
         vectors,
         input_tokens: value["usage"]["prompt_tokens"].as_u64().unwrap_or_default(),
+        ..Embedded::default()
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod board;
 mod config;
+mod direct;
 mod exporter;
 mod metrics;
 mod otlp;
@@ -16,6 +17,7 @@ mod watch;
 
 pub use board::Board;
 pub use config::{Readers, Sample, TelemetryConfig};
+pub use direct::{Asks, Came, Direct};
 pub use exporter::Exporter;
 pub use metrics::SERIES_MAX;
 pub use watch::{Ledger, Use, Watch};

@@ -9,7 +9,7 @@ use bedplate_journal::{Call, EffectKey, ExecId, Step};
 
 use crate::config::{Sample, TelemetryConfig};
 use crate::exporter::Exporter;
-use crate::span::{Attribute, Context, Kind, Span, call_of, root_of, trace_of};
+use crate::span::{Attribute, Context, Kind, Span, TraceId, call_of, root_of, trace_of};
 use crate::turns::{End, Turn};
 use crate::watch::Use;
 
@@ -26,7 +26,7 @@ pub(crate) struct Tracer {
 }
 
 /// One attribute.
-type Pair = (&'static str, Attribute);
+pub(crate) type Pair = (&'static str, Attribute);
 
 /// A call that is over.
 pub(crate) struct Called<'a> {
@@ -54,16 +54,31 @@ impl Tracer {
 
     /// Whether a turn is recorded, as far as that can be said before its end.
     fn records(&self, exec: &ExecId, turn: &Turn) -> bool {
-        let sent = sent(turn).map(|context| context.sampled);
+        self.samples(sent(turn), trace_of(exec, &turn.id))
+    }
+
+    /// Whether what came with this context is recorded, as far as that can be said before its end; `own` is the trace of what came with none.
+    pub(crate) fn samples(&self, sent: Option<Context>, own: TraceId) -> bool {
+        let sent = sent.map(|context| context.sampled);
         match self.sample {
             Sample::All => sent.unwrap_or(true),
             Sample::None => false,
             Sample::Errors => true,
             Sample::Share(share) => sent.unwrap_or_else(|| {
-                let [a, b, c, d, e, f, g, h, ..] = trace_of(exec, &turn.id);
+                let [a, b, c, d, e, f, g, h, ..] = own;
                 (u64::from_be_bytes([a, b, c, d, e, f, g, h]) as f64) < share * u64::MAX as f64
             }),
         }
+    }
+
+    /// The same for what is over.
+    pub(crate) fn keeps(&self, sent: Option<Context>, own: TraceId, failed: bool) -> bool {
+        self.samples(sent, own) && (failed || self.sample != Sample::Errors)
+    }
+
+    /// Hands spans that are finished and wanted on.
+    pub(crate) fn send(&self, spans: Vec<Span>) {
+        self.exporter.send(spans);
     }
 
     /// Where a turn hangs, and its own root.
@@ -118,46 +133,10 @@ impl Tracer {
         let asked = request.map(|request| request.model.as_str());
         let model = asked.or(reply.as_ref().map(|reply| reply.used.model)).unwrap_or_default();
         if let Some(request) = request {
-            attributes.push(("gen_ai.request.model", request.model.as_str().into()));
-            let inference = &request.inference;
-            if let Some(tokens) = inference.max_tokens {
-                attributes.push(("gen_ai.request.max_tokens", u64::from(tokens).into()));
-            }
-            if let Some(temperature) = inference.temperature {
-                attributes.push(("gen_ai.request.temperature", Attribute::Real(temperature)));
-            }
-            if let Some(top_p) = inference.top_p {
-                attributes.push(("gen_ai.request.top_p", Attribute::Real(top_p)));
-            }
-            if self.content {
-                let json = request.to_trace_json();
-                attributes.push((
-                    "gen_ai.system_instructions",
-                    cut(json["system"].as_str().unwrap_or_default()).into(),
-                ));
-                attributes.push(("gen_ai.input.messages", cut(&json["messages"].to_string()).into()));
-            }
+            asked_attributes(request, self.content, &mut attributes);
         }
         if let Some(reply) = &reply {
-            let used = reply.used;
-            let input = used.input_tokens + used.cache_read_tokens + used.cache_write_tokens;
-            attributes.push(("gen_ai.provider.name", provider(used.provider).into()));
-            attributes.push(("gen_ai.response.model", used.model.into()));
-            attributes.push(("gen_ai.response.finish_reasons", Attribute::Texts(vec![reply.stop.to_owned()])));
-            attributes.push(("gen_ai.usage.input_tokens", input.into()));
-            attributes.push(("gen_ai.usage.output_tokens", used.output_tokens.into()));
-            if used.cache_read_tokens > 0 {
-                attributes.push(("gen_ai.usage.cache_read.input_tokens", used.cache_read_tokens.into()));
-            }
-            if used.cache_write_tokens > 0 {
-                attributes.push(("gen_ai.usage.cache_creation.input_tokens", used.cache_write_tokens.into()));
-            }
-            if let Some(dollars) = reply.dollars {
-                attributes.push(("bedplate.cost.usd", Attribute::Real(dollars)));
-            }
-            if self.content {
-                attributes.push(("gen_ai.output.messages", cut(reply.raw).into()));
-            }
+            replied_attributes(reply, self.content, &mut attributes);
         }
         self.push(
             called,
@@ -272,8 +251,54 @@ pub(crate) struct Tool<'a> {
     pub(crate) init_ms: Option<u64>,
 }
 
+/// What is told of a model's request.
+pub(crate) fn asked_attributes(request: &ModelRequest, content: bool, attributes: &mut Vec<Pair>) {
+    attributes.push(("gen_ai.request.model", request.model.as_str().into()));
+    let inference = &request.inference;
+    if let Some(tokens) = inference.max_tokens {
+        attributes.push(("gen_ai.request.max_tokens", u64::from(tokens).into()));
+    }
+    if let Some(temperature) = inference.temperature {
+        attributes.push(("gen_ai.request.temperature", Attribute::Real(temperature)));
+    }
+    if let Some(top_p) = inference.top_p {
+        attributes.push(("gen_ai.request.top_p", Attribute::Real(top_p)));
+    }
+    if content {
+        let json = request.to_trace_json();
+        attributes.push((
+            "gen_ai.system_instructions",
+            cut(json["system"].as_str().unwrap_or_default()).into(),
+        ));
+        attributes.push(("gen_ai.input.messages", cut(&json["messages"].to_string()).into()));
+    }
+}
+
+/// What is told of a model's reply.
+pub(crate) fn replied_attributes(reply: &Replied<'_>, content: bool, attributes: &mut Vec<Pair>) {
+    let used = reply.used;
+    let input = used.input_tokens + used.cache_read_tokens + used.cache_write_tokens;
+    attributes.push(("gen_ai.provider.name", provider(used.provider).into()));
+    attributes.push(("gen_ai.response.model", used.model.into()));
+    attributes.push(("gen_ai.response.finish_reasons", Attribute::Texts(vec![reply.stop.to_owned()])));
+    attributes.push(("gen_ai.usage.input_tokens", input.into()));
+    attributes.push(("gen_ai.usage.output_tokens", used.output_tokens.into()));
+    if used.cache_read_tokens > 0 {
+        attributes.push(("gen_ai.usage.cache_read.input_tokens", used.cache_read_tokens.into()));
+    }
+    if used.cache_write_tokens > 0 {
+        attributes.push(("gen_ai.usage.cache_creation.input_tokens", used.cache_write_tokens.into()));
+    }
+    if let Some(dollars) = reply.dollars {
+        attributes.push(("bedplate.cost.usd", Attribute::Real(dollars)));
+    }
+    if content {
+        attributes.push(("gen_ai.output.messages", cut(reply.raw).into()));
+    }
+}
+
 /// The conventions' name of a provider; other names are as configured.
-fn provider(name: &str) -> &str {
+pub(crate) fn provider(name: &str) -> &str {
     match name {
         "bedrock" => "aws.bedrock",
         "builtin" => "bedplate",
@@ -281,7 +306,7 @@ fn provider(name: &str) -> &str {
     }
 }
 
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     let end = text.floor_char_boundary(CONTENT_BYTES_MAX);
     text[..end].to_owned()
 }

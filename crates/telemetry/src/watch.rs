@@ -24,7 +24,7 @@ const SESSIONS_MAX: usize = 4_096;
 /// Equal calls in one turn that look like a loop.
 const LOOP: u32 = 3;
 /// The provider of what is built in.
-const BUILTIN: &str = "builtin";
+pub(crate) const BUILTIN: &str = "builtin";
 
 /// One model call's tokens.
 #[derive(Clone, Copy, Debug)]
@@ -60,9 +60,9 @@ pub trait Ledger: Send + Sync {
 
 /// The observer.
 pub struct Watch {
-    board: Arc<Board>,
-    ledger: Option<Arc<dyn Ledger>>,
-    tracer: Option<Tracer>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) ledger: Option<Arc<dyn Ledger>>,
+    pub(crate) tracer: Option<Tracer>,
     shards: Vec<Mutex<HashMap<ExecId, Watched>>>,
     hasher: RandomState,
 }
@@ -234,21 +234,7 @@ impl Watch {
         );
     }
 
-    /// A model call without an agent was answered: it is counted and paid for like one of an agent.
-    pub fn answered(&self, used: &Use<'_>, time: std::time::Duration) {
-        let provider = if used.provider.is_empty() { BUILTIN } else { used.provider };
-        let used = Use { provider, ..*used };
-        let dollars = self.ledger.as_ref().and_then(|ledger| ledger.used(&used));
-        self.count(&used, time, dollars);
-    }
-
-    /// A model call without an agent failed, with this kind of failure.
-    pub fn unanswered(&self, model: &str, kind: &str) {
-        self.board.model_calls.add(&["-", model, kind], 1);
-        self.board.errors.add(&[kind], 1);
-    }
-
-    fn count(&self, used: &Use<'_>, time: std::time::Duration, dollars: Option<f64>) {
+    pub(crate) fn count(&self, used: &Use<'_>, time: std::time::Duration, dollars: Option<f64>) {
         let who = [used.provider, used.model];
         self.board.model_calls.add(&[used.provider, used.model, "ok"], 1);
         self.board.model_seconds.took(&[used.provider], time);

@@ -139,7 +139,7 @@ impl Draft {
         put("requestId", json!(self.request_id));
         put("operation", json!(self.operation));
         put("modelId", json!(self.model));
-        put("requestMetadata", self.metadata);
+        put("requestMetadata", keep.clean(self.metadata, true));
         let mut input = json!({"inputContentType": "application/json"});
         match body(self.input) {
             Value::Null => {}

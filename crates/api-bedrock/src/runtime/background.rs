@@ -84,6 +84,7 @@ pub(crate) async fn start(
         "status": AsyncInvokeStatus::InProgress.as_str(),
         "submitTime": context.received_at.millis(),
         "requestId": context.request_id,
+        "traceParent": context.trace_parent,
     });
     let key = document(place, &id);
     let tags: Tags = input.tags.into_iter().flatten().map(|tag| (tag.key, tag.value)).collect();
@@ -227,6 +228,7 @@ impl State {
                 region: text(body, "region"),
             },
             received_at: self.clock.now(),
+            trace_parent: body["traceParent"].as_str().map(str::to_owned),
             ..Context::default()
         };
         let outcome = match invoke::quietly(self, &context, &text(body, "model"), &body["input"]).await {

@@ -16,7 +16,7 @@ pub(crate) async fn converse(state: &State, context: &Context, input: types::Con
     let request = prepare(state, input).await?;
     let began = state.clock.now();
     let draft = state.log.draft(context, "Converse", &request.model, || converse_input(&request));
-    let reply = state.ask(&context.place, &request, &Progress::none()).await;
+    let reply = state.ask(context, &request, &Progress::none()).await;
     if let Some(draft) = draft {
         let outcome = reply.as_ref().map(converse_output);
         state.log.finish(draft, outcome.map_err(|failure| failure.fault.exception(false)));
@@ -36,7 +36,7 @@ pub(crate) async fn stream(
     let mut draft = state
         .log
         .draft(context, "ConverseStream", &request.model, || converse_input(&request));
-    let mut events = Box::pin(live::call(state.detached(), context.place.clone(), request));
+    let mut events = Box::pin(live::call(state.detached(), context.clone(), request));
     // What fails before the model said anything is a plain error, as at the service.
     let first = match events.next().await {
         Some(Event::Failed(failure)) => {

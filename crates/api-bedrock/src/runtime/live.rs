@@ -6,11 +6,11 @@
 
 use std::collections::VecDeque;
 
-use bedplate_base::{BoxFuture, Place};
+use bedplate_base::BoxFuture;
 use bedplate_converse::{Block, Reply, Request};
 use bedplate_journal::{Part, Progress};
 use bedplate_providers::Failure;
-use bedplate_wire::Value;
+use bedplate_wire::{Context, Value};
 use futures_util::Stream;
 use tokio::sync::mpsc;
 
@@ -55,13 +55,13 @@ pub(crate) enum Delta {
 }
 
 /// The call of `request` as a stream that ends with `Ended` or `Failed`.
-pub(crate) fn call(state: State, place: Place, request: Request) -> impl Stream<Item = Event> + Send + 'static {
+pub(crate) fn call(state: State, context: Context, request: Request) -> impl Stream<Item = Event> + Send + 'static {
     // Not bounded: a reply is, by the provider's limit on its bytes, and parts are sent from where nobody can wait.
     let (sender, parts) = mpsc::unbounded_channel();
     let progress = Progress::new(move |part| {
         let _ = sender.send(part); // nobody listens: the stream is gone, and the call with it
     });
-    let call: BoxFuture<'static, Result<Reply, Failure>> = Box::pin(async move { state.ask(&place, &request, &progress).await });
+    let call: BoxFuture<'static, Result<Reply, Failure>> = Box::pin(async move { state.ask(&context, &request, &progress).await });
     let live = Live {
         call,
         parts,

@@ -1,7 +1,7 @@
 //! Embeddings: Amazon Titan Text Embeddings and Cohere Embed (user guide, the families' pages).
 
 use bedplate_converse::Usage;
-use bedplate_wire::{Fault, Value};
+use bedplate_wire::{Context, Fault, Value};
 use serde_json::json;
 
 use super::super::fault::{self, invalid};
@@ -77,8 +77,8 @@ pub(super) fn read(model: &str, mut body: Body) -> Result<Wanted, Fault> {
     Ok(wanted)
 }
 
-pub(super) async fn answer(state: &State, model: &str, wanted: Wanted, answer_id: &str) -> Result<(Value, Usage), Fault> {
-    let embedded = state.models.embed(model, &wanted.texts, wanted.dimensions).await;
+pub(super) async fn answer(state: &State, context: &Context, model: &str, wanted: Wanted) -> Result<(Value, Usage), Fault> {
+    let embedded = state.embed(context, model, &wanted.texts, wanted.dimensions).await;
     let embedded = embedded.map_err(|failure| fault::of(&failure))?;
     let usage = Usage {
         input_tokens: embedded.input_tokens,
@@ -90,7 +90,7 @@ pub(super) async fn answer(state: &State, model: &str, wanted: Wanted, answer_id
     }
     if wanted.cohere {
         let value = json!({
-            "id": answer_id, "texts": wanted.texts, "embeddings": vectors, "response_type": "embeddings_floats",
+            "id": context.request_id, "texts": wanted.texts, "embeddings": vectors, "response_type": "embeddings_floats",
         });
         return Ok((value, usage));
     }

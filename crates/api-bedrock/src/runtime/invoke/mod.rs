@@ -173,7 +173,7 @@ async fn perform(state: &State, context: &Context, model: &str, body: &Bytes, wa
         .draft(context, wanted.operation, model, || logged(body, wanted.metadata.as_deref()));
     if Family::of(model, &fields) == Family::Embedding {
         let texts = embedding::read(model, fields)?;
-        let answer = embedding::answer(state, model, texts, &context.request_id).await;
+        let answer = embedding::answer(state, context, model, texts).await;
         if let Some(draft) = draft {
             let outcome = answer.as_ref().map(Clone::clone).map_err(|fault| fault.code.as_ref());
             state.log.finish(draft.embedding(), outcome);
@@ -183,7 +183,7 @@ async fn perform(state: &State, context: &Context, model: &str, body: &Bytes, wa
     }
     let (mut request, form) = conversation(model, fields, &context.request_id)?;
     (request.options.latency, request.options.service_tier) = (wanted.latency, wanted.tier);
-    let reply = state.ask(&context.place, &request, &Progress::none()).await;
+    let reply = state.ask(context, &request, &Progress::none()).await;
     let reply = match reply {
         Ok(reply) => reply,
         Err(failure) => {
@@ -225,7 +225,7 @@ pub(crate) async fn stream(
     });
     let mut said: Vec<Value> = Vec::new();
     let began = state.clock.now();
-    let mut events = Box::pin(live::call(state.detached(), context.place.clone(), request));
+    let mut events = Box::pin(live::call(state.detached(), context.clone(), request));
     let first = match events.next().await {
         Some(Event::Failed(failure)) => {
             if let Some(draft) = draft {
