@@ -36,7 +36,7 @@ def put(server, **flags):
 
 def ask(server, text, *blocks):
     messages = [{"role": "user", "content": [{"text": text}, *blocks]}]
-    return server.client("bedrock-runtime").converse(modelId=HAIKU, messages=messages, requestMetadata={"team": "shop"})
+    return server.client("bedrock-runtime").converse(modelId=HAIKU, messages=messages, requestMetadata={"team": "shop", "card": "1234-5678"})
 
 
 def test_the_configuration_is_kept_and_deleted(own):
@@ -66,7 +66,7 @@ def test_calls_are_logged_while_it_is_on(own, model):
     first, second, third, fourth = wait_for(own, 4)
     assert (first["schemaType"], first["operation"], first["modelId"]) == ("ModelInvocationLog", "Converse", HAIKU)
     assert (first["input"]["inputTokenCount"], first["output"]["outputTokenCount"]) == (9, 4)
-    assert first["requestMetadata"] == {"team": "shop"}
+    assert first["requestMetadata"] == {"team": "shop", "card": "[redacted]"}
     text = json.dumps(first)
     assert "1234" not in text and "It is [redacted]." in text and "left out: 20 letters" in text
     assert (second["operation"], second["input"]["inputBodyJson"]) == ("InvokeModel", body)
