@@ -135,7 +135,7 @@ impl Server {
     }
 
     async fn tried(&self, request: &Request, model: &str, report: &mut (dyn FnMut(Part) + Send)) -> Result<Reply, Failure> {
-        let mut backoff = self.limits.backoff;
+        let mut waits = waits(self.limits.backoff);
         let mut tries = 0;
         let mut lost = Usage::default();
         loop {
@@ -159,8 +159,8 @@ impl Server {
                 return Err(failure);
             }
             tracing::warn!(provider = %self.name, model, tries, lost_tokens = lost.total_tokens(), "{failure}; trying again");
-            tokio::time::sleep(wait.unwrap_or_else(|| jittered(backoff))).await;
-            backoff = backoff.saturating_mul(4).min(BACKOFF_MAX);
+            let ours = waits.next().unwrap_or(BACKOFF_MAX);
+            tokio::time::sleep(wait.unwrap_or_else(|| jittered(ours))).await;
         }
     }
 
@@ -376,10 +376,29 @@ impl Server {
     }
 }
 
+/// The waits before the second try and those after it.
+fn waits(first: Duration) -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(first), |wait| Some(wait.saturating_mul(4).min(BACKOFF_MAX)))
+}
+
 /// Between half and all of `wait`, so that calls that failed together do not come back together.
 fn jittered(wait: Duration) -> Duration {
     let dice = random_uuid()
         .bytes()
         .fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     wait / 2 + wait.mul_f64(f64::from(dice % 1_000) / 2_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_a_bound() {
+        let waits: Vec<u64> = waits(BACKOFF).take(7).map(|wait| wait.as_secs()).collect();
+        assert_eq!(waits, [0, 1, 4, 16, 30, 30, 30]);
+        for _ in 0..100 {
+            assert!((Duration::from_secs(15)..=BACKOFF_MAX).contains(&jittered(BACKOFF_MAX)));
+        }
+    }
 }
