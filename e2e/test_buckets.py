@@ -75,6 +75,9 @@ def test_the_life_of_a_bucket(s3):
     s3.delete_bucket(Bucket=name)
     assert code(s3.list_objects_v2, Bucket=name) == ("NoSuchBucket", 404)
     assert code(s3.create_bucket, Bucket="No_Name") == ("InvalidBucketName", 400)
+    with pytest.raises(ClientError, match="The specified bucket is not valid") as refused:
+        s3.create_bucket(Bucket="No_Name")
+    assert refused.value.response["ResponseMetadata"]["RequestId"]
 
 
 def test_an_object_comes_back_as_it_was_put(s3, bucket):

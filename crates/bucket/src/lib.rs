@@ -16,6 +16,7 @@ mod objects;
 mod ops;
 mod receive;
 mod record;
+mod refusal;
 mod service;
 mod tree;
 mod upload;

@@ -22,6 +22,7 @@ use crate::buckets::Buckets;
 use crate::fault::fault;
 use crate::limits::{FORM_FILE_BYTES_MAX, XML_BYTES_MAX};
 use crate::ops::{buckets, list, parts, read, write};
+use crate::refusal;
 
 /// Who asks.
 #[derive(Clone, Debug, Default)]
@@ -78,9 +79,10 @@ impl Service {
     {
         let request_id = caller.request_id.clone();
         let (mut parts, body) = request.into_parts();
+        let resource = parts.uri.path().to_owned();
         if let Err(error) = check_document(&parts, body.size_hint().exact() == Some(0)) {
             return match error.to_http_response() {
-                Ok(response) => outgoing(response, &request_id),
+                Ok(response) => outgoing(refusal::whole(response, &resource, &request_id).await, &request_id),
                 Err(_) => internal(),
             };
         }
@@ -93,7 +95,7 @@ impl Service {
             _ => s3s::Body::http_body_unsync(Watched { body, trailers }),
         };
         match self.inner.call(http::Request::from_parts(parts, body)).await {
-            Ok(response) => outgoing(response, &request_id),
+            Ok(response) => outgoing(refusal::whole(response, &resource, &request_id).await, &request_id),
             Err(error) => {
                 let error: Box<dyn std::error::Error + Send + Sync> = error.into();
                 tracing::error!(target: "bucket", request_id, %error, "an answer could not be written");

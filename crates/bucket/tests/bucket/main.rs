@@ -362,6 +362,40 @@ impl Remote for Elsewhere {
 }
 
 #[tokio::test]
+async fn refusals_are_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path(), &[]);
+    assert_eq!(house.ask("PUT", "/house", &[], b"").await.status, 200);
+    let long = format!("/house/{}", "k".repeat(1_025));
+    let cases: [(&str, &str, &[u8], &str); 9] = [
+        ("PUT", "/No_Name", b"", "InvalidBucketName"),
+        ("GET", "/ab", b"", "InvalidBucketName"),
+        ("GET", "/missing?list-type=2", b"", "NoSuchBucket"),
+        ("GET", "/house/missing%3C%26", b"", "NoSuchKey"),
+        ("PUT", &long, b"x", "KeyTooLongError"),
+        ("POST", "/house?delete", b"<no", "MalformedXML"),
+        ("GET", "/house?acl", b"", "NotImplemented"),
+        ("PUT", "/house?versioning", b"", "MissingRequestBodyError"),
+        ("PATCH", "/house", b"", "NotImplemented"),
+    ];
+    for (method, target, body, code) in cases {
+        let answer = house.ask(method, target, &[], body).await;
+        let one = |name: &str| all(&answer.text, name).join("|");
+        assert!(answer.status >= 400, "{target}: {}", answer.text);
+        assert_eq!(one("Code"), code, "{target}: {}", answer.text);
+        assert!(one("Message").len() > 10, "{target}: {}", answer.text);
+        assert_eq!(one("RequestId"), "r", "{target}: {}", answer.text);
+        assert_eq!(
+            one("Resource"),
+            unescape(target.split('?').next().unwrap_or_default()),
+            "{}",
+            answer.text
+        );
+        assert!(answer.text.ends_with("</Error>"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn one_reader_for_all_objects() {
     let folder = tempfile::tempdir().unwrap();
     let house = House::open(folder.path(), &[]);
