@@ -248,3 +248,34 @@ fn xml_text(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SDKs try again by themselves; in each form they know it by another name, and all are told when.
+    #[test]
+    fn throttling_says_when_to_come_again() {
+        for (form, status, code) in [
+            (Envelope::RestJson, 429, "ThrottlingException"),
+            (Envelope::AwsJson, 400, "ThrottlingException"),
+            (Envelope::Query, 400, "<Code>Throttling</Code>"),
+            (Envelope::S3, 503, "<Code>SlowDown</Code>"),
+        ] {
+            let response = Refusal::throttled("too much").into_response(None, form, &Context::default());
+            let Body::Full(body) = &response.body else {
+                panic!("{form:?} streams")
+            };
+            let said = format!("{:?} {}", response.headers, String::from_utf8_lossy(body));
+            assert!(
+                response.status == status && said.contains(code),
+                "{form:?}: {} {said}",
+                response.status
+            );
+            assert!(
+                response.headers.contains(&("retry-after", RETRY_AFTER.to_owned())),
+                "{form:?}: {said}"
+            );
+        }
+    }
+}

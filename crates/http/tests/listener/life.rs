@@ -14,7 +14,8 @@ async fn ready_when_said_so() {
     let house = House::open(Limits::default()).await;
     house.ready.send_replace(false);
     let ask = b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    assert!(house.talk(ask).await.starts_with("HTTP/1.1 503 "));
+    let answer = house.talk(ask).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1"), "{answer}");
     house.ready.send_replace(true);
     assert!(house.talk(ask).await.starts_with("HTTP/1.1 200 "));
 }
