@@ -121,3 +121,38 @@ def test_a_layer_of_a_template_is_a_folder(new_server):
     assert layer["Arn"].endswith(":layer:Shared:1")
     (own.folder / "shared/python/court.py").write_text("NAME = 'sand court'\n")
     until(lambda: invoke(own, "look") == "sand court", "the edited layer")
+
+
+def test_permissions_of_a_version_are_kept(server):
+    functions = server.functions
+    layer = publish(server, {"python/court.py": "NAME = 'grass'"})
+    named = {"LayerName": layer["LayerArn"], "VersionNumber": layer["Version"]}
+    add = {**named, "StatementId": "all", "Action": "lambda:GetLayerVersion", "Principal": "*", "OrganizationId": "o-t194hfs8cz"}
+    assert refused(functions.get_layer_version_policy, **named)[0] == "ResourceNotFoundException"
+    first = functions.add_layer_version_permission(**add)
+    assert json.loads(first["Statement"]) == {
+        "Sid": "all",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "lambda:GetLayerVersion",
+        "Resource": layer["LayerVersionArn"],
+        "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-t194hfs8cz"}},
+    }
+    assert refused(functions.add_layer_version_permission, **add)[0] == "ResourceConflictException"
+    other = {**named, "StatementId": "one", "Action": "lambda:GetLayerVersion", "Principal": "223456789012"}
+    assert refused(functions.add_layer_version_permission, RevisionId="no", **other)[0] == "PreconditionFailedException"
+    second = functions.add_layer_version_permission(RevisionId=first["RevisionId"], **other)
+    assert json.loads(second["Statement"])["Principal"] == {"AWS": "arn:aws:iam::223456789012:root"}
+    told = functions.get_layer_version_policy(**named)
+    policy = json.loads(told["Policy"])
+    assert told["RevisionId"] == second["RevisionId"] != first["RevisionId"]
+    assert (policy["Version"], policy["Id"], [one["Sid"] for one in policy["Statement"]]) == ("2012-10-17", "default", ["all", "one"])
+    assert functions.get_layer_version(**named)["LayerVersionArn"] == layer["LayerVersionArn"]
+    functions.remove_layer_version_permission(**named, StatementId="all", RevisionId=told["RevisionId"])
+    assert refused(functions.remove_layer_version_permission, **named, StatementId="all")[0] == "ResourceNotFoundException"
+    functions.remove_layer_version_permission(**named, StatementId="one")
+    assert refused(functions.get_layer_version_policy, **named)[0] == "ResourceNotFoundException"
+    missing = {**other, "VersionNumber": 9}
+    assert refused(functions.add_layer_version_permission, **missing)[0] == "ResourceNotFoundException"
+    wrong = {**other, "Action": "lambda:InvokeFunction"}
+    assert refused(functions.add_layer_version_permission, **wrong)[0] in ("ValidationException", "InvalidParameterValueException")

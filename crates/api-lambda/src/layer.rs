@@ -276,6 +276,19 @@ impl State {
     }
 }
 
+/// A version's ARN and document.
+pub(crate) async fn stored_version(
+    state: &State,
+    context: &Context,
+    layer: &str,
+    number: i64,
+) -> Result<(String, bedplate_catalog::Document), Fault> {
+    let name = Name::read(context, layer)?;
+    let number = u64::try_from(number).map_err(|_| missing())?;
+    let stored = state.catalog.get(&name.version_key(number)).await.map_err(exception)?;
+    Ok((format!("{}:{number}", name.arn), stored.ok_or_else(missing)?))
+}
+
 async fn find(state: &State, name: &Name, number: u64) -> Result<Option<(GetLayerVersionResponse, Hash)>, Fault> {
     let stored = state.catalog.get(&name.version_key(number)).await.map_err(exception)?;
     stored.map(|stored| read(&stored)).transpose()

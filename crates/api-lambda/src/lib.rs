@@ -17,6 +17,7 @@ mod fault;
 mod folder;
 mod invoke;
 mod layer;
+mod layer_permission;
 mod mapping;
 mod name;
 mod permission;
@@ -153,6 +154,7 @@ fn chosen(_: &Operation, fault: Fault) -> Fault {
 
 bedplate_wire::operations! {
     service: "lambda", state: State, ops: ops, fault: chosen,
+    AddLayerVersionPermission => layer_permission::add,
     AddPermission => permission::add,
     CreateAlias => alias::create,
     CreateFunction => create::create,
@@ -170,6 +172,7 @@ bedplate_wire::operations! {
     GetFunctionConfiguration => read::get_configuration,
     GetLayerVersion => layer::get,
     GetLayerVersionByArn => layer::get_by_arn,
+    GetLayerVersionPolicy => layer_permission::get,
     GetPolicy => permission::get,
     Invoke => invoke::invoke,
     InvokeAsync => invoke::invoke_async,
@@ -185,6 +188,7 @@ bedplate_wire::operations! {
     PublishVersion => version::publish,
     PutFunctionConcurrency => concurrency::put,
     PutFunctionEventInvokeConfig => event_config::put,
+    RemoveLayerVersionPermission => layer_permission::remove,
     RemovePermission => permission::remove,
     TagResource => tags::tag,
     UntagResource => tags::untag,

@@ -14,7 +14,7 @@ use crate::fault::exception;
 use crate::name::Name;
 
 /// Longest policy, in bytes of JSON (Lambda quotas).
-const POLICY_BYTES_MAX: usize = 20 * 1024;
+pub(crate) const POLICY_BYTES_MAX: usize = 20 * 1024;
 
 /// Adds a statement to a function's policy.
 pub(crate) async fn add(state: &State, context: &Context, input: AddPermissionRequest) -> Result<AddPermissionResponse, Fault> {
@@ -113,13 +113,18 @@ pub(crate) fn check_revision(wanted: Option<&str>, is: Option<&str>) -> Result<(
     Ok(())
 }
 
-fn statement(name: &Name, input: &AddPermissionRequest) -> Value {
-    let principal = match input.principal.as_str() {
+/// A `Principal` as a policy has it: everybody, a service, an ARN or an account.
+pub(crate) fn principal(text: &str) -> Value {
+    match text {
         "*" => json!("*"),
+        arn if arn.starts_with("arn:") => json!({"AWS": arn}),
         service if service.contains('.') => json!({"Service": service}),
-        account if account.starts_with("arn:") => json!({"AWS": account}),
         account => json!({"AWS": format!("arn:aws:iam::{account}:root")}),
-    };
+    }
+}
+
+fn statement(name: &Name, input: &AddPermissionRequest) -> Value {
+    let principal = principal(&input.principal);
     let mut conditions = Map::new();
     let mut condition = |operator: &str, key: &str, value: &Option<String>| {
         if let Some(value) = value {
