@@ -60,6 +60,25 @@ def test_sums(new_server, double, model):
     assert shown["cost"]["usd"] == pytest.approx(0.018)
 
 
+def test_sessions_of_one_name_are_two(new_server, double, model):
+    server = new_server(config=double.config(PRICE)).start()
+    one, two = agent(server), agent(server)
+    two.session = one.session
+    model.will(say("Hi.", usage=(2000, 500)), say("Ho.", usage=(1000, 100)))
+    one.ask("hi")
+    told = run("chat", two.name, "ho", "--session", two.session, "--url", server.url).stdout
+    assert "$0.0045 in this session" in told, told
+    rows = sums(server, "by=session")["rows"]
+    assert sorted((row["key"], row["calls"], row["inputTokens"]) for row in rows) == [(one.session, 1, 1000), (one.session, 1, 2000)]
+
+
+def test_a_sum_by_nothing_is_refused(new_server):
+    server = new_server(config="").start()
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        sums(server, "by=colour")
+    assert refused.value.code == 400 and "agent, model, day or session" in refused.value.read().decode()
+
+
 def test_a_model_without_a_price_is_not_free(new_server, double, model):
     server = new_server(config=double.config()).start()
     model.will(say("Hi."))

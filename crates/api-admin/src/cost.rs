@@ -1,10 +1,10 @@
 //! What model calls used and cost: sums by agent, model, day or session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bedplate_api_agents::browse;
-use bedplate_base::{Error, Result};
+use bedplate_base::{Error, Place, Result};
 use bedplate_cost::{Ledger, Prices, Row, Tokens};
 use bedplate_store::Page;
 use serde_json::{Value, json};
@@ -66,12 +66,16 @@ impl Sum {
 pub(crate) async fn sums(state: &State, mut query: Query) -> Result<Value> {
     let by = query.take("by").unwrap_or_else(|| "agent".to_owned());
     let (since, until) = (query.take("since"), query.take("until"));
-    let session = query.take("session");
+    let (id, session) = (query.take("id"), query.take("session"));
     let limit = query.count("limit", SESSIONS, SESSIONS_MAX)?;
-    query.finish(&["by", "since", "until", "session", "limit"])?;
+    query.finish(&["by", "since", "until", "id", "session", "limit"])?;
     let Some(cost) = &state.cost else {
         return Err(Error::not_found("This server keeps no sums of model calls."));
     };
+    if !matches!(by.as_str(), "agent" | "model" | "day" | "session") {
+        let message = format!("The parameter by must be agent, model, day or session, but is {by:?}.");
+        return Err(Error::validation(message));
+    }
     for (name, day) in [("since", &since), ("until", &until)] {
         if let Some(day) = day
             && bedplate_base::Timestamp::parse_iso(&format!("{day}T00:00:00Z")).is_none()
@@ -81,31 +85,29 @@ pub(crate) async fn sums(state: &State, mut query: Query) -> Result<Value> {
             )));
         }
     }
-    let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
+    // By what is shown, and what tells equal names of sessions apart.
+    let mut sums: BTreeMap<(String, String), Sum> = BTreeMap::new();
     let mut total = Sum::default();
-    if by == "session" || session.is_some() {
-        for (key, rows) in sessions(state, cost, session.as_deref(), limit).await? {
+    if by == "session" || session.is_some() || id.is_some() {
+        for (name, exec, rows) in sessions(state, cost, id.as_deref(), session.as_deref(), limit).await? {
             for row in rows.iter().filter(|row| within(row, since.as_deref(), until.as_deref())) {
-                sums.entry(key.clone()).or_default().add(&cost.prices, row);
+                sums.entry((name.clone(), exec.clone())).or_default().add(&cost.prices, row);
                 total.add(&cost.prices, row);
             }
         }
     } else {
+        let mut names = HashMap::new();
         for row in cost.ledger.rows(since.as_deref(), until.as_deref()) {
             let key = match by.as_str() {
-                "agent" => agent_name(state, &row).await,
+                "agent" => agent_name(state, &mut names, &row).await,
                 "model" => format!("{}/{}", row.provider, row.model.trim_start_matches("builtin/")),
-                "day" => row.day.clone(),
-                other => {
-                    let message = format!("The parameter by must be agent, model, day or session, but is {other:?}.");
-                    return Err(Error::validation(message));
-                }
+                _ => row.day.clone(),
             };
-            sums.entry(key).or_default().add(&cost.prices, &row);
+            sums.entry((key, String::new())).or_default().add(&cost.prices, &row);
             total.add(&cost.prices, &row);
         }
     }
-    let rows = sums.into_iter().map(|(key, sum)| {
+    let rows = sums.into_iter().map(|((key, _), sum)| {
         let mut row = json!({"key": key});
         if let (Some(row), Value::Object(sum)) = (row.as_object_mut(), sum.to_json()) {
             row.extend(sum);
@@ -124,11 +126,17 @@ pub(crate) async fn of_session(state: &State, exec: &bedplate_journal::ExecId) -
     Ok(Some(sum.to_json()))
 }
 
-/// The latest sessions, or one, with what they used.
-async fn sessions(state: &State, cost: &Cost, session: Option<&str>, limit: usize) -> Result<Vec<(String, Vec<Row>)>> {
-    let mut heads = match session {
-        Some(session) => vec![sessions::find(state, None, None, Some(session)).await?],
-        None => {
+/// The latest sessions, or the one of an execution id or a name: names, execution ids and what they used.
+async fn sessions(
+    state: &State,
+    cost: &Cost,
+    id: Option<&str>,
+    session: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(String, String, Vec<Row>)>> {
+    let mut heads = match (id, session) {
+        (Some(_), _) | (_, Some(_)) => vec![sessions::find(state, id, None, session).await?],
+        (None, None) => {
             let page = Page {
                 after: None,
                 limit: HEADS_MAX,
@@ -142,7 +150,7 @@ async fn sessions(state: &State, cost: &Cost, session: Option<&str>, limit: usiz
     let mut found = Vec::new();
     for head in heads {
         if let Some(name) = Name::of(&head.exec) {
-            found.push((name.session, cost.ledger.session(&head.exec).await?));
+            found.push((name.session, head.exec.to_string(), cost.ledger.session(&head.exec).await?));
         }
     }
     Ok(found)
@@ -152,14 +160,20 @@ fn within(row: &Row, since: Option<&str>, until: Option<&str>) -> bool {
     since.is_none_or(|since| row.day.as_str() >= since) && until.is_none_or(|until| row.day.as_str() <= until)
 }
 
-/// An agent's name where it still has one, and its id.
-async fn agent_name(state: &State, row: &Row) -> String {
-    let place = bedplate_base::Place {
+/// An agent's name where it still has one, and its id. There is a row for every day: `known` keeps each name from being read again.
+async fn agent_name(state: &State, known: &mut HashMap<(Place, String), String>, row: &Row) -> String {
+    let place = Place {
         account: row.account.clone(),
         region: row.region.clone(),
     };
-    match browse::names(&state.agents, &place, &row.agent, "").await {
+    let key = (place, row.agent.clone());
+    if let Some(name) = known.get(&key) {
+        return name.clone();
+    }
+    let name = match browse::names(&state.agents, &key.0, &row.agent, "").await {
         Ok((Some(name), _)) => format!("{name} ({})", row.agent),
         _ => row.agent.clone(),
-    }
+    };
+    known.insert(key, name.clone());
+    name
 }

@@ -11,7 +11,7 @@
 //! | `/_bedplate/sessions/show` | `id`, or `session` and perhaps `agent`; `turns` | one session, request by request |
 //! | the same | `raw=true`, `after`, `limit` | `{id, events: […], next}`: the journal |
 //! | `/_bedplate/requests/show` | `id` | `{requestId, request, turn}`: why a request failed |
-//! | `/_bedplate/cost` | `by` (agent, model, day, session), `since`, `until`, `session`, `limit` | `{rows: [{key, calls, …, usd}], total}` |
+//! | `/_bedplate/cost` | `by` (agent, model, day, session), `since`, `until`, `id`, `session`, `limit` | `{rows: [{key, calls, …, usd}], total}` |
 //! | `POST /_bedplate/clock` | `advanceMs` | `{now}` |
 
 mod agents;

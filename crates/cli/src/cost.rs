@@ -62,12 +62,9 @@ fn table(by: &str, answer: &Value, terminal: &mut Terminal) -> Result<(), Failur
     Ok(())
 }
 
-/// What a session cost so far; none where that cannot be told.
-pub(crate) async fn of_session(client: &Client, session: &str) -> Option<String> {
-    let answer = client
-        .json(&format!("/_bedplate/cost?by=session&session={}", escape(session)))
-        .await
-        .ok()?;
+/// What a session cost so far, by its execution id; none where that cannot be told.
+pub(crate) async fn of_session(client: &Client, exec: &str) -> Option<String> {
+    let answer = client.json(&format!("/_bedplate/cost?id={}", escape(exec))).await.ok()?;
     let usd = dollars(&answer["total"]);
     (usd != "-").then(|| format!("{usd} in this session"))
 }

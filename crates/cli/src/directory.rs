@@ -25,6 +25,8 @@ pub(crate) struct Agents {
 pub(crate) struct Agent {
     pub(crate) agent_id: String,
     pub(crate) agent_name: String,
+    #[serde(default)]
+    account: String,
     pub(crate) region: String,
     #[serde(default)]
     pub(crate) aliases: Vec<Alias>,
@@ -47,6 +49,20 @@ pub(crate) struct Addressee {
     pub(crate) agent_id: String,
     pub(crate) alias_id: String,
     pub(crate) region: String,
+    account: String,
+}
+
+impl Addressee {
+    /// The execution id of a session with it, by which the server finds the session without a search.
+    pub(crate) fn execution(&self, session: &str) -> String {
+        let Self {
+            agent_id,
+            alias_id,
+            region,
+            account,
+        } = self;
+        format!("agent/{account}/{region}/{agent_id}/{alias_id}/{session}")
+    }
 }
 
 /// Finds an agent by name or id and one of its aliases: the one that is named, else the newest, else the test alias.
@@ -65,6 +81,7 @@ pub(crate) async fn find(client: &Client, agent: &str, alias: Option<&str>, regi
         agent_id: found.agent_id,
         alias_id,
         region: found.region,
+        account: found.account,
     })
 }
 

@@ -34,7 +34,7 @@ impl Talk<'_> {
             let Some(asked) = asked else {
                 if self.output == Format::Text {
                     let summary = self.printer.summary(&self.session);
-                    let cost = cost::of_session(self.client, &self.session).await;
+                    let cost = cost::of_session(self.client, &self.to.execution(&self.session)).await;
                     let cost = cost.map_or_else(String::new, |cost| format!("  {cost}"));
                     terminal.print(&format!("{}{cost}\n", summary.trim_end_matches('\n')))?;
                 }
