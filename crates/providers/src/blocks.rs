@@ -109,14 +109,7 @@ impl<'a> Blocks<'a> {
     }
 
     pub(crate) fn text(&mut self, index: u64, piece: &str, report: &mut Report<'_>) -> Result<(), Failure> {
-        if let Kind::Text { text, .. } = self.of(
-            index,
-            |kind| matches!(kind, Kind::Text { .. }),
-            || Kind::Text {
-                text: String::new(),
-                citations: Vec::new(),
-            },
-        )? {
+        if let Kind::Text { text, .. } = self.words(index)? {
             text.push_str(piece);
         }
         if !piece.is_empty() {
@@ -128,14 +121,7 @@ impl<'a> Blocks<'a> {
     /// Where the text of a block comes from, in Converse's form.
     pub(crate) fn cite(&mut self, index: u64, citation: Value, report: &mut Report<'_>) -> Result<(), Failure> {
         report(Part::Citation(Raw::json(&citation)));
-        if let Kind::Text { citations, .. } = self.of(
-            index,
-            |kind| matches!(kind, Kind::Text { .. }),
-            || Kind::Text {
-                text: String::new(),
-                citations: Vec::new(),
-            },
-        )? {
+        if let Kind::Text { citations, .. } = self.words(index)? {
             citations.push(citation);
         }
         Ok(())
@@ -159,6 +145,17 @@ impl<'a> Blocks<'a> {
             report(Part::Signature(piece.to_owned()));
         }
         Ok(())
+    }
+
+    fn words(&mut self, index: u64) -> Result<&mut Kind, Failure> {
+        self.of(
+            index,
+            |kind| matches!(kind, Kind::Text { .. }),
+            || Kind::Text {
+                text: String::new(),
+                citations: Vec::new(),
+            },
+        )
     }
 
     fn thoughts(&mut self, index: u64) -> Result<&mut Kind, Failure> {

@@ -1,12 +1,10 @@
 //! Embeddings: texts to a provider, numbers back. Only what speaks OpenAI's API has them.
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
-use crate::client::{seconds, unreachable};
-use crate::protocol::{Post, excerpt};
+use crate::protocol::Post;
 use crate::server::Server;
-use crate::{Failure, Fault, Models, trace};
+use crate::{Failure, Fault, Models};
 
 /// Most numbers of one embedding. Ours: the longest published ones have 12,288.
 const DIMENSIONS_MAX: usize = 65_536;
@@ -66,37 +64,9 @@ impl Server {
     /// One POST with a whole JSON answer, tried once.
     pub(crate) async fn ask(&self, post: Post) -> Result<Value, Failure> {
         let _place = self.gate.place().await?;
-        let mut asked = self
-            .client(&post.url)?
-            .post(post.url)
-            .headers(post.headers)
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "application/json");
-        if let Some(parent) = trace::header() {
-            asked = asked.header(trace::NAME, parent);
-        }
-        let sent = asked.body(post.body).send();
         let wait = self.limits.reply;
-        let response = match tokio::time::timeout(wait, sent).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(unreachable(&error)),
-            Err(_) => {
-                return Err(Failure::raw(
-                    Fault::Timeout,
-                    format!("did not begin to answer within {}", seconds(wait)),
-                ));
-            }
-        };
-        if !response.status().is_success() {
-            return Err(self.refusal(response).await);
-        }
-        let bytes = self.body(response, self.limits.reply_bytes_max, wait).await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            Failure::raw(
-                Fault::Malformed,
-                format!("answered with something that is not whole JSON ({error}): {}", excerpt(&bytes)),
-            )
-        })
+        let response = self.send(post, "application/json", wait).await?;
+        self.json(response, wait).await
     }
 }
 

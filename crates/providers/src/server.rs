@@ -11,12 +11,13 @@ use bedplate_converse::{Reply, Request, Usage};
 use bedplate_journal::Part;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Response, Url};
+use serde_json::Value;
 
 use crate::client::{self, content_type, is_json, root_of, seconds, unreachable, wait_asked_for};
 use crate::failure::Retry;
 use crate::frames::{Broken, Frame, Frames, Framing};
 use crate::gate::{BREAKER_FAILURES, BREAKER_PAUSE, CONCURRENCY, Gate, QUEUE, Rules};
-use crate::protocol::{Draft, Protocol, excerpt};
+use crate::protocol::{Draft, Post, Protocol, excerpt};
 use crate::sse::{Overlong, REPLY_BYTES_MAX};
 use crate::{Failure, Fault, ProviderConfig, ProviderKind, anthropic, bedrock, openai, trace};
 
@@ -58,7 +59,7 @@ pub(crate) struct Limits {
     first_byte: Duration,
     idle: Duration,
     pub(crate) reply: Duration,
-    pub(crate) reply_bytes_max: usize,
+    reply_bytes_max: usize,
     tries: u32,
     backoff: Duration,
 }
@@ -188,42 +189,14 @@ impl Server {
             (true, Framing::Sse) => "text/event-stream",
             (true, Framing::EventStream) => "application/vnd.amazon.eventstream",
         };
-        let mut asked = self
-            .client(&post.url)?
-            .post(post.url)
-            .headers(post.headers)
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, accept);
-        if let Some(parent) = trace::header() {
-            asked = asked.header(trace::NAME, parent);
-        }
-        let sent = asked.body(post.body).send();
-        let response = match tokio::time::timeout(wait, sent).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(unreachable(&error)),
-            Err(_) => {
-                return Err(Failure::raw(
-                    Fault::Timeout,
-                    format!("did not begin to answer within {}", seconds(wait)),
-                ));
-            }
-        };
-        if !response.status().is_success() {
-            return Err(self.refusal(response).await);
-        }
+        let response = self.send(post, accept, wait).await?;
         let mut draft = self.protocol.draft(request, model);
         let spent = |draft: &dyn Draft, mut failure: Failure| {
             failure.usage = draft.usage();
             failure
         };
         if is_json(&response) {
-            let bytes = self.body(response, self.limits.reply_bytes_max, wait).await?;
-            let value = serde_json::from_slice(&bytes).map_err(|error| {
-                Failure::raw(
-                    Fault::Malformed,
-                    format!("answered with something that is not whole JSON ({error}): {}", excerpt(&bytes)),
-                )
-            })?;
+            let value = self.json(response, wait).await?;
             draft
                 .whole(&value, &mut |part| report(part))
                 .map_err(|failure| spent(&*draft, failure))?;
@@ -244,6 +217,45 @@ impl Server {
         draft.finish().map_err(|mut failure| {
             failure.usage = usage;
             failure
+        })
+    }
+
+    /// Sends a POST; gives the answer when it is a good one and begins within `wait`.
+    pub(crate) async fn send(&self, post: Post, accept: &'static str, wait: Duration) -> Result<Response, Failure> {
+        let mut asked = self
+            .client(&post.url)?
+            .post(post.url)
+            .headers(post.headers)
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, accept);
+        if let Some(parent) = trace::header() {
+            asked = asked.header(trace::NAME, parent);
+        }
+        let sent = asked.body(post.body).send();
+        let response = match tokio::time::timeout(wait, sent).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(unreachable(&error)),
+            Err(_) => {
+                return Err(Failure::raw(
+                    Fault::Timeout,
+                    format!("did not begin to answer within {}", seconds(wait)),
+                ));
+            }
+        };
+        match response.status().is_success() {
+            true => Ok(response),
+            false => Err(self.refusal(response).await),
+        }
+    }
+
+    /// A whole JSON answer, silent for at most `wait` at a time.
+    pub(crate) async fn json(&self, response: Response, wait: Duration) -> Result<Value, Failure> {
+        let bytes = self.body(response, self.limits.reply_bytes_max, wait).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Failure::raw(
+                Fault::Malformed,
+                format!("answered with something that is not whole JSON ({error}): {}", excerpt(&bytes)),
+            )
         })
     }
 
@@ -291,7 +303,7 @@ impl Server {
     }
 
     /// What an answer other than 2xx means.
-    pub(crate) async fn refusal(&self, response: Response) -> Failure {
+    async fn refusal(&self, response: Response) -> Failure {
         let status = response.status();
         let headers = response.headers().clone();
         let wait = wait_asked_for(&headers);
@@ -318,7 +330,7 @@ impl Server {
     }
 
     /// A whole body of at most `bytes_max`, silent for at most `wait` at a time.
-    pub(crate) async fn body(&self, mut response: Response, bytes_max: usize, wait: Duration) -> Result<Vec<u8>, Failure> {
+    async fn body(&self, mut response: Response, bytes_max: usize, wait: Duration) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         loop {
             match tokio::time::timeout(wait, response.chunk()).await {
@@ -345,7 +357,7 @@ impl Server {
         bytes
     }
 
-    pub(crate) fn client(&self, url: &Url) -> Result<&Client, Failure> {
+    fn client(&self, url: &Url) -> Result<&Client, Failure> {
         self.client
             .get_or_init(|| client::client(url, self.limits.connect))
             .as_ref()
