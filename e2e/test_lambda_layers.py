@@ -123,6 +123,39 @@ def test_a_layer_of_a_template_is_a_folder(new_server):
     until(lambda: invoke(own, "look") == "sand court", "the edited layer")
 
 
+OBJECTS = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Shared:
+    Type: AWS::Lambda::LayerVersion
+    Properties: {Content: {S3Bucket: builds, S3Key: layers/shared.zip}}
+  Look:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: look, Runtime: python3.12, Handler: app.handler, CodeUri: "s3://builds/look.zip", Timeout: 30, Layers: [!Ref Shared]}
+"""
+
+
+def test_a_template_names_objects_in_buckets(new_server, double):
+    own = new_server("dev", "template.yaml", config=double.config('[buckets.builds]\nfolder = "builds"\n'))
+    (own.folder / "template.yaml").write_text(OBJECTS)
+    (own.folder / "builds/layers").mkdir(parents=True)
+    (own.folder / "builds/layers/shared.zip").write_bytes(package({"python/court.py": "NAME = 'grass'"}))
+    (own.folder / "builds/look.zip").write_bytes(package({"app.py": "import court\ndef handler(event, context):\n    return court.NAME\n"}))
+    own.start()
+    assert invoke(own, "look") == "grass"
+    (layer,) = own.functions.get_function_configuration(FunctionName="look")["Layers"]
+    assert layer["Arn"].endswith(":layer:Shared:1")
+    (own.folder / "builds/layers/shared.zip").write_bytes(package({"python/court.py": "NAME = 'clay'"}))
+    (own.folder / "template.yaml").write_text(OBJECTS + "  # saved again\n")
+    until(lambda: invoke(own, "look") == "clay", "the object is read again")
+    own.kill9()
+    own.restart()
+    assert invoke(own, "look") == "clay"
+    (own.folder / "template.yaml").write_text(OBJECTS.replace("look.zip", "gone.zip"))
+    until(lambda: "s3://builds/gone.zip" in own.log() and "NoSuchKey" in own.log(), lambda: f"what is missing; the log:\n{own.log()}")
+    assert invoke(own, "look") == "clay", "what worked goes on"
+
+
 def test_permissions_of_a_version_are_kept(server):
     functions = server.functions
     layer = publish(server, {"python/court.py": "NAME = 'grass'"})

@@ -14,12 +14,12 @@ mod ended;
 mod event_config;
 mod events;
 mod fault;
-mod folder;
 mod invoke;
 mod layer;
 mod layer_permission;
 mod mapping;
 mod name;
+mod named;
 mod permission;
 mod read;
 mod source;
@@ -42,8 +42,8 @@ use document::{Code, Document};
 use events::Events;
 use name::Name;
 
-pub use folder::{FolderFunction, FolderLayer, apply};
 pub use mapping::map;
+pub use named::{NamedCode, NamedFunction, NamedLayer, apply};
 pub use source::ReadObject;
 
 /// What the operations work on.

@@ -8,7 +8,7 @@ use bedplate_catalog::Tags;
 use bedplate_lambda::{FunctionConfig, Mapping};
 
 use crate::State;
-use crate::folder::{FolderFunction, apply};
+use crate::named::{NamedCode, NamedFunction, apply};
 
 /// Makes what `[functions.NAME]` says true: `code` becomes a function of `place` as if it had been created, `url` and
 /// `endpoint` win over functions of that name. Relative paths start at `folder`, variables are looked up through `env`. Once,
@@ -27,11 +27,11 @@ pub async fn map(
         match config.mapping(name, folder, env)? {
             Mapping::Remote(remote) => state.host.map(name, remote)?,
             Mapping::Local(local) => {
-                let given = FolderFunction {
+                let given = NamedFunction {
                     name: local.name,
                     runtime: local.runtime,
                     handler: local.handler,
-                    folder: local.folder,
+                    code: NamedCode::Folder(local.folder),
                     layers: Vec::new(),
                     environment: local.environment,
                     timeout_s: local.timeout_s,

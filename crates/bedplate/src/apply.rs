@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use bedplate_api_agents::control::{action_groups, agents, aliases};
-use bedplate_api_lambda::{FolderFunction, FolderLayer};
+use bedplate_api_lambda::{NamedCode, NamedFunction, NamedLayer};
 use bedplate_base::{Error, Kind, Place, Result, sha256};
 use bedplate_catalog::{Change, key};
-use bedplate_template::{Agent, AgentAlias, Function, Resource, Stack};
+use bedplate_template::{Agent, AgentAlias, Code, Function, Resource, Stack};
 use bedplate_wire::{Call, Context, Json as _};
 use bedplate_wire_bedrock_agent::ops;
 use bedplate_wire_bedrock_agent::types::{
@@ -61,15 +61,15 @@ pub(crate) async fn apply(app: &App, stack: &Stack, place: &Place) -> Result<Vec
 }
 
 async fn apply_function(app: &App, place: &Place, function: &Function) -> Result<Applied> {
-    let layers = function.layers.iter().map(|layer| FolderLayer {
+    let layers = function.layers.iter().map(|layer| NamedLayer {
         arn: layer.arn.clone(),
-        folder: layer.folder.clone(),
+        code: layer.code.as_ref().map(code),
     });
-    let given = FolderFunction {
+    let given = NamedFunction {
         name: function.name.clone(),
         runtime: function.runtime.clone(),
         handler: function.handler.clone(),
-        folder: function.code_uri.clone(),
+        code: code(&function.code),
         layers: layers.collect(),
         environment: function.environment.clone(),
         timeout_s: function.timeout_s,
@@ -78,7 +78,10 @@ async fn apply_function(app: &App, place: &Place, function: &Function) -> Result
         tags: function.tags.clone(),
     };
     let arn = bedplate_api_lambda::apply(&app.lambda, place, given).await?;
-    let note = format!("{}, local", function.runtime);
+    let note = match &function.code {
+        Code::Folder(_) => format!("{}, local", function.runtime),
+        Code::Object { bucket, .. } => format!("{}, from bucket {bucket}", function.runtime),
+    };
     Ok(Applied {
         kind: "function",
         name: function.name.clone(),
@@ -86,6 +89,16 @@ async fn apply_function(app: &App, place: &Place, function: &Function) -> Result
         note,
         changed: false,
     })
+}
+
+fn code(code: &Code) -> NamedCode {
+    match code {
+        Code::Folder(folder) => NamedCode::Folder(folder.clone()),
+        Code::Object { bucket, key } => NamedCode::Object {
+            bucket: bucket.clone(),
+            key: key.clone(),
+        },
+    }
 }
 
 async fn apply_agent(app: &App, context: &Context, stack: &Stack, agent: &Agent) -> Result<Applied> {

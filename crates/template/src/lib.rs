@@ -32,4 +32,4 @@ pub use node::At;
 pub use outputs::OUTPUTS_MAX;
 pub use parameters::PARAMETERS_MAX;
 pub use read::{Options, find, read};
-pub use stack::{Agent, AgentAlias, Function, Output, Resource, Stack};
+pub use stack::{Agent, AgentAlias, Code, Function, Output, Resource, Stack};

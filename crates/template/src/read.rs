@@ -121,15 +121,11 @@ impl<'a> Reader<'a> {
         let order = order
             .into_iter()
             // Layers are applied with the functions that have them.
-            .filter(|id| {
-                types
-                    .get(id.as_str())
-                    .is_some_and(|kind| !kind.is_ignored() && *kind != Type::Layer)
-            })
+            .filter(|id| types.get(id.as_str()).is_some_and(|kind| !kind.is_ignored() && !kind.is_layer()))
             .collect();
         let mut files_to_watch = vec![self.path.canonicalize().unwrap_or_else(|_| self.path.to_owned())];
-        let of_functions = build.functions.iter().map(|function| &function.code_uri);
-        let of_layers = build.layers.iter().filter_map(|layer| layer.folder.as_ref());
+        let of_functions = build.functions.iter().filter_map(|function| function.code.folder());
+        let of_layers = build.layers.iter().filter_map(|layer| layer.code.as_ref()?.folder());
         for folder in of_functions.chain(of_layers) {
             if !files_to_watch.contains(folder) {
                 files_to_watch.push(folder.clone());

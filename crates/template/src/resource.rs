@@ -11,7 +11,7 @@ use crate::node::{At, Entry, Kind, Node};
 use crate::scope::{Attributes, Scope};
 use crate::serverless::overlay;
 use crate::shape::{Property, object};
-use crate::stack::{Agent, AgentAlias, Function, Layer};
+use crate::stack::{Agent, AgentAlias, Code, Function, Layer};
 use crate::{bedrock, serverless};
 
 /// Letters of agent and alias ids (the API's pattern).
@@ -30,6 +30,7 @@ pub(crate) enum Type {
     AgentAlias,
     Function,
     Layer,
+    LambdaLayer,
     Role,
     Policy,
     ManagedPolicy,
@@ -41,10 +42,12 @@ const TYPES: &[(&str, Type)] = &[
     ("AWS::Bedrock::AgentAlias", Type::AgentAlias),
     ("AWS::Serverless::Function", Type::Function),
     ("AWS::Serverless::LayerVersion", Type::Layer),
+    ("AWS::Lambda::LayerVersion", Type::LambdaLayer),
     ("AWS::IAM::Role", Type::Role),
     ("AWS::IAM::Policy", Type::Policy),
     ("AWS::IAM::ManagedPolicy", Type::ManagedPolicy),
     ("AWS::Lambda::Permission", Type::Permission),
+    ("AWS::Lambda::LayerVersionPermission", Type::Permission),
 ];
 
 impl Type {
@@ -54,6 +57,11 @@ impl Type {
 
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         TYPES.iter().map(|(name, _)| *name)
+    }
+
+    /// Layers are applied with the functions that have them.
+    pub(crate) fn is_layer(self) -> bool {
+        matches!(self, Self::Layer | Self::LambdaLayer)
     }
 
     /// Rights are AWS's to grant: such resources give their names to others and are nothing else here.
@@ -68,7 +76,7 @@ pub(crate) struct Build {
     pub(crate) agents: Vec<Agent>,
     pub(crate) aliases: Vec<AgentAlias>,
     pub(crate) functions: Vec<Function>,
-    /// Of `AWS::Serverless::LayerVersion`.
+    /// Of both types.
     pub(crate) layers: Vec<Layer>,
 }
 
@@ -103,9 +111,9 @@ pub(crate) fn read(kind: Type, entry: &Entry, context: &Context<'_>, build: &mut
             let node = context.scope.resolve(node, &path, report)?;
             function(&node, &path, context, build, report)
         }
-        Type::Layer => {
+        Type::Layer | Type::LambdaLayer => {
             let node = context.scope.resolve(node, &path, report)?;
-            layer(&node, &path, context, build, report)
+            layer(kind, &node, &path, context, build, report)
         }
         Type::Role | Type::Policy | Type::ManagedPolicy | Type::Permission => Some(rights(kind, node, context)),
     }
@@ -207,7 +215,9 @@ fn function(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, r
     };
     let runtime = word("Runtime", "runtime", "python3.12");
     let handler = word("Handler", "handler", "app.handler");
-    let code = word("CodeUri", "codeUri", "tools/");
+    if properties.get("codeUri").is_none_or(|code| code.as_str() == Some("")) {
+        word("CodeUri", "codeUri", "tools/");
+    }
 
     let name = match properties.get("functionName") {
         Some(Value::String(name)) => name.clone(),
@@ -239,12 +249,8 @@ fn function(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, r
     };
     let timeout_s = number("Timeout", "timeout", TIMEOUT_S.0, (1, TIMEOUT_S.1));
     let memory_mb = number("MemorySize", "memorySize", MEMORY_MB.0, MEMORY_MB);
-    let code_uri = if code.is_empty() {
-        Ok(PathBuf::new())
-    } else {
-        code_folder(context.folder, &code)
-    };
-    if let Err(message) = &code_uri {
+    let code = properties.get("codeUri").map(|code| code_of(context.folder, code));
+    if let Some(Err(message)) = &code {
         complain("CodeUri", message.clone());
     }
     let arns = properties.get("layers").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -252,7 +258,7 @@ fn function(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, r
         let own = build.layers.iter().find(|layer| layer.arn == arn).cloned();
         own.unwrap_or_else(|| Layer {
             arn: arn.to_owned(),
-            folder: None,
+            code: None,
         })
     });
     let layers = layers.collect();
@@ -269,7 +275,7 @@ fn function(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, r
         values: BTreeMap::from([("Arn", arn.clone())]),
         at_run_time: &["SnapStartResponse"],
     };
-    if let (Ok(code_uri), true) = (code_uri, good) {
+    if let (Some(Ok(code)), true) = (code, good) {
         build.functions.push(Function {
             logical_id: context.id.to_owned(),
             at: context.at,
@@ -277,7 +283,7 @@ fn function(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, r
             arn,
             runtime,
             handler,
-            code_uri,
+            code,
             layers,
             timeout_s,
             memory_mb,
@@ -289,14 +295,18 @@ fn function(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, r
     Some(attributes)
 }
 
-/// Every application of a template has the same version: the folder itself is the layer, and what it holds now is seen.
-fn layer(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, report: &mut Report) -> Option<Attributes> {
-    let properties = object(node, serverless::LAYER, false, path, report)?;
+/// Every application of a template has the same version: the folder itself, or what is in the bucket then, is the layer.
+fn layer(kind: Type, node: &Node, path: &str, context: &Context<'_>, build: &mut Build, report: &mut Report) -> Option<Attributes> {
+    let (shape, name, member) = match kind {
+        Type::LambdaLayer => (serverless::LAMBDA_LAYER, "Content", "content"),
+        _ => (serverless::LAYER, "ContentUri", "contentUri"),
+    };
+    let properties = object(node, shape, false, path, report)?;
     let place = |name: &str| node.get(name).map_or(context.at, |entry| entry.value.at);
-    let folder = match code_folder(context.folder, &text(&properties, "contentUri")) {
-        Ok(folder) => folder,
+    let code = match code_of(context.folder, properties.get(member).unwrap_or(&Value::Null)) {
+        Ok(code) => code,
         Err(message) => {
-            report.add(place("ContentUri"), &format!("{path}.ContentUri"), message);
+            report.add(place(name), &format!("{path}.{name}"), message);
             return None;
         }
     };
@@ -307,7 +317,7 @@ fn layer(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, repo
     let arn = context.scope.place.arn("lambda", format_args!("layer:{name}:1")).to_string();
     build.layers.push(Layer {
         arn: arn.clone(),
-        folder: Some(folder),
+        code: Some(code),
     });
     Some(Attributes {
         reference: arn.clone(),
@@ -316,13 +326,30 @@ fn layer(node: &Node, path: &str, context: &Context<'_>, build: &mut Build, repo
     })
 }
 
-/// The folder that a `CodeUri` names, seen from the template's.
-fn code_folder(folder: &Path, code: &str) -> Result<PathBuf, String> {
-    if code.starts_with("s3://") {
-        return Err(format!(
-            "\"{code}\" is an object in S3; only folders are supported, seen from the template's folder"
-        ));
+/// What a `CodeUri`, a `ContentUri` or a `Content` names: a folder, seen from the template's, or an object in a bucket.
+fn code_of(folder: &Path, named: &Value) -> Result<Code, String> {
+    let object = |bucket: &str, key: &str| match bucket.is_empty() || key.is_empty() {
+        true => Err("bucket and key of an object are wanted, such as \"s3://BUCKET/KEY\"".to_owned()),
+        false => Ok(Code::Object {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        }),
+    };
+    let member = |names: [&str; 2]| names.iter().find_map(|name| named.get(name)?.as_str()).unwrap_or_default();
+    match named.as_str() {
+        None => object(member(["bucket", "s3Bucket"]), member(["key", "s3Key"])),
+        Some(text) => match text.strip_prefix("s3://") {
+            Some(rest) => {
+                let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+                object(bucket, key)
+            }
+            None => code_folder(folder, text).map(Code::Folder),
+        },
     }
+}
+
+/// A folder, seen from the template's.
+fn code_folder(folder: &Path, code: &str) -> Result<PathBuf, String> {
     let path = folder.join(code);
     match path.canonicalize() {
         Ok(path) if path.is_dir() => Ok(path),

@@ -1,15 +1,16 @@
-//! The properties of `AWS::Serverless::Function`, of `Globals.Function` and how the two are put together; those of layers.
+//! The properties of `AWS::Serverless::Function`, of `Globals.Function` and how the two are put together; those of layers, in
+//! both of the types that they have.
 //!
 //! Source: the SAM specification. What decides how a function runs here is read; what means something in AWS only is accepted and left
 //! out; what would silently not happen (events, images) is refused.
 
 use crate::node::{Entry, Kind, Node};
-use crate::shape::Shape::{Integer, List, Map, Object, Text, Word};
+use crate::shape::Shape::{Integer, List, Map, Object, Text, TextOr, Word};
 use crate::shape::{Property, ignored, later, optional, required};
 
 /// Properties that `Globals.Function` and a function itself may have.
 pub(crate) const FUNCTION: &[Property] = &[
-    optional("CodeUri", Text),
+    optional("CodeUri", TextOr(OBJECT)),
     optional("Description", Text),
     optional("Environment", Object(&[optional("Variables", Map(&Text))])),
     optional("FunctionName", Text),
@@ -52,7 +53,7 @@ pub(crate) const FUNCTION: &[Property] = &[
 
 /// Properties of `AWS::Serverless::LayerVersion`.
 pub(crate) const LAYER: &[Property] = &[
-    required("ContentUri", Text),
+    required("ContentUri", TextOr(OBJECT)),
     optional("LayerName", Text),
     ignored("CompatibleArchitectures"),
     ignored("CompatibleRuntimes"),
@@ -61,6 +62,22 @@ pub(crate) const LAYER: &[Property] = &[
     ignored("PublishLambdaVersion"),
     ignored("RetentionPolicy"),
 ];
+
+/// An object in a bucket, in SAM's words.
+const OBJECT: &[Property] = &[required("Bucket", Text), required("Key", Text), later("Version")];
+
+/// Properties of `AWS::Lambda::LayerVersion` (CloudFormation's reference). As `aws cloudformation package` has it, the content may be a folder.
+pub(crate) const LAMBDA_LAYER: &[Property] = &[
+    required("Content", TextOr(LAMBDA_OBJECT)),
+    optional("LayerName", Text),
+    ignored("CompatibleArchitectures"),
+    ignored("CompatibleRuntimes"),
+    ignored("Description"),
+    ignored("LicenseInfo"),
+];
+
+/// An object in a bucket, in Lambda's words.
+const LAMBDA_OBJECT: &[Property] = &[required("S3Bucket", Text), required("S3Key", Text), later("S3ObjectVersion")];
 
 /// Properties that SAM allows in a function only, never in `Globals`.
 pub(crate) const NOT_GLOBAL: &[&str] = &["FunctionName", "Policies", "Role"];

@@ -22,6 +22,8 @@ pub(crate) enum Shape {
     /// Names are the user's and stay.
     Map(&'static Shape),
     Object(&'static [Property]),
+    /// A string, or such an object.
+    TextOr(&'static [Property]),
     /// An object that has exactly one of its properties.
     Union(&'static [Property]),
 }
@@ -135,7 +137,8 @@ pub(crate) fn convert(node: &Node, shape: &Shape, path: &str, report: &mut Repor
             }
             None
         }
-        Shape::Object(properties) | Shape::Union(properties) => {
+        Shape::TextOr(_) if node.scalar().is_some() => node.scalar().map(Value::String),
+        Shape::Object(properties) | Shape::Union(properties) | Shape::TextOr(properties) => {
             if node.entries().is_some() {
                 let union = matches!(shape, Shape::Union(_));
                 return object(node, properties, union, path, report).map(Value::Object);
@@ -239,6 +242,7 @@ fn wanted(shape: &Shape) -> &'static str {
         Shape::Boolean => "`true` or `false`",
         Shape::Free => "a value",
         Shape::List(_) => "a list",
+        Shape::TextOr(_) => "a string or a map",
         Shape::Map(_) | Shape::Object(_) | Shape::Union(_) => "a map",
     }
 }

@@ -123,8 +123,8 @@ pub struct Function {
     pub runtime: String,
     /// `module.function`.
     pub handler: String,
-    /// An absolute path to a folder that was there when the template was read.
-    pub code_uri: PathBuf,
+    /// Where its code is.
+    pub code: Code,
     /// Its layers, in the template's order.
     pub layers: Vec<Layer>,
     /// Seconds, 1 to 900; 3 when the template names none.
@@ -144,8 +144,32 @@ pub struct Function {
 pub struct Layer {
     /// `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`.
     pub arn: String,
-    /// The folder of an `AWS::Serverless::LayerVersion` of this template; none for one that is published elsewhere.
-    pub folder: Option<PathBuf>,
+    /// What a layer of this template is; none for one that is published elsewhere.
+    pub code: Option<Code>,
+}
+
+/// Where the files of a function or a layer are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// An absolute path to a folder that was there when the template was read.
+    Folder(PathBuf),
+    /// A zip in a bucket. Nobody looked whether it is there.
+    Object {
+        /// The bucket's name.
+        bucket: String,
+        /// The key in it.
+        key: String,
+    },
+}
+
+impl Code {
+    /// The folder, if it is one.
+    pub fn folder(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Object { .. } => None,
+        }
+    }
 }
 
 /// One of the `Outputs`.

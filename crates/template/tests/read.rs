@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bedplate_template::{Diagnostic, Options, Resource, Stack, TEMPLATE_BYTES_MAX, read};
+use bedplate_template::{Code, Diagnostic, Options, Resource, Stack, TEMPLATE_BYTES_MAX, read};
 use serde_json::json;
 
 fn cases() -> PathBuf {
@@ -60,6 +60,13 @@ fn check(path: &Path) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{}\n--- expected\n{expected}--- actual\n{actual}", path.display()))
+}
+
+fn code(code: &Code) -> String {
+    match code {
+        Code::Folder(folder) => folder.display().to_string(),
+        Code::Object { bucket, key } => format!("object {key} of bucket {bucket}"),
+    }
 }
 
 fn show(stack: &Stack) -> String {
@@ -118,17 +125,11 @@ fn show(stack: &Stack) -> String {
             Resource::Function(function) => {
                 let at = (&function.logical_id, function.at.line);
                 writeln!(out, "\nfunction {} line {} {} {}", at.0, at.1, function.name, function.arn).unwrap();
-                writeln!(out, "{} {} in {}", function.runtime, function.handler, function.code_uri.display()).unwrap();
+                writeln!(out, "{} {} in {}", function.runtime, function.handler, code(&function.code)).unwrap();
                 writeln!(out, "{} s {} MB {:?}", function.timeout_s, function.memory_mb, function.environment).unwrap();
                 writeln!(out, "{:?} tags {:?}", function.description, function.tags).unwrap();
                 for layer in &function.layers {
-                    writeln!(
-                        out,
-                        "layer {} {:?}",
-                        layer.arn,
-                        layer.folder.as_ref().map(|path| path.display().to_string())
-                    )
-                    .unwrap();
+                    writeln!(out, "layer {} {:?}", layer.arn, layer.code.as_ref().map(code)).unwrap();
                 }
             }
         }
@@ -224,7 +225,7 @@ fn the_tennis_example_is_a_template() {
         json!(true)
     );
     assert_eq!(stack.aliases[0].agent_id, stack.agents[0].id);
-    assert!(stack.functions[0].code_uri.ends_with("examples/tennis/tools"));
+    assert!(stack.functions[0].code.folder().unwrap().ends_with("examples/tennis/tools"));
     // The script makes the same agent by hand: what the model sees of it must not drift apart.
     let script = fs::read_to_string(examples.join("tennis/book.py")).unwrap();
     for function in group["functionSchema"]["functions"].as_array().unwrap() {

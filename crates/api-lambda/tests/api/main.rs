@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bedplate_api_lambda::{FolderFunction, State, apply, map};
+use bedplate_api_lambda::{NamedCode, NamedFunction, State, apply, map};
 use bedplate_base::{BoxFuture, Clock, Place, Timestamp};
 use bedplate_catalog::Catalog;
 use bedplate_lambda::{Config, FunctionConfig, Host};
@@ -447,11 +447,11 @@ async fn functions_in_folders() {
     let code = house.folder.path().join("src");
     std::fs::create_dir(&code).unwrap();
     std::fs::write(code.join("app.py"), "def handler(event, context):\n    return 1\n").unwrap();
-    let given = FolderFunction {
+    let given = NamedFunction {
         name: "book".into(),
         runtime: "python3.12".into(),
         handler: "app.handler".into(),
-        folder: code.clone(),
+        code: NamedCode::Folder(code.clone()),
         layers: Vec::new(),
         environment: BTreeMap::new(),
         timeout_s: 30,
@@ -488,8 +488,8 @@ async fn functions_in_folders() {
     assert_eq!(invoke().await, "\"changed\"");
     assert_ne!(sha().await, before);
 
-    let gone = FolderFunction {
-        folder: house.folder.path().join("nowhere"),
+    let gone = NamedFunction {
+        code: NamedCode::Folder(house.folder.path().join("nowhere")),
         ..given
     };
     let error = apply(&house.state, &Place::default(), gone).await.unwrap_err();
