@@ -10,6 +10,7 @@ use bedplate_journal::ExecId;
 use bedplate_store::Store;
 use bedplate_telemetry::{Asks, Came, Direct, Use, Watch};
 
+use crate::clock::SystemClock;
 use crate::config::Config;
 
 /// How long sums stay in memory only. Ours: a crash makes the next start count them from the journal.
@@ -70,7 +71,7 @@ impl Paid {
     /// The store cannot be read.
     pub(crate) async fn open(store: Arc<dyn Store>, config: &Config) -> Result<Self> {
         Ok(Self {
-            ledger: Arc::new(Ledger::open(store).await?),
+            ledger: Arc::new(Ledger::open(store, Arc::new(SystemClock::default())).await?),
             prices: Arc::clone(&config.prices),
         })
     }

@@ -1,29 +1,33 @@
 //! Tokens by day, agent and model, kept in the store.
 //!
 //! The journal is the truth; this is a sum of it that outlives deleted sessions and need not be recomputed. Nothing is written on the way of a
-//! turn: sums are kept in memory and written every few seconds together with a mark that says up to which event of which session they
-//! reach. After a crash the events behind the mark are counted from the journal, so every call is counted once.
+//! turn: sums are kept in memory and written every few seconds together with a mark. The mark is a place in the order of all commits, before which
+//! everything is counted, and of the sessions that were counted since then the last event that was. After a crash the sessions that were committed to
+//! behind that place are read from there, so every call is counted once, and a start costs what was not summed up, however many sessions there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bedplate_base::{Error, Result, Timestamp};
+use bedplate_base::{Clock, Error, Result, Timestamp};
 use bedplate_journal::{Event, ExecId, Value};
-use bedplate_store::{Batch, Expect, Page, ResourceWrite, Store};
+use bedplate_store::{Batch, Change, Expect, Page, Position, ResourceWrite, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::tokens::{Tokens, reply};
 
+/// What names of agents' sessions begin with.
+const SESSIONS: &str = "agent/";
 /// What keys of days begin with.
 const DAYS: &str = "cost/day/";
 /// The key of the mark.
 const MARK: &str = "cost/mark";
-/// How much later than its time an event may become durable and still be counted once after a crash. Ours: a disk that stands still for
-/// longer stops the server in practice.
-const WINDOW: Duration = Duration::from_secs(30);
+/// How much later than it is durable a call may be counted here, and still once after a crash. Ours: between the two lies one wake-up of a task.
+const WINDOW: Duration = Duration::from_secs(10);
 /// Sessions in a mark. Ours: two megabytes; beyond it the window becomes shorter.
 const MARKED_MAX: usize = 20_000;
+/// Commits after which a mark is written although there is nothing new to sum up, so that the next start does not go through them. Ours.
+const COMMITS_MAX: u64 = 4_096;
 /// Rows of one day. Ours; what comes after them is summed under the agent `other`.
 const ROWS_MAX: usize = 10_000;
 /// Rows, heads and events that are read at once.
@@ -65,18 +69,31 @@ pub type SessionRows = Vec<Row>;
 /// The sums.
 pub struct Ledger {
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     days: BTreeMap<String, Day>,
-    /// The last event that was counted, of sessions that were counted lately.
-    recent: HashMap<ExecId, (u64, Timestamp)>,
+    /// Of sessions that were counted lately the last event that was, and a position of the store by then.
+    recent: HashMap<ExecId, (u64, Position)>,
     /// The latest time of an event that was counted.
     latest: Timestamp,
-    /// Before this nothing of `recent` is known.
-    since: Timestamp,
+    /// Up to here everything is counted.
+    counted: Moment,
+    /// Earlier moments since then, and when they were.
+    past: VecDeque<(Timestamp, Moment)>,
+    /// Where the mark that was written last stands.
+    marked: Option<Position>,
+}
+
+/// How far the store and the sums were.
+#[derive(Clone, Copy, Default)]
+struct Moment {
+    position: Position,
+    /// The latest time of an event that was counted.
+    latest: Timestamp,
 }
 
 #[derive(Default)]
@@ -93,12 +110,19 @@ struct DayDocument {
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
 struct Mark {
-    /// Nanoseconds: everything before is counted.
-    since: i64,
-    /// What is counted of sessions with calls after that.
+    /// Everything up to here is counted. Absent in a mark of an older binary.
+    position: Option<u64>,
+    /// The last events that are counted of sessions with calls after that.
     sessions: HashMap<String, u64>,
-    /// Nanoseconds: the latest call that is counted.
-    latest: i64,
+    /// Nanoseconds: everything that happened before is counted, about. Asked only where the position says nothing.
+    since: i64,
+}
+
+/// What is not counted of a session: the replies among its events after `after` and later than `since`.
+struct Rest {
+    exec: ExecId,
+    after: u64,
+    since: Timestamp,
 }
 
 impl Ledger {
@@ -106,7 +130,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn open(store: Arc<dyn Store>) -> Result<Self> {
+    pub async fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self> {
         let mut days = BTreeMap::new();
         let mut after = None;
         loop {
@@ -132,17 +156,19 @@ impl Ledger {
         }
         let mark = store.resource(MARK).await?;
         let mark: Mark = mark.map_or_else(Mark::default, |mark| serde_json::from_str(&mark.body).unwrap_or_default());
+        let position = store.position();
         let ledger = Self {
             store,
+            clock,
             state: Mutex::new(State {
                 days,
-                since: Timestamp(mark.since),
-                latest: Timestamp(mark.latest),
-                recent: mark
-                    .sessions
-                    .iter()
-                    .map(|(exec, seq)| (ExecId::new(exec.as_str()), (*seq, Timestamp(mark.latest))))
-                    .collect(),
+                latest: Timestamp(mark.since),
+                counted: Moment {
+                    position,
+                    latest: Timestamp(mark.since),
+                },
+                marked: mark.position.map(Position),
+                ..State::default()
             }),
         };
         let counted = ledger.catch_up(&mark).await?;
@@ -154,32 +180,58 @@ impl Ledger {
 
     /// Counts what is behind the mark.
     async fn catch_up(&self, mark: &Mark) -> Result<u64> {
-        let since = Timestamp(mark.since);
-        let (mut counted, mut after) = (0, None);
+        let mut counted = 0;
+        for rest in self.uncounted(mark).await? {
+            let mut last = rest.after;
+            loop {
+                let events = events(&*self.store, &rest.exec, last, PAGE).await?;
+                for event in events.iter().filter(|event| event.at > rest.since) {
+                    if let Some((provider, model, tokens)) = reply(event) {
+                        self.used(&rest.exec, event.seq, event.at, &provider, &model, tokens);
+                        counted += 1;
+                    }
+                }
+                match events.last() {
+                    Some(end) if events.len() >= PAGE => last = end.seq,
+                    _ => break,
+                }
+            }
+        }
+        Ok(counted)
+    }
+
+    /// The sessions with calls that may not be counted.
+    async fn uncounted(&self, mark: &Mark) -> Result<Vec<Rest>> {
+        let counted_of = |exec: &ExecId| mark.sessions.get(exec.as_str()).copied().unwrap_or(0);
+        let changes = match mark.position {
+            Some(position) => self.store.changed(Position(position)).await?,
+            None => None,
+        };
+        if let Some(changes) = changes {
+            let sessions = changes.into_iter().filter(|change| change.exec.as_str().starts_with(SESSIONS));
+            let rest = |Change { exec, from }| Rest {
+                after: from.max(counted_of(&exec)),
+                exec,
+                since: Timestamp(i64::MIN),
+            };
+            return Ok(sessions.map(rest).collect());
+        }
+        // The mark is an older binary's, or the store does not remember so much: all sessions are looked at, once.
+        let (since, mut rest, mut after) = (Timestamp(mark.since), Vec::new(), None);
         loop {
             let page = Page {
                 after,
                 limit: PAGE,
                 backwards: false,
             };
-            let heads = self.store.executions("agent/", page).await?;
-            for head in heads.iter().filter(|head| head.updated_at >= since) {
-                let done = mark.sessions.get(head.exec.as_str()).copied().unwrap_or(0);
-                let mut last = done;
-                while last < head.version {
-                    let events = events(&*self.store, &head.exec, last, PAGE).await?;
-                    let Some(end) = events.last() else { break };
-                    last = end.seq;
-                    for event in events.iter().filter(|event| event.at > since) {
-                        if let Some((provider, model, tokens)) = reply(event) {
-                            self.used(&head.exec, event.seq, event.at, &provider, &model, tokens);
-                            counted += 1;
-                        }
-                    }
-                }
-            }
+            let heads = self.store.executions(SESSIONS, page).await?;
+            rest.extend(heads.iter().filter(|head| head.updated_at >= since).map(|head| Rest {
+                exec: head.exec.clone(),
+                after: counted_of(&head.exec),
+                since,
+            }));
             if heads.len() < PAGE {
-                return Ok(counted);
+                return Ok(rest);
             }
             after = heads.last().map(|head| head.exec.as_str().to_owned());
         }
@@ -188,9 +240,14 @@ impl Ledger {
     /// Counts one model call of a session: event `seq`, which is durable.
     pub fn used(&self, exec: &ExecId, seq: u64, at: Timestamp, provider: &str, model: &str, tokens: Tokens) {
         let who = who(exec, provider, model);
+        // Read before anything else: the commit that holds the event stands at it or before.
+        let position = self.store.position();
         let mut state = self.state();
         state.latest = state.latest.max(at);
-        state.recent.insert(exec.clone(), (seq, at));
+        // What is no session has no journal to count from again.
+        if exec.as_str().starts_with(SESSIONS) {
+            state.recent.insert(exec.clone(), (seq, position));
+        }
         let day = state.days.entry(day(at)).or_default();
         day.is_new = true;
         let who = match day.rows.len() >= ROWS_MAX && !day.rows.contains_key(&who) {
@@ -204,35 +261,40 @@ impl Ledger {
         day.rows.entry(who).or_default().add(&tokens);
     }
 
-    /// Writes what is new.
+    /// Writes what is new. To be called from time to time, whether there is something or not.
     ///
     /// # Errors
     /// The store cannot be written; it stays in memory and is written the next time.
     pub async fn flush(&self) -> Result<()> {
-        let (batch, written) = {
+        let (now, position) = (self.clock.now(), self.store.position());
+        let (batch, written, counted) = {
             let mut state = self.state();
+            state.age(now, position);
+            let counted = state.counted.position;
             let written: Vec<String> = state
                 .days
                 .iter()
                 .filter(|(_, day)| day.is_new)
                 .map(|(name, _)| name.clone())
                 .collect();
-            if written.is_empty() {
+            if written.is_empty() && state.is_marked(position) {
                 return Ok(());
             }
             let batch = Batch {
                 resources: state.documents(&written),
                 ..Batch::default()
             };
-            (batch, written)
+            (batch, written, counted)
         };
-        if let Err(error) = self.store.commit(batch).await {
-            let mut state = self.state();
+        let committed = self.store.commit(batch).await;
+        let mut state = self.state();
+        if let Err(error) = committed {
             for name in written {
                 state.days.entry(name).or_default().is_new = true;
             }
             return Err(Error::internal("the sums of model calls cannot be written").with_source(error.to_string()));
         }
+        state.marked = Some(counted);
         Ok(())
     }
 
@@ -274,24 +336,41 @@ impl Ledger {
 }
 
 impl State {
+    /// It is `now`, and the store stands at `position`: what was committed a window ago is counted.
+    fn age(&mut self, now: Timestamp, position: Position) {
+        while let Some((when, moment)) = self.past.front()
+            && *when + WINDOW <= now
+        {
+            self.counted = *moment;
+            self.past.pop_front();
+        }
+        let moment = Moment {
+            position,
+            latest: self.latest,
+        };
+        self.past.push_back((now, moment));
+        if self.recent.len() > MARKED_MAX {
+            let mut positions: Vec<Position> = self.recent.values().map(|(_, position)| *position).collect();
+            let (_, newest, _) = positions.select_nth_unstable(self.recent.len() - MARKED_MAX);
+            self.counted.position = self.counted.position.max(*newest);
+        }
+        let counted = self.counted.position;
+        self.recent.retain(|_, (_, position)| *position > counted);
+    }
+
+    /// Whether the mark that was written last is good enough for the store at `position`: nothing to go through at the next start, or little while more
+    /// is coming.
+    fn is_marked(&self, position: Position) -> bool {
+        let counted = self.counted.position;
+        self.marked
+            .is_some_and(|marked| marked == counted || (counted < position && counted.0 < marked.0 + COMMITS_MAX))
+    }
+
     /// The documents of these days and the mark; the days are not new any more.
     fn documents(&mut self, days: &[String]) -> Vec<ResourceWrite> {
-        let since = Timestamp(
-            self.latest
-                .nanos()
-                .saturating_sub(i64::try_from(WINDOW.as_nanos()).unwrap_or(i64::MAX)),
-        );
-        self.since = self.since.max(since);
-        if self.recent.len() > MARKED_MAX {
-            let mut times: Vec<Timestamp> = self.recent.values().map(|(_, at)| *at).collect();
-            let (_, newest, _) = times.select_nth_unstable(self.recent.len() - MARKED_MAX);
-            self.since = self.since.max(*newest);
-        }
-        let since = self.since;
-        self.recent.retain(|_, (_, at)| *at > since);
         let mark = Mark {
-            since: since.nanos(),
-            latest: self.latest.nanos(),
+            position: Some(self.counted.position.0),
+            since: self.counted.latest.nanos(),
             sessions: self.recent.iter().map(|(exec, (seq, _))| (exec.to_string(), *seq)).collect(),
         };
         let mut writes = vec![write(MARK.to_owned(), &mark)];

@@ -255,7 +255,7 @@ impl Engine {
     /// # Errors
     /// The store cannot be read or written; what was deleted before stays so.
     pub async fn retain(&self) -> Result<u64, SignalError> {
-        retention::pass(&self.inner).await
+        retention::pass(&self.inner, Duration::ZERO).await
     }
 
     /// How many executions are in memory.

@@ -8,7 +8,7 @@ use bedplate_store::{CommitError, Head, Page, ReadError};
 
 use crate::SignalError;
 use crate::engine::Inner;
-use crate::limits::{HEADS_PER_PASS, RETENTION_PAUSE, SWEEP_ROWS};
+use crate::limits::{HEADS_PAUSE, HEADS_PER_PASS, RETENTION_PAUSE, SWEEP_ROWS};
 
 /// How long executions are kept after their last event. Without a figure they are kept for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Retention {
 pub(crate) async fn run(weak: Weak<Inner>) {
     loop {
         let Some(inner) = weak.upgrade() else { return };
-        match pass(&inner).await {
+        match pass(&inner, HEADS_PAUSE).await {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "executions were deleted because their time is over"),
             Err(error) => tracing::error!("executions could not be deleted: {error}"),
@@ -47,11 +47,11 @@ pub(crate) async fn run(weak: Weak<Inner>) {
     }
 }
 
-/// Looks at all executions once, and at what nobody needs any more. Tells how many were deleted.
-pub(crate) async fn pass(inner: &Arc<Inner>) -> Result<u64, SignalError> {
+/// Looks at all executions once, with a pause after each page, and at what nobody needs any more. Tells how many were deleted.
+pub(crate) async fn pass(inner: &Arc<Inner>, pause: Duration) -> Result<u64, SignalError> {
     let mut deleted = 0;
     if inner.limits.retention.deletes() {
-        deleted = executions(inner).await?;
+        deleted = executions(inner, pause).await?;
     }
     for chore in &inner.chores {
         chore().await;
@@ -60,7 +60,7 @@ pub(crate) async fn pass(inner: &Arc<Inner>) -> Result<u64, SignalError> {
     Ok(deleted)
 }
 
-async fn executions(inner: &Arc<Inner>) -> Result<u64, SignalError> {
+async fn executions(inner: &Arc<Inner>, pause: Duration) -> Result<u64, SignalError> {
     let mut deleted = 0;
     let mut page = Page {
         limit: HEADS_PER_PASS,
@@ -77,6 +77,9 @@ async fn executions(inner: &Arc<Inner>) -> Result<u64, SignalError> {
             return Ok(deleted);
         }
         page.after = heads.last().map(|head| head.exec.as_str().to_owned());
+        if !pause.is_zero() {
+            inner.clock.sleep_until(inner.clock.now() + pause).await;
+        }
     }
 }
 

@@ -160,9 +160,10 @@ fn write_turn(scene: &mut Scene<'_>, turn: &Turn, events: &[u8], known: Option<K
         ended: turn.ended,
     };
     if !turn.events.is_empty() || marks != known.marks {
-        known.version = turn.events.last().map_or(known.version, |last| last.seq);
+        let from = known.version;
+        known.version = turn.events.last().map_or(from, |last| last.seq);
         known.marks = marks;
-        scene.pending.add(connection, number, known.version, marks, events)?;
+        scene.pending.add(connection, (number, from), known.version, marks, events)?;
     }
     for timer in &turn.timers_cleared {
         connection

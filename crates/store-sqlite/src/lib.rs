@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bedplate_base::{BoxFuture, Hash};
 use bedplate_journal::{Event, ExecId, Raw};
-use bedplate_store::{Batch, CommitError, Head, Letter, LetterId, Page, ReadError, Resource, Store, TimerRow};
+use bedplate_store::{Batch, Change, CommitError, Head, Letter, LetterId, Page, Position, ReadError, Resource, Store, TimerRow};
 
 pub use failure::OpenError;
 pub use writer::GroupWatch;
@@ -129,6 +129,15 @@ impl Store for SqliteStore {
             }
             Ok(gone.len() as u64)
         })
+    }
+
+    fn position(&self) -> Position {
+        Position(self.recent.position())
+    }
+
+    fn changed(&self, position: Position) -> BoxFuture<'_, Result<Option<Vec<Change>>, ReadError>> {
+        let recent = self.recent.clone();
+        Box::pin(self.readers.read(move |connection| rows::changed(connection, &recent, position.0)))
     }
 
     fn server_key(&self) -> [u8; 32] {

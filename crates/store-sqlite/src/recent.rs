@@ -4,8 +4,12 @@
 //! transaction appends what all its batches did as one row of the table `recent`, whose pages fill one after the other. The same entries
 //! stay in memory, where readers look first; when they are many, one transaction moves them into the tree, an execution's entries
 //! together. At the start they are read again.
+//!
+//! Each transaction has a number, the place in the order of commits. What was moved leaves a short line in the table `moved`: which execution, its
+//! version before, which transaction. So whoever knows how far it has seen finds what came after without looking at all executions.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rusqlite::{Connection, params};
@@ -23,6 +27,9 @@ const DIRECT_BYTES: usize = 4 * 1024;
 /// Bytes of a row of the tree up to which commits are put together in it: about a page, because whoever wants the last event reads a row.
 const ROW_BYTES: usize = 1_536;
 
+/// Moves whose lines are kept. Ours: with the entries above 262,144 commits, and at 16 bytes a line four megabytes at most.
+const MOVES_MAX: i64 = 64;
+
 /// Who works on an execution, and whether it has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
@@ -34,6 +41,10 @@ pub(crate) struct Marks {
 /// What one commit did to one execution.
 #[derive(Clone)]
 pub(crate) struct Entry {
+    /// The transaction's number.
+    id: u64,
+    /// The execution's version before.
+    from: u64,
     /// The execution's version since.
     pub(crate) seq: u64,
     pub(crate) marks: Marks,
@@ -53,27 +64,68 @@ pub(crate) struct Last {
 }
 
 /// A transaction's entries, until it is committed.
-#[derive(Default)]
 pub(crate) struct Pending {
+    /// The transaction's number.
+    id: u64,
     bytes: Vec<u8>,
-    /// Execution, version, marks, and where in `bytes` the events are.
-    entries: Vec<(i64, u64, Marks, usize, usize)>,
+    entries: Vec<Item>,
     moved: bool,
+}
+
+/// One of them.
+struct Item {
+    number: i64,
+    from: u64,
+    seq: u64,
+    marks: Marks,
+    /// Where in the transaction's bytes the events are.
+    begin: usize,
+    end: usize,
+}
+
+/// That an execution was committed to.
+pub(crate) struct Line {
+    pub(crate) number: i64,
+    /// Its version before.
+    pub(crate) from: u64,
+    /// The transaction's number.
+    id: u64,
+}
+
+/// What was committed to after some transaction, as far as it was not moved.
+pub(crate) struct Later {
+    pub(crate) lines: Vec<Line>,
+    /// Other transactions after it were moved: `moved` has their lines.
+    pub(crate) more: bool,
 }
 
 /// The entries that are committed and not in the tree. The writer changes them, readers look at them *before* they look at the tree: what
 /// is missing here was in the tree by then.
 #[derive(Default)]
-pub(crate) struct Recent(Mutex<Entries>);
+pub(crate) struct Recent {
+    entries: Mutex<Entries>,
+    /// The number of the last transaction.
+    position: AtomicU64,
+}
 
 #[derive(Default)]
 struct Entries {
     by_number: HashMap<i64, Vec<Entry>>,
     count: usize,
     bytes: usize,
+    /// The number of the last transaction that was moved.
+    moved: u64,
 }
 
 impl Entry {
+    fn line(&self, number: i64) -> Line {
+        Line {
+            number,
+            from: self.from,
+            id: self.id,
+        }
+    }
+
     /// The bytes of its events.
     pub(crate) fn events(&self) -> &[u8] {
         &self.bytes[self.begin..self.end]
@@ -84,17 +136,37 @@ impl Recent {
     /// What a file holds.
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let recent = Self::default();
-        let mut query = connection.prepare("SELECT entries FROM recent ORDER BY id")?;
+        let moved: Option<i64> = connection.query_row("SELECT max(id) FROM moved", [], |row| row.get(0))?;
+        let moved = moved.unwrap_or_default().cast_unsigned();
+        recent.entries().moved = moved;
+        recent.position.store(moved, Ordering::Release);
+        let mut query = connection.prepare("SELECT id, entries FROM recent ORDER BY id")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
-            let row = row.get_ref(0)?.as_blob()?;
-            let pending = decode(row).ok_or_else(|| {
-                let what = "a row of what was done lately is cut off";
-                rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, what.into())
-            })?;
+            let id = row.get::<_, i64>(0)?.cast_unsigned();
+            let pending = decode(id, row.get_ref(1)?.as_blob()?).ok_or_else(|| cut_off("a row of what was done lately is cut off"))?;
             recent.committed(pending);
         }
         Ok(recent)
+    }
+
+    /// The number of the last transaction that had entries; whoever was told of one finds at least its number.
+    pub(crate) fn position(&self) -> u64 {
+        self.position.load(Ordering::Acquire)
+    }
+
+    /// What was committed to after the transaction `id`.
+    pub(crate) fn after(&self, id: u64) -> Later {
+        let all = self.entries();
+        let mut lines = Vec::new();
+        for (number, entries) in &all.by_number {
+            let later = entries.iter().filter(|entry| entry.id > id);
+            lines.extend(later.map(|entry| entry.line(*number)));
+        }
+        Later {
+            lines,
+            more: id < all.moved,
+        }
     }
 
     /// An execution's entries, oldest first.
@@ -130,25 +202,38 @@ impl Recent {
     pub(crate) fn committed(&self, pending: Pending) {
         let mut all = self.entries();
         if pending.moved {
-            *all = Entries::default();
+            *all = Entries {
+                moved: pending.id,
+                ..Entries::default()
+            };
         }
-        all.count += pending.entries.len();
-        all.bytes += pending.bytes.len();
-        let bytes: Arc<[u8]> = pending.bytes.into();
-        for (number, seq, marks, begin, end) in pending.entries {
-            let bytes = bytes.clone();
-            all.by_number.entry(number).or_default().push(Entry {
-                seq,
-                marks,
-                bytes,
-                begin,
-                end,
-            });
-        }
+        all.add(pending, &self.position);
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().expect("invariant: nothing panics while it holds the entries")
+        self.entries.lock().expect("invariant: nothing panics while it holds the entries")
+    }
+}
+
+impl Entries {
+    fn add(&mut self, pending: Pending, position: &AtomicU64) {
+        if pending.moved || !pending.entries.is_empty() {
+            position.fetch_max(pending.id, Ordering::AcqRel);
+        }
+        self.count += pending.entries.len();
+        self.bytes += pending.bytes.len();
+        let bytes: Arc<[u8]> = pending.bytes.into();
+        for item in pending.entries {
+            self.by_number.entry(item.number).or_default().push(Entry {
+                id: pending.id,
+                from: item.from,
+                seq: item.seq,
+                marks: item.marks,
+                bytes: bytes.clone(),
+                begin: item.begin,
+                end: item.end,
+            });
+        }
     }
 }
 
@@ -162,15 +247,37 @@ fn last(entries: &[Entry]) -> Option<Last> {
 }
 
 impl Pending {
-    /// Adds what a commit did: `events` end with number `seq`, or are none.
-    pub(crate) fn add(&mut self, connection: &Connection, number: i64, seq: u64, marks: Marks, events: &[u8]) -> rusqlite::Result<()> {
+    /// The entries of the transaction after all that are committed.
+    pub(crate) fn after(recent: &Recent) -> Self {
+        Self::new(recent.position() + 1)
+    }
+
+    fn new(id: u64) -> Self {
+        Self {
+            id,
+            bytes: Vec::new(),
+            entries: Vec::new(),
+            moved: false,
+        }
+    }
+
+    /// Adds what a commit did to an execution that had version `from`: `events` end with number `seq`, or are none.
+    pub(crate) fn add(
+        &mut self,
+        connection: &Connection,
+        (number, from): (i64, u64),
+        seq: u64,
+        marks: Marks,
+        events: &[u8],
+    ) -> rusqlite::Result<()> {
         let mut kept = events;
         if events.len() > DIRECT_BYTES {
             write_row(connection, number, seq, events)?;
             kept = &[];
         }
         self.bytes.extend(number.to_le_bytes());
-        self.bytes.extend(seq.to_le_bytes());
+        // Versions have 24 bits. Format 3 left the upper half empty.
+        self.bytes.extend((seq | from << 32).to_le_bytes());
         self.bytes.extend(marks.owner.unwrap_or_default().to_le_bytes());
         let bits = [marks.owner.is_some(), marks.busy, marks.ended];
         self.bytes.push(bits.iter().rev().fold(0, |all, bit| all << 1 | u8::from(*bit)));
@@ -178,48 +285,110 @@ impl Pending {
         self.bytes.extend(length.to_le_bytes());
         let begin = self.bytes.len();
         self.bytes.extend(kept);
-        self.entries.push((number, seq, marks, begin, self.bytes.len()));
+        self.entries.push(Item {
+            number,
+            from,
+            seq,
+            marks,
+            begin,
+            end: self.bytes.len(),
+        });
         Ok(())
     }
 
     /// Whether the execution has entries here.
     pub(crate) fn has(&self, number: i64) -> bool {
-        self.entries.iter().any(|(of, ..)| *of == number)
+        self.entries.iter().any(|item| item.number == number)
     }
 
     /// Writes the row of this transaction.
     pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         if !self.entries.is_empty() {
             connection
-                .prepare_cached("INSERT INTO recent (entries) VALUES (?1)")?
-                .execute([&self.bytes[..]])?;
+                .prepare_cached("INSERT INTO recent (id, entries) VALUES (?1, ?2)")?
+                .execute(params![self.id.cast_signed(), &self.bytes[..]])?;
         }
         Ok(())
     }
 
     /// Moves all entries, committed or not, into the tree.
     pub(crate) fn settle(&mut self, connection: &Connection, recent: &Recent) -> rusqlite::Result<()> {
-        let all = recent.copy();
-        all.committed(std::mem::take(self));
+        let mut all = recent.copy();
+        let pending = std::mem::replace(self, Self::new(self.id));
+        all.add(pending, &AtomicU64::default());
+        if all.by_number.is_empty() {
+            return Ok(());
+        }
         self.moved = true;
-        let all = all.0.into_inner().expect("invariant: it is not shared");
+        let mut lines = all.moved.to_le_bytes().to_vec();
         for (number, entries) in all.by_number.into_iter().collect::<BTreeMap<_, _>>() {
             move_entries(connection, number, &entries)?;
+            entries.iter().for_each(|entry| entry.line(number).write(all.moved, &mut lines));
         }
         connection.prepare_cached("DELETE FROM recent")?.execute([])?;
+        connection
+            .prepare_cached("INSERT INTO moved (id, lines) VALUES (?1, ?2)")?
+            .execute(params![self.id.cast_signed(), lines])?;
+        connection
+            .prepare_cached("DELETE FROM moved WHERE id <= (SELECT id FROM moved ORDER BY id DESC LIMIT 1 OFFSET ?1)")?
+            .execute([MOVES_MAX])?;
         Ok(())
     }
 }
 
 impl Recent {
-    fn copy(&self) -> Self {
+    fn copy(&self) -> Entries {
         let all = self.entries();
-        Self(Mutex::new(Entries {
+        Entries {
             by_number: all.by_number.clone(),
-            count: all.count,
-            bytes: all.bytes,
-        }))
+            ..*all
+        }
     }
+}
+
+/// What was committed to after the transaction `id` and was moved; none when older lines were deleted already.
+pub(crate) fn moved_after(connection: &Connection, id: u64) -> rusqlite::Result<Option<Vec<Line>>> {
+    let mut query = connection.prepare_cached("SELECT lines FROM moved WHERE id > ?1 ORDER BY id")?;
+    let mut rows = query.query([id.cast_signed()])?;
+    let (mut found, mut is_first) = (Vec::new(), true);
+    while let Some(row) = rows.next()? {
+        let mut lines = row.get_ref(0)?.as_blob()?;
+        let row_is_cut_off = || cut_off("a row of what was moved is cut off");
+        let begin = u64::from_le_bytes(*take(&mut lines).ok_or_else(row_is_cut_off)?);
+        if is_first && begin > id {
+            return Ok(None);
+        }
+        is_first = false;
+        while !lines.is_empty() {
+            let line = Line::read(begin, &mut lines).ok_or_else(row_is_cut_off)?;
+            if line.id > id {
+                found.push(line);
+            }
+        }
+    }
+    Ok((!is_first).then_some(found))
+}
+
+impl Line {
+    /// Beside others of a move that came after the transaction `begin`.
+    fn write(&self, begin: u64, lines: &mut Vec<u8>) {
+        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
+        lines.extend(self.number.to_le_bytes());
+        lines.extend(small(self.from));
+        lines.extend(small(self.id - begin));
+    }
+
+    fn read(begin: u64, lines: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            number: i64::from_le_bytes(*take(lines)?),
+            from: u32::from_le_bytes(*take(lines)?).into(),
+            id: begin + u64::from(u32::from_le_bytes(*take(lines)?)),
+        })
+    }
+}
+
+fn cut_off(what: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, what.into())
 }
 
 fn move_entries(connection: &Connection, number: i64, entries: &[Entry]) -> rusqlite::Result<()> {
@@ -258,13 +427,13 @@ fn write_row(connection: &Connection, number: i64, seq: u64, events: &[u8]) -> r
     Ok(())
 }
 
-/// The entries of a row; none when it is damaged.
-fn decode(row: &[u8]) -> Option<Pending> {
+/// The entries of the row of transaction `id`; none when it is damaged.
+fn decode(id: u64, row: &[u8]) -> Option<Pending> {
     let mut entries = Vec::new();
     let mut rest = row;
     while !rest.is_empty() {
         let number = i64::from_le_bytes(*take(&mut rest)?);
-        let seq = u64::from_le_bytes(*take(&mut rest)?);
+        let versions = u64::from_le_bytes(*take(&mut rest)?);
         let owner = i64::from_le_bytes(*take(&mut rest)?);
         let [bits] = *take::<1>(&mut rest)?;
         let length = usize::try_from(u32::from_le_bytes(*take(&mut rest)?)).ok()?;
@@ -275,9 +444,17 @@ fn decode(row: &[u8]) -> Option<Pending> {
             busy: bits & 2 != 0,
             ended: bits & 4 != 0,
         };
-        entries.push((number, seq, marks, begin, begin + length));
+        entries.push(Item {
+            number,
+            from: versions >> 32,
+            seq: versions & u64::from(u32::MAX),
+            marks,
+            begin,
+            end: begin + length,
+        });
     }
     Some(Pending {
+        id,
         bytes: row.to_vec(),
         entries,
         moved: false,

@@ -1,16 +1,16 @@
 //! Queries: rows as readers see them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bedplate_base::{Hash, Timestamp};
 use bedplate_journal::{Event, ExecId, Raw, TimerId, decode_all, decode_signal};
-use bedplate_store::{Head, Letter, LetterId, Owner, Page, Resource, TimerRow, blob_names, prefix_end};
+use bedplate_store::{Change, Head, Letter, LetterId, Owner, Page, Resource, TimerRow, blob_names, prefix_end};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::apply::{place, signed, version};
 use crate::failure::undecodable;
-use crate::recent::{Last, Recent};
+use crate::recent::{Last, Recent, moved_after};
 
 /// Blobs that are looked at at once; the others wait for the next look. Ours.
 const COLLECTED_MAX: usize = 10_000;
@@ -149,6 +149,34 @@ pub(crate) fn executions(connection: &Connection, recent: &Recent, prefix: &str,
             return Ok(heads);
         }
     }
+}
+
+/// What was committed to after the transaction `position`; none when that is too long ago.
+pub(crate) fn changed(connection: &Connection, recent: &Recent, position: u64) -> Read<Option<Vec<Change>>> {
+    let later = recent.after(position);
+    let mut lines = later.lines;
+    if later.more {
+        match moved_after(connection, position)? {
+            Some(moved) => lines.extend(moved),
+            None => return Ok(None),
+        }
+    }
+    let mut least: BTreeMap<i64, u64> = BTreeMap::new();
+    for line in lines {
+        let from = least.entry(line.number).or_insert(line.from);
+        *from = (*from).min(line.from);
+    }
+    let mut changes = Vec::with_capacity(least.len());
+    let mut query = connection.prepare_cached("SELECT id FROM execution WHERE n = ?1 AND id IS NOT NULL")?;
+    for (number, from) in least {
+        if let Some(id) = query.query_row([number], |row| row.get::<_, String>(0)).optional()? {
+            changes.push(Change {
+                exec: ExecId::new(id),
+                from,
+            });
+        }
+    }
+    Ok(Some(changes))
 }
 
 pub(crate) fn blob(connection: &Connection, hash: Hash) -> Read<Option<Raw>> {

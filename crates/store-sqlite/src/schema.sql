@@ -35,6 +35,13 @@ CREATE TABLE recent (
     entries BLOB NOT NULL
 ) STRICT;
 
+-- What was moved out of `recent`, a row a move, the last of them: which executions in which transactions (see recent.rs). So what changed since some
+-- transaction is found without a look at all executions.
+CREATE TABLE moved (
+    id    INTEGER PRIMARY KEY,
+    lines BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE inbox (
     id     INTEGER PRIMARY KEY AUTOINCREMENT,
     exec   TEXT NOT NULL,

@@ -239,7 +239,7 @@ impl Writing {
             connection,
             recent: &self.recent,
             heads: &mut self.heads,
-            pending: Pending::default(),
+            pending: Pending::after(&self.recent),
             documents: &self.documents,
             wrote_documents: false,
         };

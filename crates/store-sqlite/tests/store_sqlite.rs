@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bedplate_base::Timestamp;
 use bedplate_journal::{Body, Event, ExecId, Raw};
-use bedplate_store::{Batch, CommitError, Expect, Owner, ResourceWrite, Store, Turn};
+use bedplate_store::{Batch, CommitError, Expect, Owner, Position, ResourceWrite, Store, Turn};
 use bedplate_store_sqlite::{OpenError, SqliteStore};
 use bedplate_testkit::store_conformance;
 use tempfile::TempDir;
@@ -321,7 +321,14 @@ fn old_file(folder: &Path, format: u32, schema: &str) -> rusqlite::Connection {
 fn files_of_older_formats_are_brought_up() {
     let rows_1 = "INSERT INTO execution VALUES (1, 'x', 'test', 2, 5, 1, 0, 10, 11), (2, 'y', 'test', 1, NULL, 0, 1, 10, 10)";
     let rows_2 = "INSERT INTO execution VALUES (1, 'x', 'test', 0, 10), (2, 'y', 'test', 1, 10); INSERT INTO lease VALUES (1, 5, 1)";
-    let formats = [(1, include_str!("format-1.sql"), rows_1), (2, include_str!("format-2.sql"), rows_2)];
+    // Who works on it stands in what was done lately.
+    let rows_3 = "INSERT INTO execution VALUES (1, 'x', 'test', 0, 10), (2, 'y', 'test', 1, 10);
+        INSERT INTO recent VALUES (1, x'0100000000000000020000000000000005000000000000000300000000')";
+    let formats = [
+        (1, include_str!("format-1.sql"), rows_1),
+        (2, include_str!("format-2.sql"), rows_2),
+        (3, include_str!("format-3.sql"), rows_3),
+    ];
     for (format, schema, rows) in formats {
         let folder = TempDir::new().unwrap();
         let old = old_file(folder.path(), format, schema);
@@ -385,7 +392,7 @@ fn the_header_of_a_new_file() {
     assert_eq!((bytes[18], bytes[19]), (2, 2), "it is written through a log");
     assert_eq!(
         number(60),
-        3,
+        4,
         "the format; a change of rows or of the journal's encoding needs a new one, and a step from the one before"
     );
     assert_eq!(number(68), u32::from_be_bytes(*b"BDPL"));
@@ -404,7 +411,7 @@ fn the_header_of_a_new_file() {
         .unwrap();
     assert_eq!(
         tables,
-        "blob blob_use blob_use_n execution inbox inbox_exec journal lease meta recent resource sqlite_sequence timer timer_due"
+        "blob blob_use blob_use_n execution inbox inbox_exec journal lease meta moved recent resource sqlite_sequence timer timer_due"
     );
 }
 
@@ -429,8 +436,19 @@ fn commits_read_the_same_before_and_after_they_are_moved() {
         turn.ended = round + 1 == COMMITS && index.is_multiple_of(2);
         batch
     };
+    let past: Mutex<Vec<(Position, Vec<u64>)>> = Mutex::default();
     let check = |store: &SqliteStore, versions: &[u64], round: u64| {
         run(async {
+            let known = past.lock().unwrap().clone();
+            for (position, before) in &known {
+                let changes = store.changed(*position).await.unwrap().expect("that much is remembered");
+                let from: std::collections::BTreeMap<_, _> = changes.iter().map(|change| (change.exec.as_str(), change.from)).collect();
+                for (index, (before, now)) in (0..).zip(before.iter().zip(versions)) {
+                    let found = from.get(&*name(index)).copied();
+                    let expected = (found.is_some() || before != now).then_some(*before);
+                    assert_eq!(found, expected, "{index} in round {round} since {position:?}");
+                }
+            }
             for (index, version) in (0..).zip(versions) {
                 let exec = ExecId::new(name(index));
                 let head = store.head(&exec).await.unwrap().unwrap();
@@ -477,6 +495,7 @@ fn commits_read_the_same_before_and_after_they_are_moved() {
             }
         });
         if round % 29 == 11 || round + 1 == COMMITS {
+            past.lock().unwrap().push((store.position(), versions.clone()));
             check(&store, &versions, round);
             // As a crash leaves it: the files as they are now.
             let copy = crashed.path().join(round.to_string());
@@ -485,6 +504,7 @@ fn commits_read_the_same_before_and_after_they_are_moved() {
                 fs::copy(folder.path().join(file), copy.join(file)).unwrap();
             }
             let copy = SqliteStore::open(&copy).unwrap();
+            assert_eq!(copy.position(), store.position());
             check(&copy, &versions, round);
             for (index, version) in (0..).zip(&versions) {
                 assert!(matches!(
@@ -501,6 +521,38 @@ fn commits_read_the_same_before_and_after_they_are_moved() {
     let file = rusqlite::Connection::open(folder.path().join(SqliteStore::FILE)).unwrap();
     let left: i64 = file.query_row("SELECT count(*) FROM recent", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0, "a clean end moves everything");
+}
+
+/// What is too long ago is told to be so; the lines that are kept are few.
+#[test]
+fn changes_of_long_ago_are_forgotten() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    run(store.commit(batch("first", 0, "1"))).unwrap();
+    let first = store.position();
+    // So long that a round makes a move.
+    let text = format!("\"{}\"", "x".repeat(3_000));
+    let mut middle = first;
+    for round in 0..80 {
+        if round == 40 {
+            middle = store.position();
+        }
+        let commits = (0..400).map(|index| store.commit(batch(&format!("x{index}"), round, &text)));
+        let done = run(futures_util::future::join_all(commits));
+        done.into_iter().for_each(|done| done.unwrap());
+    }
+    assert_eq!(run(store.changed(first)).unwrap(), None);
+    let from: Vec<u64> = run(store.changed(middle))
+        .unwrap()
+        .unwrap()
+        .iter()
+        .map(|change| change.from)
+        .collect();
+    assert_eq!(from, [40; 400]);
+    drop(store);
+    let file = rusqlite::Connection::open(folder.path().join(SqliteStore::FILE)).unwrap();
+    let kept: i64 = file.query_row("SELECT count(*) FROM moved", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 64);
 }
 
 /// The state as a power cut leaves it: the log ends anywhere. What is left is a beginning of what was written, whole commit by whole commit.

@@ -16,7 +16,7 @@ pub use batch::{Batch, Expect, Letter, ResourceWrite, Send, Turn};
 pub use error::{CommitError, ReadError};
 pub use memory::MemoryStore;
 pub use names::blob_names;
-pub use row::{Head, LetterId, Owner, Page, Resource, TimerRow, prefix_end};
+pub use row::{Change, Head, LetterId, Owner, Page, Position, Resource, TimerRow, prefix_end};
 
 /// Durable state. Clones of an `Arc<dyn Store>` share it.
 ///
@@ -46,6 +46,18 @@ pub trait Store: std::marker::Send + Sync {
     /// they may name blobs.
     fn collect(&self) -> BoxFuture<'_, Result<u64, CommitError>> {
         Box::pin(async { Ok(0) })
+    }
+
+    /// The place of the last commit in the order of all commits to executions. Whoever hears of a commit finds at least that commit's place here.
+    fn position(&self) -> Position {
+        Position::default()
+    }
+
+    /// Which executions were committed to after `position`, each once: work that grows with what came after it, not with all that there is. None when
+    /// the store does not remember back so far.
+    fn changed(&self, position: Position) -> BoxFuture<'_, Result<Option<Vec<Change>>, ReadError>> {
+        let _ = position;
+        Box::pin(async { Ok(None) })
     }
 
     /// The key that tokens are derived from: made once, with the state.

@@ -2,7 +2,7 @@
 //!
 //! The same rules as the stores on disk, under one mutex; nothing survives the process.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
@@ -10,9 +10,12 @@ use bedplate_base::{BoxFuture, Hash, Timestamp, random_uuid, sha256};
 use bedplate_journal::{Event, ExecId, Raw, TimerId, Value};
 
 use crate::{
-    Batch, CommitError, Expect, Head, Letter, LetterId, Page, ReadError, Resource, ResourceWrite, Store, TimerRow, Turn, blob_names,
-    prefix_end,
+    Batch, Change, CommitError, Expect, Head, Letter, LetterId, Page, Position, ReadError, Resource, ResourceWrite, Store, TimerRow, Turn,
+    blob_names, prefix_end,
 };
+
+/// Commits that are remembered for [`Store::changed`]. Ours: some seconds of the fastest engine.
+const CHANGES_MAX: usize = 65_536;
 
 /// Durable as long as the process lives.
 pub struct MemoryStore {
@@ -34,6 +37,10 @@ struct Rows {
     resources: BTreeMap<String, Resource>,
     /// Blobs that nobody named at the last look.
     unnamed: BTreeSet<Hash>,
+    /// The latest commits to executions: which, and its version before.
+    changes: VecDeque<(ExecId, u64)>,
+    /// The position of the last of them.
+    position: u64,
 }
 
 impl Default for MemoryStore {
@@ -183,6 +190,11 @@ impl Rows {
                 updated_at: last,
             }),
         };
+        if self.changes.len() == CHANGES_MAX {
+            self.changes.pop_front();
+        }
+        self.changes.push_back((turn.exec.clone(), head.version));
+        self.position += 1;
         head.version += turn.events.len() as u64;
         head.owner = (!turn.release).then_some(turn.owner);
         head.busy = turn.busy;
@@ -192,6 +204,24 @@ impl Rows {
         }
         let journal = self.journals.entry(turn.exec).or_default();
         journal.extend(turn.events.iter().map(|event| stored(event)));
+    }
+
+    fn changed(&self, position: Position) -> Option<Vec<Change>> {
+        let first = self.position - self.changes.len() as u64;
+        let skip = usize::try_from(position.0.checked_sub(first)?).ok()?;
+        let mut changed: BTreeMap<&ExecId, u64> = BTreeMap::new();
+        for (exec, from) in self.changes.iter().skip(skip) {
+            let least = changed.entry(exec).or_insert(*from);
+            *least = (*least).min(*from);
+        }
+        let change = |(exec, from): (&ExecId, u64)| Change { exec: exec.clone(), from };
+        Some(
+            changed
+                .into_iter()
+                .filter(|(exec, _)| self.heads.contains_key(*exec))
+                .map(change)
+                .collect(),
+        )
     }
 
     fn write_of(&self, written: &BTreeMap<String, Option<Resource>>, write: &ResourceWrite) -> Result<Option<Resource>, CommitError> {
@@ -275,6 +305,14 @@ impl Store for MemoryStore {
 
     fn collect(&self) -> BoxFuture<'_, Result<u64, CommitError>> {
         ready(Ok(self.rows().collect()))
+    }
+
+    fn position(&self) -> Position {
+        Position(self.rows().position)
+    }
+
+    fn changed(&self, position: Position) -> BoxFuture<'_, Result<Option<Vec<Change>>, ReadError>> {
+        ready(Ok(self.rows().changed(position)))
     }
 
     fn server_key(&self) -> [u8; 32] {

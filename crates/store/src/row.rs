@@ -31,6 +31,19 @@ pub struct Head {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(pub u64);
 
+/// A place in the order of all commits to executions: it grows with each of them, over restarts, too. Commits that share a transaction may share it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position(pub u64);
+
+/// An execution that was committed to after some position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which.
+    pub exec: ExecId,
+    /// Its version at that position: what changed are the events after it.
+    pub from: u64,
+}
+
 /// A letter's place in the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LetterId(pub u64);

@@ -35,6 +35,7 @@ pub fn store_conformance(make: impl Fn() -> Arc<dyn Store>) {
         ("all or nothing", |store| Box::pin(all_or_nothing(store))),
         ("sizes", |store| Box::pin(sizes(store))),
         ("many at once", |store| Box::pin(many_at_once(store))),
+        ("changes", |store| Box::pin(changes(store))),
         ("removal", |store| Box::pin(removal(store))),
         ("blobs without a name", |store| Box::pin(collection(store))),
     ];
@@ -478,6 +479,57 @@ async fn sizes(store: Arc<dyn Store>) {
     let key = "x".repeat(Batch::KEY_BYTES_MAX + 1);
     let refused = put(&store, &[write(&key, Expect::Any, Some("{}"))]).await;
     assert!(matches!(refused, Err(CommitError::TooLarge(_))), "{refused:?}");
+}
+
+/// What changed after a position, over commits that share transactions, commits without events, and removals. A store may say that it does not know.
+async fn changes(store: Arc<dyn Store>) {
+    let since = |position| {
+        let store = store.clone();
+        async move {
+            let changes = store.changed(position).await.expect("a read")?;
+            let mut changes: Vec<_> = changes
+                .iter()
+                .map(|change| (change.exec.as_str().to_owned(), change.from))
+                .collect();
+            changes.sort();
+            Some(changes)
+        }
+    };
+    let named = |names: &[(&str, u64)]| Some(names.iter().map(|(name, from)| (format!("test/{name}"), *from)).collect::<Vec<_>>());
+    let (a, b) = (exec("a"), exec("b"));
+    let released = |turn: Turn| of(Turn { release: true, ..turn });
+    let start = store.position();
+    if since(start).await.is_none() {
+        return;
+    }
+    store.commit(released(turn(&a, 0, &["1", "2"]))).await.expect("made");
+    let first = store.position();
+    assert!(first > start);
+    store.commit(released(turn(&b, 0, &["1"]))).await.expect("made");
+    store.commit(released(turn(&a, 2, &["3"]))).await.expect("more");
+    let second = store.position();
+    conflict(store.commit(of(turn(&a, 2, &["3"]))).await);
+    put(&store, &[write("agent/1", Expect::Any, Some("{}"))]).await.expect("written");
+    assert_eq!(store.position(), second, "nothing was done to executions");
+    assert_eq!(since(start).await, named(&[("a", 0), ("b", 0)]));
+    assert_eq!(since(first).await, named(&[("a", 2), ("b", 0)]));
+    assert_eq!(since(second).await, named(&[]));
+    store.commit(of(turn(&a, 3, &[]))).await.expect("a lease");
+    store.commit(released(turn(&a, 3, &["4"]))).await.expect("more");
+    assert_eq!(since(second).await, named(&[("a", 3)]));
+    store.remove(&b, 1).await.expect("removed");
+    assert_eq!(since(start).await, named(&[("a", 0)]));
+    assert_eq!(since(second).await, named(&[("a", 3)]), "a removal moves nothing into the past");
+    store.commit(released(turn(&b, 0, &["new"]))).await.expect("made anew");
+    assert_eq!(since(second).await, named(&[("a", 3), ("b", 0)]));
+    let many = (0..50).map(|index| {
+        let store = store.clone();
+        async move { store.commit(of(turn(&exec(&format!("many-{index}")), 0, &["1"]))).await }
+    });
+    let before = store.position();
+    join_all(many).await.into_iter().for_each(|made| made.expect("made"));
+    assert_eq!(since(before).await.map(|found| found.len()), Some(50));
+    assert_eq!(since(store.position()).await, named(&[]));
 }
 
 async fn removal(store: Arc<dyn Store>) {

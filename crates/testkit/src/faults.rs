@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bedplate_base::{BoxFuture, Clock, Hash};
 use bedplate_journal::{Event, ExecId, Raw};
-use bedplate_store::{Batch, CommitError, Head, Letter, LetterId, Page, ReadError, Resource, Store, TimerRow};
+use bedplate_store::{Batch, Change, CommitError, Head, Letter, LetterId, Page, Position, ReadError, Resource, Store, TimerRow};
 use tokio::sync::Notify;
 
 use crate::VirtualClock;
@@ -258,6 +258,14 @@ impl Store for FaultyStore {
 
     fn collect(&self) -> BoxFuture<'_, Result<u64, CommitError>> {
         self.timeless(self.inner.collect())
+    }
+
+    fn position(&self) -> Position {
+        self.inner.position()
+    }
+
+    fn changed(&self, position: Position) -> BoxFuture<'_, Result<Option<Vec<Change>>, ReadError>> {
+        self.timeless(self.inner.changed(position))
     }
 
     fn server_key(&self) -> [u8; 32] {
