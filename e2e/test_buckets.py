@@ -8,7 +8,6 @@ import pathlib
 import shutil
 import socket
 import subprocess
-import threading
 import urllib.error
 import urllib.request
 import zlib

@@ -8,9 +8,7 @@ import json
 import re
 import socket
 import struct
-import threading
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 import pytest
@@ -19,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from support.agents import ROLE, Agent, add_group, function, schema, settled, unique
 from support.double import call
+from support.loopback import Handler, Loopback
 from support.raw import request
 from support.server import REGION, Server, run
 
@@ -89,18 +88,16 @@ session_token_env = "C_UPSTREAM_TOKEN"
 """
 
 
-class Parrot:
+class Parrot(Loopback):
     """A model server, and an upstream, that repeats the headers it was sent, in whatever it answers."""
 
     def __init__(self):
         parrot = self
         self.mode, self.heard = "answer", []
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Repeats(Handler):
             def do_POST(self):
-                self.rfile.read(int(self.headers.get("content-length") or 0))
+                self.body()
                 headers = dict(self.headers.items())
                 parrot.heard.append(headers)
                 said = " ".join(headers.values())
@@ -111,26 +108,12 @@ class Parrot:
                 kind = {"429": 429, "401": 401, "500": 500}.get(parrot.mode, 400)
                 document = {"type": "error", "message": said, "error": {"type": "x", "code": said[:200], "message": f"bad key: {said}"}}
                 if parrot.mode == "text":
-                    return self.tell(kind, None, said.encode())
+                    return self.tell(kind, said.encode())
                 return self.tell(kind, document)
 
             do_GET = do_PUT = do_POST
 
-            def tell(self, status, document, data=None):
-                data = json.dumps(document).encode() if data is None else data
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+        super().__init__(Repeats)
 
     def reply(self):
         wanted, self.wanted = getattr(self, "wanted", None), None

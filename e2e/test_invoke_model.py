@@ -1,13 +1,12 @@
 """InvokeModel and its stream: the bodies of each family, whoever answers."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from botocore.exceptions import ClientError
 
-from support.double import call, calls, fail, say
+from support.double import call, fail, say
+from support.loopback import Handler, Loopback
 
 HAIKU = "anthropic.claude-3-haiku-20240307-v1:0"
 VERSION = "bedrock-2023-05-31"
@@ -240,26 +239,17 @@ def test_other_content_types_are_refused(runtime):
 def embeddings():
     """A provider that has embeddings: the length of a text, and one."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Embeds(Handler):
         def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            body = json.loads(self.body())
             seen.append((self.path, body))
             data = [{"index": index, "embedding": [len(text), 1.0]} for index, text in enumerate(body["input"])]
-            answer = json.dumps({"data": data[::-1], "usage": {"prompt_tokens": 5, "total_tokens": 5}}).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_):
-            pass
+            self.tell(200, {"data": data[::-1], "usage": {"prompt_tokens": 5, "total_tokens": 5}})
 
     seen = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen
-        server.shutdown()
+    provider = Loopback(Embeds)
+    yield f"{provider.url}/v1", seen
+    provider.stop()
 
 
 def test_embeddings(new_server, embeddings):
@@ -297,29 +287,21 @@ def test_tokens_are_estimated(runtime):
 
 
 def test_tokens_are_counted_where_the_provider_counts(new_server):
-    class Handler(BaseHTTPRequestHandler):
+    class Counts(Handler):
         def do_POST(self):
-            seen.append((self.path, json.loads(self.rfile.read(int(self.headers["content-length"])))))
-            answer = b'{"input_tokens": 77}' if not gone else b'{"type": "error", "error": {"type": "not_found_error", "message": "no"}}'
-            self.send_response(404 if gone else 200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_):
-            pass
+            seen.append((self.path, json.loads(self.body())))
+            if gone:
+                return self.tell(404, {"type": "error", "error": {"type": "not_found_error", "message": "no"}})
+            self.tell(200, {"input_tokens": 77})
 
     seen, gone = [], []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as claude:
-        threading.Thread(target=claude.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{claude.server_address[1]}"
-        config = f'[providers.claude]\nkind = "anthropic"\nbase_url = "{url}"\n[[route]]\nmodel = "*"\nto = ["claude/c"]\n'
-        runtime = new_server("serve", config=config).start().client("bedrock-runtime")
-        messages = [{"role": "user", "content": [{"text": "Hi"}]}]
-        assert runtime.count_tokens(modelId=HAIKU, input={"converse": {"messages": messages}})["inputTokens"] == 77
-        (path, body) = seen[0]
-        assert path == "/v1/messages/count_tokens" and set(body) == {"model", "messages"}
-        gone.append(True)
-        assert runtime.count_tokens(modelId=HAIKU, input={"converse": {"messages": messages}})["inputTokens"] < 20
-        claude.shutdown()
+    claude = Loopback(Counts)
+    config = f'[providers.claude]\nkind = "anthropic"\nbase_url = "{claude.url}"\n[[route]]\nmodel = "*"\nto = ["claude/c"]\n'
+    runtime = new_server("serve", config=config).start().client("bedrock-runtime")
+    messages = [{"role": "user", "content": [{"text": "Hi"}]}]
+    assert runtime.count_tokens(modelId=HAIKU, input={"converse": {"messages": messages}})["inputTokens"] == 77
+    (path, body) = seen[0]
+    assert path == "/v1/messages/count_tokens" and set(body) == {"model", "messages"}
+    gone.append(True)
+    assert runtime.count_tokens(modelId=HAIKU, input={"converse": {"messages": messages}})["inputTokens"] < 20
+    claude.stop()

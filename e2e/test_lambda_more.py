@@ -1,14 +1,12 @@
 """Lambda as people use it beyond a function and its invoke: events, versions, aliases, concurrency, runtimes of their own."""
 
 import base64
-import http.server
 import io
 import json
 import pathlib
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
 
 import pytest
@@ -17,6 +15,7 @@ from botocore.exceptions import ClientError
 from support.agents import ROLE, agent, function, refused, schema, unique
 from support.double import call, say
 from support.ledger import PRELUDE, zip_of
+from support.loopback import Handler, Loopback
 from support.wait import until
 
 COUNT = """
@@ -231,25 +230,17 @@ def elsewhere():
     """A server that answers every POST as a tool would, and what it was sent."""
     seen = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Tool(Handler):
         def do_POST(self):
-            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            event = json.loads(self.body())
             seen.append((self.path, self.headers, event))
             function = {"responseBody": {"TEXT": {"body": "from elsewhere"}}}
             response = {"actionGroup": event.get("actionGroup"), "function": event.get("function"), "functionResponse": function}
-            body = json.dumps({"messageVersion": "1.0", "response": response}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.tell(200, {"messageVersion": "1.0", "response": response})
 
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", seen
-    server.shutdown()
+    server = Loopback(Tool)
+    yield server.url, seen
+    server.stop()
 
 
 def test_functions_of_the_configuration(server, new_server, double, model, elsewhere, tmp_path):

@@ -35,7 +35,7 @@ SECRET = "the canary sings at dawn"
 def collector():
     collector = Collector()
     yield collector
-    collector.close()
+    collector.stop()
 
 
 @pytest.fixture
@@ -365,7 +365,7 @@ def test_the_environment_names_the_receiver(new_server, model, ledger, collector
 def test_a_receiver_that_is_down_costs_only_spans(traced, model, ledger, collector):
     server = traced()
     keep = keeper(server, ledger)
-    collector.close()
+    collector.stop()
     model.will(calls(("rooms__book", {"room": "a"}), ("rooms__book", {"room": "b"})), say("Both."))
     assert keep.ask("both").answer == "Both."
     until(lambda: metrics(server).get(("bedplate_spans_total", '{outcome="failed"}')) == 5, "the spans are counted as failed")

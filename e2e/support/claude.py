@@ -6,10 +6,10 @@ A reply is a list of content blocks in Converse's form; both doubles send it, wh
 import collections
 import json
 import struct
-import threading
 import urllib.parse
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from .loopback import Handler, Loopback
 
 THOUGHTS = {"reasoningContent": {"reasoningText": {"text": "Look first.", "signature": "c2lnbmVk"}}}
 
@@ -22,18 +22,16 @@ def use(name, arguments, number=1):
     return {"toolUse": {"toolUseId": f"tool-{number}", "name": name, "input": arguments}}
 
 
-class Claude:
+class Claude(Loopback):
     """One server that speaks both. `will` scripts replies: lists of blocks, or (status, error type, message)."""
 
     def __init__(self):
         self.script, self.requests = collections.deque(), []
         double = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Answers(Handler):
             def do_POST(self):
-                raw = self.rfile.read(int(self.headers["content-length"]))
+                raw = self.body()
                 double.requests.append(Request(self.path, dict(self.headers), raw))
                 reply = double.script.popleft() if double.script else (400, "invalid_request_error", "the script is over")
                 try:
@@ -44,23 +42,11 @@ class Claude:
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
 
-            def log_message(self, *_):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    @property
-    def base_url(self):
-        return f"http://127.0.0.1:{self.http.server_address[1]}"
+        super().__init__(Answers)
+        self.base_url = self.url
 
     def will(self, *replies):
         self.script.extend(replies)
-
-    def stop(self):
-        self.http.shutdown()
-        self.http.server_close()
 
 
 class Request:
@@ -68,15 +54,6 @@ class Request:
         self.path = urllib.parse.unquote(path)
         self.raw_path, self.headers, self.raw = path, {name.lower(): value for name, value in headers.items()}, raw
         self.body = json.loads(raw)
-
-
-def send(http, status, document, **headers):
-    data = json.dumps(document).encode()
-    http.send_response(status)
-    for name, value in {"content-type": "application/json", "content-length": str(len(data)), **headers}.items():
-        http.send_header(name, value)
-    http.end_headers()
-    http.wfile.write(data)
 
 
 def begin(http, kind):
@@ -105,7 +82,7 @@ def messages(http, body, reply):
     """Anthropic's Messages API."""
     if isinstance(reply, tuple):
         status, kind, message = reply
-        return send(http, status, {"type": "error", "error": {"type": kind, "message": message}})
+        return http.tell(status, {"type": "error", "error": {"type": kind, "message": message}})
     usage = {"input_tokens": 10, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 0, "output_tokens": 7}
     head = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-double", "stop_sequence": None}
 
@@ -119,7 +96,7 @@ def messages(http, body, reply):
         return {"type": "thinking", "thinking": thoughts["text"], "signature": thoughts["signature"]}
 
     if not body.get("stream"):
-        return send(http, 200, {**head, "content": [block(one) for one in reply], "stop_reason": stop_reason(reply), "usage": usage})
+        return http.tell(200, {**head, "content": [block(one) for one in reply], "stop_reason": stop_reason(reply), "usage": usage})
     write = begin(http, "text/event-stream")
 
     def event(kind, **more):
@@ -163,12 +140,12 @@ def converse(http, streaming, reply):
     """Amazon Bedrock's Converse and ConverseStream."""
     if isinstance(reply, tuple):
         status, kind, message = reply
-        return send(http, status, {"message": message}, **{"x-amzn-errortype": kind})
+        return http.tell(status, {"message": message}, **{"x-amzn-errortype": kind})
     usage = {"inputTokens": 10, "outputTokens": 7, "totalTokens": 22, "cacheReadInputTokens": 5, "cacheWriteInputTokens": 0}
     metrics = {"latencyMs": 12}
     if not streaming:
         output = {"message": {"role": "assistant", "content": reply}}
-        return send(http, 200, {"output": output, "stopReason": stop_reason(reply), "usage": usage, "metrics": metrics})
+        return http.tell(200, {"output": output, "stopReason": stop_reason(reply), "usage": usage, "metrics": metrics})
     write = begin(http, "application/vnd.amazon.eventstream")
     write(frame("messageStart", {"role": "assistant"}))
     for index, one in enumerate(reply):

@@ -1,11 +1,9 @@
 """A receiver of OTLP over HTTP: decodes what comes with the official protobufs and keeps its spans."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 from google.protobuf.unknown_fields import UnknownFieldSet
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from .loopback import Handler, Loopback
 from .wait import until
 
 
@@ -25,31 +23,20 @@ class Span:
         self.resource = resource
 
 
-class Collector:
+class Collector(Loopback):
     def __init__(self):
         self.spans, self.requests, self.status = [], [], 200
         collector = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Takes(Handler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
+                body = self.body()
                 collector.take(self.path, {name.lower(): text for name, text in self.headers.items()}, body)
                 self.send_response(collector.status)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
-            def log_message(self, *_):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.http.server_address[1]}"
+        super().__init__(Takes)
 
     def take(self, path, headers, body):
         request = ExportTraceServiceRequest.FromString(body)
@@ -68,7 +55,3 @@ class Collector:
         """At least `count` spans, in order of their beginnings."""
         until(lambda: len(self.spans) >= count, lambda: f"{count} spans; there are {[span.name for span in self.spans]}")
         return sorted(self.spans, key=lambda span: (span.start, span.name))
-
-    def close(self):
-        self.http.shutdown()
-        self.http.server_close()

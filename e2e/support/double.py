@@ -8,7 +8,8 @@ import collections
 import dataclasses
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from .loopback import Handler, Loopback
 
 CUT = object()
 
@@ -67,28 +68,22 @@ def fail(status, **headers):
     return Reply(status=status, headers=headers)
 
 
-class Double:
+class Double(Loopback):
     def __init__(self):
         self.reset()
         double = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Answers(Handler):
             def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body = json.loads(self.body())
                 double.headers.append({name.lower(): value for name, value in self.headers.items()})
                 try:
                     double.answer(self, body)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
 
-            def log_message(self, *_):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        super().__init__(Answers)
+        self.base_url = f"{self.url}/v1"
 
     def reset(self):
         self.script = collections.deque()
@@ -105,10 +100,6 @@ class Double:
     def always(self, answers):
         """Answers every request by a function of it, however often it comes."""
         self.answers = answers
-
-    @property
-    def base_url(self):
-        return f"http://127.0.0.1:{self.http.server_address[1]}/v1"
 
     def config(self, more=""):
         """The bedplate.toml that sends every model id here."""
@@ -127,9 +118,9 @@ class Double:
             reply = reply(body)
         if reply.status == 200 and http.path.endswith("/embeddings"):
             data = [{"index": index, "embedding": [len(text), 1.0]} for index, text in enumerate(body["input"])]
-            return self.whole(http, 200, {"data": data, "usage": {"prompt_tokens": reply.usage[0]}})
+            return http.tell(200, {"data": data, "usage": {"prompt_tokens": reply.usage[0]}})
         if reply.status != 200:
-            return self.whole(http, reply.status, {"error": {"message": "the double was told to fail"}}, reply.headers)
+            return http.tell(reply.status, {"error": {"message": "the double was told to fail"}}, **reply.headers)
         if body.get("stream"):
             return self.stream(http, reply)
         if not self.wait(reply):
@@ -141,15 +132,7 @@ class Double:
         if reply.tools:
             message["tool_calls"] = self.tool_calls(reply)
         choice = {"index": 0, "message": message, "finish_reason": reply.finish()}
-        return self.whole(http, 200, {"id": "r", "object": "chat.completion", "model": "test", "choices": [choice], "usage": usage(reply)})
-
-    def whole(self, http, status, document, headers=None):
-        data = json.dumps(document).encode()
-        http.send_response(status)
-        for name, value in {"content-type": "application/json", "content-length": str(len(data)), **(headers or {})}.items():
-            http.send_header(name, value)
-        http.end_headers()
-        http.wfile.write(data)
+        return http.tell(200, {"id": "r", "object": "chat.completion", "model": "test", "choices": [choice], "usage": usage(reply)})
 
     @staticmethod
     def wait(reply):
