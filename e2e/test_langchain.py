@@ -1,6 +1,5 @@
 """langchain-aws, unmodified: only its endpoint is ours."""
 
-
 import pytest
 
 from support.double import call, say
