@@ -7,7 +7,7 @@ use bedplate_base::{BoxFuture, Place, Timestamp, random_uuid};
 use bedplate_wire::{Body, Context, Fault, Hints, Request, Response, RouteError, Routed, is_form};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
 
 use crate::access::Line;
@@ -77,6 +77,7 @@ pub(crate) async fn exchange(
         None => Envelope::of(&parts.headers, scope.as_ref()),
     };
     let mut context = context(&shared, peer, &parts.headers, scope.as_ref());
+    let waits_to_send = parts.version < Version::HTTP_2 && parts.headers.contains_key(header::EXPECT);
     let mut line = Line::new(
         &parts.method,
         parts.uri.path(),
@@ -113,18 +114,25 @@ pub(crate) async fn exchange(
         }
     };
     let refusal = answered.as_ref().err().cloned();
-    let response = match answered {
-        Ok(Answer::Ours(response)) => response,
-        Ok(Answer::Theirs(answer)) => return pass(answer, line, busy),
-        Err(refusal) => refusal.into_response(known, envelope, &context),
+    let answer = answered.unwrap_or_else(|refusal| Answer::Ours(refusal.into_response(known, envelope, &context)));
+    let mut reply = match answer {
+        Answer::Theirs(answer) => pass(answer, line, busy),
+        Answer::Ours(response) => {
+            if let Some(fault) = &response.fault {
+                log(&context.request_id, response.status, fault);
+            }
+            if let Some(observer) = &shared.observer {
+                observe::tell(observer, &line, &context, &response, refusal.as_ref());
+            }
+            send(response, line, busy)
+        }
     };
-    if let Some(fault) = &response.fault {
-        log(&context.request_id, response.status, fault);
+    if waits_to_send && !reply.status().is_success() {
+        // Its body was perhaps never asked for: what comes next on the connection cannot be told from it. The client has to know, or its next
+        // request meets the end of the connection.
+        reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Some(observer) = &shared.observer {
-        observe::tell(observer, &line, &context, &response, refusal.as_ref());
-    }
-    send(response, line, busy)
+    reply
 }
 
 /// The goal of a request and what its signature is worth so far, from its head alone.
