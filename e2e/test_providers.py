@@ -142,6 +142,59 @@ def test_failures_are_the_services_exceptions(rooms, claude, kind, reply, except
     assert turn.of("failureTrace") or turn.kinds
 
 
+PROFILE = """[work]
+aws_access_key_id = {}
+aws_secret_access_key = first-secret-of-the-file
+aws_session_token = {}
+"""
+ASKED = """[profile asking]
+region = eu-west-1
+credential_process = sh {}
+"""
+ANSWER = """echo '{{"Version": 1, "AccessKeyId": "AKIAMADE", "SecretAccessKey": "made-secret", "SessionToken": "made-token", "Expiration": "{}"}}'"""
+
+
+def test_keys_of_a_profile_change_while_we_run(new_server, ledger, claude, tmp_path):
+    files = {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"), "AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_REGION": "eu-west-1"}
+    text_of = f'[providers.claude]\nkind = "bedrock"\nbase_url = "{claude.base_url}"\nPROFILE[[route]]\nmodel = "*"\nto = ["claude/{MODEL}"]\n'
+    request = {"modelId": MODEL, "messages": [{"role": "user", "content": [{"text": "hello"}]}]}
+
+    def used(server):
+        claude.will([text("Hello.")])
+        server.client("bedrock-runtime").converse(**request)
+        headers = claude.requests[-1].headers
+        return headers["authorization"].split("Credential=")[1].split("/")[0], headers.get("x-amz-security-token")
+
+    # None of the shell's keys: the profile that AWS_PROFILE names.
+    (tmp_path / "credentials").write_text(PROFILE.format("AKIAFIRST", "one"))
+    server = new_server("serve", config=text_of.replace("PROFILE", ""), variables={**files, "AWS_PROFILE": "work"}).start()
+    assert used(server) == ("AKIAFIRST", "one")
+    (tmp_path / "credentials").write_text(PROFILE.format("AKIASECOND", "another"))
+    assert used(server) == ("AKIASECOND", "another")
+    (tmp_path / "credentials").write_text("[work]\naws_access_key_id =")
+    assert used(server) == ("AKIASECOND", "another"), "what is half written"
+    assert "first-secret" not in server.log()
+
+    # A profile of the configuration, whose command makes keys.
+    (tmp_path / "make.sh").write_text(ANSWER.format("2020-01-01T00:00:00Z"))
+    (tmp_path / "config").write_text(ASKED.format(tmp_path / "make.sh"))
+    named = text_of.replace("PROFILE", 'profile = "asking"\n')
+    server = new_server("serve", config=named, variables={**files, "AWS_ACCESS_KEY_ID": "AKIASHELL", "AWS_SECRET_ACCESS_KEY": "shell-secret"}).start()
+    assert used(server) == ("AKIAMADE", "made-token")
+    (tmp_path / "make.sh").write_text(ANSWER.replace("AKIAMADE", "AKIAAGAIN").format("2099-01-01T00:00:00Z"))
+    assert used(server)[0] == "AKIAAGAIN", "the first keys had ended"
+    (tmp_path / "make.sh").write_text("exit 1")
+    assert used(server)[0] == "AKIAAGAIN", "the second have not"
+    assert "made-secret" not in server.log()
+
+    # What cannot be worked out is told at the start.
+    (tmp_path / "config").write_text("[profile asking]\nsso_session = mine\n")
+    server = new_server("serve", config=named, variables=files)
+    server.launch()
+    assert server.process.wait(20) != 0
+    assert "export-credentials" in server.log()
+
+
 UPSTREAM_KEYS = '[keys.k]\naccess_key = "AKIATESTTESTTEST"\nsecret_env = "TEST_KEY"\n[[route]]\nmodel = "anthropic.*"\nto = ["double/test"]\n'
 
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bedplate_base::{Error, Kind, Timestamp, random_id};
+use bedplate_credentials::Keys;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use http::request::Parts;
@@ -110,7 +111,11 @@ impl Upstream {
         }
         let (scheme, authority) = self.address.of(request.scope.as_ref())?;
         let shown = format!("{scheme}://{authority}");
-        let request = self.request(request, scheme, authority)?;
+        let keys = match (&self.access, &request.scope) {
+            (Some(access), Some(_)) => Some(access.keys().await?),
+            _ => None,
+        };
+        let request = self.request(request, keys.as_deref(), scheme, authority)?;
         let answer = match timeout(patience, self.client.request(request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(unreachable(&shown, &error)),
@@ -159,7 +164,13 @@ impl Upstream {
         Ok((status, bytes.freeze()))
     }
 
-    fn request(&self, request: Forwarded, scheme: Scheme, authority: Authority) -> Result<http::Request<Full<Bytes>>, Refusal> {
+    fn request(
+        &self,
+        request: Forwarded,
+        keys: Option<&Keys>,
+        scheme: Scheme,
+        authority: Authority,
+    ) -> Result<http::Request<Full<Bytes>>, Refusal> {
         let Forwarded {
             mut parts,
             scope,
@@ -176,14 +187,14 @@ impl Upstream {
         }
         let mut target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
         let mut body = raw;
-        if let (Some(access), Some(scope)) = (&self.access, &scope) {
+        if let (Some(keys), Some(scope)) = (keys, &scope) {
             if let Some(unframed) = unframed {
                 body = unframed;
                 message::forget_frames(&mut parts.headers);
             }
             target = message::without_signature(&mut parts.headers, &target);
             put(&mut parts.headers, header::HOST.as_str(), authority.as_str())?;
-            access.sign(&mut parts, &target, scope, &body, now)?;
+            Access::sign(keys, &mut parts, &target, scope, &body, now)?;
         }
         put_via(&mut parts.headers, &self.pseudonym)?;
         let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build();

@@ -7,9 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bedplate_base::{Error, Result, parse_duration};
+use bedplate_credentials::{Credentials, Keys, Profile};
 use serde::{Deserialize, Deserializer};
 
 use crate::limits;
@@ -73,6 +75,10 @@ pub struct FunctionConfig {
     /// `access_key_env` names another key). Variables are read once, at the start.
     #[serde(default)]
     pub session_token_env: Option<String>,
+    /// A profile of AWS's shared files to sign for `aws` with, whose keys are read again when they change. Without it, and when the variables are
+    /// not set, the profile that `AWS_PROFILE` names, or `default`.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// The function's name or ARN at `endpoint` or `aws`, a version or alias may follow; NAME by default.
     #[serde(default)]
     pub function: Option<String>,
@@ -153,6 +159,7 @@ impl FunctionConfig {
             ("access_key_env", self.access_key_env.is_some()),
             ("secret_env", self.secret_env.is_some()),
             ("session_token_env", self.session_token_env.is_some()),
+            ("profile", self.profile.is_some()),
         ];
         stray(self.aws.is_some(), &of_aws, "aws")?;
         let away = self.endpoint.is_some() || self.aws.is_some();
@@ -198,6 +205,21 @@ impl FunctionConfig {
         if !plain(region) || !region.contains('-') {
             return Err(format!("aws: {region:?} is not a region: write one such as \"us-east-1\""));
         }
+        let named = self.access_key_env.is_some() || self.secret_env.is_some();
+        if self.profile.is_some() && named {
+            return Err("profile stands beside access_key_env or secret_env; keep one of them".into());
+        }
+        let set = || env(ACCESS_KEY).is_some() || env(SECRET).is_some();
+        if self.profile.is_some() || (!named && !set()) {
+            let profile = Profile::new(self.profile.as_deref(), env);
+            if self.profile.is_some() || env("AWS_PROFILE").is_some() || profile.exists() {
+                profile.check().map_err(|problem| format!("profile: {problem}"))?;
+                return Ok(Some(Signing {
+                    region: region.clone(),
+                    credentials: Credentials::Profile(Arc::new(profile)),
+                }));
+            }
+        }
         let find = |key: &str, variable: &str| match env(variable).map(|text| text.trim().to_owned()) {
             Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),
             Some(_) => Err(format!(
@@ -212,11 +234,14 @@ impl FunctionConfig {
             (None, None) => env(SESSION_TOKEN).filter(|token| !token.is_empty()),
             (None, Some(_)) => None,
         };
+        let keys = Keys::new(
+            find("access_key_env", self.access_key_env.as_deref().unwrap_or(ACCESS_KEY))?,
+            find("secret_env", self.secret_env.as_deref().unwrap_or(SECRET))?,
+            session_token,
+        );
         Ok(Some(Signing {
             region: region.clone(),
-            access_key: find("access_key_env", self.access_key_env.as_deref().unwrap_or(ACCESS_KEY))?,
-            secret: find("secret_env", self.secret_env.as_deref().unwrap_or(SECRET))?,
-            session_token,
+            credentials: Credentials::Fixed(Arc::new(keys)),
         }))
     }
 }
@@ -272,9 +297,10 @@ mod tests {
                 Way::Url(url) => format!("{url} {:?}", it.timeout()),
                 Way::Endpoint { url, function, signing } => {
                     assert!(!format!("{signing:?}").contains("the-AWS_SECRET"), "no secret is shown");
-                    let by = signing
-                        .as_ref()
-                        .map(|it| format!(" {} {} {:?}", it.region, it.access_key, it.session_token));
+                    let by = signing.as_ref().map(|it| {
+                        let keys = it.credentials.last().expect("given");
+                        format!(" {} {} {:?}", it.region, keys.access_key, keys.session_token)
+                    });
                     format!("{url} {function} {:?}{}", it.timeout(), by.unwrap_or_default())
                 }
             }),

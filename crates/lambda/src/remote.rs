@@ -100,7 +100,7 @@ impl Remote {
             signing: Some(signing), ..
         } = &self.way
         {
-            signing.sign(&address, &mut headers, &request.payload, began)?;
+            signing.sign(&address, &mut headers, &request.payload, began).await?;
         }
         let call = client.post(address).headers(headers).body(request.payload.clone());
         let answer = tokio::select! {

@@ -1,38 +1,23 @@
 //! Credentials for a Lambda API that asks for signatures: AWS itself, or another server with keys.
 
-use std::fmt;
-
-use bedplate_base::{Error, Result, Timestamp};
-use bedplate_sigv4::{Credentials, Request, Scope, sign};
+use bedplate_base::{Error, Kind, Result, Timestamp};
+use bedplate_credentials::Credentials;
+use bedplate_sigv4::{Request, Scope, sign};
 use reqwest::Url;
 use reqwest::header::{HOST, HeaderMap, HeaderValue};
 
 /// Whose signature, and for which region.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signing {
     /// `us-east-1`
     pub region: String,
-    /// The access key id, which is no secret.
-    pub access_key: String,
-    /// The secret access key.
-    pub secret: String,
-    /// The token of temporary credentials.
-    pub session_token: Option<String>,
-}
-
-/// Never shows a secret.
-impl fmt::Debug for Signing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signing")
-            .field("region", &self.region)
-            .field("access_key", &self.access_key)
-            .finish_non_exhaustive()
-    }
+    /// With which keys.
+    pub credentials: Credentials,
 }
 
 impl Signing {
     /// Adds what makes a POST to `address` a signed one.
-    pub(crate) fn sign(&self, address: &Url, headers: &mut HeaderMap, body: &[u8], now: Timestamp) -> Result<()> {
+    pub(crate) async fn sign(&self, address: &Url, headers: &mut HeaderMap, body: &[u8], now: Timestamp) -> Result<()> {
         let host = address.host_str().unwrap_or_default();
         let host = match address.port() {
             Some(port) => format!("{host}:{port}"),
@@ -53,10 +38,18 @@ impl Signing {
             headers,
             body,
         };
-        let credentials = Credentials {
-            access_key: &self.access_key,
-            secret: &self.secret,
-            session_token: self.session_token.as_deref(),
+        let keys = self.credentials.keys().await.map_err(|problem| {
+            // Names of files and profiles are nothing for whoever calls the agent.
+            tracing::warn!(target: "credentials", "{problem}");
+            Error::new(
+                Kind::Dependency,
+                "There are no AWS credentials to call the function with; the server's log tells more.",
+            )
+        })?;
+        let credentials = bedplate_sigv4::Credentials {
+            access_key: &keys.access_key,
+            secret: &keys.secret,
+            session_token: keys.session_token.as_deref(),
         };
         let scope = Scope {
             region: &self.region,

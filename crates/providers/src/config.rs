@@ -67,7 +67,7 @@ pub struct ProviderConfig {
     #[serde(default)]
     pub region: Option<String>,
     /// For `bedrock`: name of the variable that holds the access key id to sign with, when there is no bearer key: `"AWS_ACCESS_KEY_ID"`
-    /// (default). Credentials are read once, at the start.
+    /// (default). Variables are read once, at the start.
     #[serde(default)]
     pub access_key_env: Option<String>,
     /// For `bedrock`: name of the variable that holds the secret access key: `"AWS_SECRET_ACCESS_KEY"` (default).
@@ -77,6 +77,10 @@ pub struct ProviderConfig {
     /// not be set.
     #[serde(default)]
     pub session_token_env: Option<String>,
+    /// For `bedrock`: a profile of AWS's shared files to sign with, whose keys are read again when they change. Without it, and when the variables
+    /// are not set, the profile that `AWS_PROFILE` names, or `default`.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// For `anthropic`: value of the header `anthropic-version`; `"2023-06-01"` by default.
     #[serde(default)]
     pub anthropic_version: Option<String>,
@@ -142,6 +146,7 @@ impl ProviderConfig {
             access_key_env: None,
             secret_env: None,
             session_token_env: None,
+            profile: None,
             anthropic_version: None,
             max_tokens: None,
             prompt_cache: None,

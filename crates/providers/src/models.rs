@@ -252,6 +252,7 @@ fn without_keys(name: &str, mut provider: ProviderConfig) -> Result<Server> {
     if provider.api_key_env.is_none() || provider.api_key_file.is_none() {
         provider.api_key_file = None;
     }
+    provider.profile = None;
     Server::new(name, &provider, &|variable| {
         let stand_in = if variable.contains("REGION") { "us-east-1" } else { "unused" };
         Some(stand_in.to_owned())

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use bedplate_base::BoxFuture;
 use bedplate_converse::{Reply, Request, Usage};
 use bedplate_journal::Part;
 use reqwest::Url;
@@ -20,8 +21,13 @@ pub(crate) struct Post {
     pub(crate) body: Vec<u8>,
 }
 
-/// What a kind of provider speaks. Pure, but for the time of a signature.
+/// What a kind of provider speaks. Pure, but for the time of a signature and for credentials.
 pub(crate) trait Protocol: fmt::Debug + Send + Sync {
+    /// Gets what a POST needs and what takes time, such as credentials.
+    fn ready(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// The POST for `request`, served by `model`.
     fn post(&self, request: &Request, model: &str) -> Result<Post, Failure>;
 

@@ -178,6 +178,7 @@ impl Server {
     }
 
     async fn exchange(&self, request: &Request, model: &str, report: &mut (dyn FnMut(Part) + Send)) -> Result<Reply, Failure> {
+        self.protocol.ready().await?;
         let post = self.protocol.post(request, model)?;
         let wait = if request.streaming {
             self.limits.first_byte

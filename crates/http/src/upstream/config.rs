@@ -1,8 +1,10 @@
 //! `[upstream]`: the address, and the credentials to sign with.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bedplate_base::Timestamp;
+use bedplate_credentials::{Credentials, Keys, Profile};
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
@@ -10,7 +12,7 @@ use http::{StatusCode, Uri};
 use serde::Deserialize;
 
 use super::Upstream;
-use crate::keys::{Secret, find};
+use crate::keys::find;
 use crate::refusal::Refusal;
 use crate::sigv4::{ACCESS_KEY_MAX, Scope};
 
@@ -32,6 +34,8 @@ pub struct UpstreamConfig {
     pub secret_env: Option<String>,
     /// The file that holds the secret access key, relative to the configuration's folder. White space at its end does not count.
     pub secret_file: Option<PathBuf>,
+    /// A profile of AWS's shared files, instead of keys here; its keys are read again when they change.
+    pub profile: Option<String>,
     /// The environment variable that holds the session token of temporary credentials. They are read once, at the start.
     pub session_token_env: Option<String>,
     /// The file that holds the session token.
@@ -63,6 +67,22 @@ impl UpstreamConfig {
     }
 
     fn access(&self, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Access>, Problem> {
+        if let Some(name) = &self.profile {
+            let others = [
+                self.access_key.is_some(),
+                self.access_key_env.is_some(),
+                self.secret_env.is_some(),
+                self.secret_file.is_some(),
+                self.session_token_env.is_some(),
+                self.session_token_file.is_some(),
+            ];
+            if others.contains(&true) {
+                return Err(("profile", "stands beside a key of its own; keep one of them".into()));
+            }
+            let profile = Profile::new(Some(name), env);
+            profile.check().map_err(|problem| ("profile", problem))?;
+            return Ok(Some(Access(Credentials::Profile(Arc::new(profile)))));
+        }
         let secret = find(("secret_env", &self.secret_env), ("secret_file", &self.secret_file), folder, env)?;
         let token = find(
             ("session_token_env", &self.session_token_env),
@@ -93,11 +113,9 @@ impl UpstreamConfig {
                     let right = format!("1 to {ACCESS_KEY_MAX} visible ASCII letters without '/', ',' and '='");
                     return Err((field, format!("{id:?} is not an access key id: write {right}")));
                 }
-                Ok(Some(Access {
-                    id,
-                    secret,
-                    token: token.map(|(_, token)| token),
-                }))
+                let token = token.map(|(_, token)| token.expose().to_owned());
+                let keys = Keys::new(id, secret.expose(), token);
+                Ok(Some(Access(Credentials::Fixed(Arc::new(keys)))))
             }
         }
     }
@@ -160,15 +178,21 @@ impl Address {
 
 /// Credentials towards the upstream.
 #[derive(Clone, Debug)]
-pub(super) struct Access {
-    id: String,
-    secret: Secret,
-    token: Option<Secret>,
-}
+pub(super) struct Access(Credentials);
 
 impl Access {
+    /// What to sign with now.
+    pub(super) async fn keys(&self) -> Result<Arc<Keys>, Refusal> {
+        self.0.keys().await.map_err(|problem| {
+            // Names of files and profiles are nothing for clients.
+            tracing::warn!(target: "credentials", "{problem}");
+            let message = "There are no AWS credentials to sign requests for the upstream with; the server's log tells more.";
+            Refusal::new(StatusCode::BAD_GATEWAY, "UpstreamUnavailableException", message)
+        })
+    }
+
     /// Signs a request whose old signature is gone, for the service and region that it was signed for.
-    pub(super) fn sign(&self, parts: &mut Parts, target: &str, scope: &Scope, body: &Bytes, now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn sign(keys: &Keys, parts: &mut Parts, target: &str, scope: &Scope, body: &Bytes, now: Timestamp) -> Result<(), Refusal> {
         let request = bedplate_sigv4::Request {
             method: &parts.method,
             target,
@@ -176,9 +200,9 @@ impl Access {
             body,
         };
         let credentials = bedplate_sigv4::Credentials {
-            access_key: &self.id,
-            secret: self.secret.expose(),
-            session_token: self.token.as_ref().map(Secret::expose),
+            access_key: &keys.access_key,
+            secret: &keys.secret,
+            session_token: keys.session_token.as_deref(),
         };
         let scope = bedplate_sigv4::Scope {
             region: scope.region.as_deref().unwrap_or("us-east-1"),

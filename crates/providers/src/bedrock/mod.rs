@@ -4,11 +4,13 @@ mod decode;
 mod encode;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bedplate_base::{Error, Result, Timestamp};
+use bedplate_base::{BoxFuture, Error, Result, Timestamp};
 use bedplate_converse::Request;
-use bedplate_sigv4::{Credentials, Scope, sign};
+use bedplate_credentials::{Credentials, Keys, Profile};
+use bedplate_sigv4::{Scope, sign};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
@@ -44,11 +46,7 @@ pub(crate) struct Bedrock {
 
 enum Auth {
     Bearer(Secret),
-    Keys {
-        access_key: Secret,
-        secret: Secret,
-        session_token: Option<Secret>,
-    },
+    Keys(Credentials),
 }
 
 impl fmt::Debug for Bedrock {
@@ -62,12 +60,18 @@ impl fmt::Debug for Bedrock {
 
 impl Bedrock {
     pub(crate) fn new(name: &str, config: &ProviderConfig, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
-        let region = config.region.clone().or_else(|| {
+        let auth = Auth::load(name, config, environment);
+        let of_variables = || {
             REGIONS
                 .iter()
                 .find_map(|name| environment(name))
                 .filter(|region| !region.trim().is_empty())
-        });
+        };
+        let of_profile = || match &auth {
+            Ok(Auth::Keys(Credentials::Profile(profile))) => profile.region(),
+            _ => None,
+        };
+        let region = config.region.clone().or_else(of_variables).or_else(of_profile);
         let Some(region) = region else {
             return Err(Error::validation(format!(
                 "bedplate.toml: [providers.{name}] lacks region, such as \"us-east-1\", and AWS_REGION is not set"
@@ -88,7 +92,7 @@ impl Bedrock {
         Ok(Self {
             base_url,
             region,
-            auth: Auth::load(name, config, environment)?,
+            auth: auth?,
             settings: Settings {
                 max_tokens: config.max_tokens,
                 prompt_cache: config.prompt_cache,
@@ -108,11 +112,8 @@ impl Bedrock {
             Auth::Bearer(key) => {
                 headers.extend(key.bearer().map(|value| (AUTHORIZATION, value)));
             }
-            Auth::Keys {
-                access_key,
-                secret,
-                session_token,
-            } => {
+            Auth::Keys(credentials) => {
+                let keys = credentials.last().ok_or_else(|| wrong("there are no credentials yet".into()))?;
                 let host = match (url.host_str().unwrap_or_default(), url.port()) {
                     (host, Some(port)) => format!("{host}:{port}"),
                     (host, None) => host.to_owned(),
@@ -126,17 +127,17 @@ impl Bedrock {
                     headers: &sent,
                     body,
                 };
-                let credentials = Credentials {
-                    access_key: access_key.reveal(),
-                    secret: secret.reveal(),
-                    session_token: session_token.as_ref().map(Secret::reveal),
+                let signer = bedplate_sigv4::Credentials {
+                    access_key: &keys.access_key,
+                    secret: &keys.secret,
+                    session_token: keys.session_token.as_deref(),
                 };
                 let scope = Scope {
                     region: &self.region,
                     service: SIGNING_NAME,
                     at: now(),
                 };
-                headers.extend(sign(&request, &credentials, &scope).map_err(|error| wrong(error.to_string()))?);
+                headers.extend(sign(&request, &signer, &scope).map_err(|error| wrong(error.to_string()))?);
             }
         }
         Ok(headers)
@@ -153,12 +154,30 @@ impl Auth {
         if !named && let Some(key) = Secret::of_variable(name, BEARER, environment)? {
             return Ok(Self::Bearer(key));
         }
+        if config.profile.is_some() && named {
+            return Err(Error::validation(format!(
+                "bedplate.toml: [providers.{name}] has profile beside access_key_env or secret_env; keep one of them"
+            )));
+        }
+        let set = || environment(ACCESS_KEY).is_some() || environment(SECRET).is_some();
+        if config.profile.is_some() || (!named && !set()) {
+            let profile = Profile::new(config.profile.as_deref(), environment);
+            let asked = config.profile.is_some() || environment("AWS_PROFILE").is_some();
+            if asked || profile.exists() {
+                profile.check().map_err(|problem| {
+                    Error::validation(format!(
+                        "a route of bedplate.toml leads to provider {name:?}, which is signed for with AWS's shared files: {problem}"
+                    ))
+                })?;
+                return Ok(Self::Keys(Credentials::Profile(Arc::new(profile))));
+            }
+        }
         let variable = |configured: &Option<String>, otherwise: &str| configured.clone().unwrap_or_else(|| otherwise.to_owned());
         let required = |variable: String| {
             Secret::of_variable(name, &variable, environment)?.ok_or_else(|| {
                 Error::validation(format!(
                     "a route of bedplate.toml leads to provider {name:?}, which is signed for with the environment variable {variable}, which \
-                     is not set: set it, or set {BEARER} (or api_key_env) for a bearer key, or change the route"
+                     is not set: set it, or set {BEARER} (or api_key_env) for a bearer key, or name a profile, or change the route"
                 ))
             })
         };
@@ -168,15 +187,31 @@ impl Auth {
             None if named => None,
             None => Secret::of_variable(name, SESSION_TOKEN, environment)?,
         };
-        Ok(Self::Keys {
-            access_key: required(variable(&config.access_key_env, ACCESS_KEY))?,
-            secret: required(variable(&config.secret_env, SECRET))?,
-            session_token,
-        })
+        let keys = Keys::new(
+            required(variable(&config.access_key_env, ACCESS_KEY))?.reveal(),
+            required(variable(&config.secret_env, SECRET))?.reveal(),
+            session_token.as_ref().map(|token| token.reveal().to_owned()),
+        );
+        Ok(Self::Keys(Credentials::Fixed(Arc::new(keys))))
     }
 }
 
 impl Protocol for Bedrock {
+    fn ready(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async {
+            let Auth::Keys(credentials) = &self.auth else { return Ok(()) };
+            match credentials.keys().await {
+                Ok(_) => Ok(()),
+                Err(problem) => {
+                    // Names of files and profiles are nothing for whoever calls the agent.
+                    tracing::warn!(target: "credentials", "{problem}");
+                    let cause = "cannot be called: there are no AWS credentials; the server's log tells more";
+                    Err(Failure::raw(Fault::AccessDenied, cause))
+                }
+            }
+        })
+    }
+
     fn post(&self, request: &Request, model: &str) -> Result<Post, Failure> {
         let operation = if request.streaming { "converse-stream" } else { "converse" };
         let model_id = utf8_percent_encode(model, SEGMENT);
@@ -218,10 +253,7 @@ impl Protocol for Bedrock {
     fn hide(&self, text: &str) -> String {
         match &self.auth {
             Auth::Bearer(key) => key.hide(text),
-            Auth::Keys { secret, session_token, .. } => {
-                let text = secret.hide(text);
-                session_token.as_ref().map_or_else(|| text.clone(), |token| token.hide(&text))
-            }
+            Auth::Keys(credentials) => credentials.last().map_or_else(|| text.to_owned(), |keys| keys.hide(text)),
         }
     }
 }
