@@ -63,3 +63,22 @@ def test_no_accepted_event_is_lost_by_kill_9(new_server, tmp_path):
     own.kill9()
     own.restart()
     until(lambda: {line["n"] for line in lines(calls)} == set(range(40)), "every event that was accepted")
+
+
+def test_functions_do_not_call_one_another_for_ever(server, tmp_path):
+    functions, calls = server.functions, tmp_path / "calls"
+    made = create(server, calls)
+    name = made["FunctionName"]
+    to_itself = {"DestinationConfig": {"OnSuccess": {"Destination": made["FunctionArn"]}}}
+    functions.put_function_event_invoke_config(FunctionName=name, **to_itself)
+
+    def first(event):
+        while "requestPayload" in event:
+            event = event["requestPayload"]
+        return event["n"]
+
+    # An event and sixteen records of records. The second chain is there for the time that it takes: meanwhile the first one does not go on.
+    for n in (1, 2):
+        functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps({"n": n}))
+        until(lambda n=n: sum(first(event) == n for event in lines(calls)) >= 17, "the last record of a chain")
+    assert [first(event) for event in lines(calls)] == [1] * 17 + [2] * 17
