@@ -69,7 +69,14 @@ pub const UPSTREAM_BYTES_MAX: usize = wire::limits::BODY_BYTES_MAX;
 
 /// Whether `operation` runs a turn, or calls a model.
 pub(crate) fn is_turn(operation: &wire::Operation) -> bool {
-    body_bytes_max(operation) == TURN_BYTES_MAX
+    matches!(
+        (operation.service, operation.name),
+        ("bedrock-agent-runtime", "InvokeAgent" | "InvokeInlineAgent" | "InvokeFlow")
+            | (
+                "bedrock-runtime",
+                "Converse" | "ConverseStream" | "InvokeModel" | "InvokeModelWithResponseStream"
+            )
+    )
 }
 
 /// Whether the work of `operation` ends with the client that asked for it: a call of a model without an agent changes nothing here, and a
@@ -81,8 +88,7 @@ pub(crate) fn ends_with_client(operation: &wire::Operation) -> bool {
 /// How large the body of `operation` may be.
 pub(crate) fn body_bytes_max(operation: &wire::Operation) -> usize {
     match (operation.service, operation.name) {
-        ("bedrock-agent-runtime", "InvokeAgent" | "InvokeInlineAgent" | "InvokeFlow") => TURN_BYTES_MAX,
-        ("bedrock-runtime", "Converse" | "ConverseStream" | "InvokeModel" | "InvokeModelWithResponseStream") => TURN_BYTES_MAX,
+        _ if is_turn(operation) => TURN_BYTES_MAX,
         ("lambda", "CreateFunction" | "UpdateFunctionCode" | "PublishLayerVersion") => CODE_BYTES_MAX,
         _ => BODY_BYTES_MAX,
     }
