@@ -123,6 +123,53 @@ def test_functions_end_with_a_server_that_is_killed(new_server, background, tmp_
         until(free, "the end of the function and of what it started")
 
 
+LOOKS = """
+def handler(event, context):
+    seen = {}
+    for path in event:
+        try:
+            seen[path] = open(path).read()
+        except OSError as error:
+            seen[path] = type(error).__name__
+    return seen
+"""
+
+
+def test_files_with_secrets_are_hidden_from_functions(new_server, double, tmp_path):
+    """Those of providers, of keys and of the upstream; what is beside them is not."""
+    place = tmp_path / "secrets"
+    place.mkdir()
+    files = [place / name for name in ("model.key", "team.key", "upstream.key", "upstream.token")]
+    for file in files:
+        file.write_text(SECRET)
+    (place / "plain.txt").write_text("plain")
+    config = f"""
+[providers.other]
+kind = "openai"
+base_url = "http://127.0.0.1:1"
+api_key_file = "model.key"
+[keys.us]
+access_key = "AKIAUSAUSAUSAUSAUSAU"
+secret_env = "KEY_OF_US"
+[keys.team]
+access_key = "AKIATHEMTHEMTHEMTHEM"
+secret_file = "team.key"
+[upstream]
+url = "http://127.0.0.1:1"
+access_key = "AKIAUPSTREAM"
+secret_file = "upstream.key"
+session_token_file = "upstream.token"
+"""
+    own = new_server(config=double.config(config), variables={"KEY_OF_US": SECRET}, folder="secrets").start()
+    if "functions do not see the state folder" not in own.log():
+        pytest.skip("functions are not isolated here")
+    functions = client(own, "AKIAUSAUSAUSAUSAUSAU")
+    name = create(functions, LOOKS)
+    seen = invoke(functions, name, [str(file) for file in [*files, place / "plain.txt"]])
+    assert seen.pop(str(place / "plain.txt")) == "plain"
+    assert len(seen) == 4 and SECRET not in json.dumps(seen), seen
+
+
 def test_functions_of_aws_are_called_signed(new_server, double):
     """`aws` with another server that asks for keys in the place of AWS."""
     there = new_server(config=double.config() + KEYS, variables={"KEY_OF_US": SECRET}).start()
