@@ -7,6 +7,7 @@
 #![allow(clippy::nonminimal_bool, clippy::collapsible_match)]
 
 pub mod entities;
+pub mod kinds;
 pub mod lexicon;
 pub mod numbers;
 mod spans;
