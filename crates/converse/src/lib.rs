@@ -5,11 +5,13 @@
 
 mod form;
 mod json;
+mod literal;
 mod media;
 mod message;
 mod reply;
 mod request;
 
+pub use literal::push_string;
 pub use media::{DocumentFacts, Media, MediaKind, Source};
 pub use message::{Block, CachePoint, CacheTtl, Message, ResultPart, Role, ToolStatus};
 pub use reply::{Reply, ReplyFacts, StopReason, Usage};

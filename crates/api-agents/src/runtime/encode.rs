@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::part::{
     ActionInput, ActionOutput, FinalMetadata, FinalResponse, Metadata, Orchestration, RawResponse, Sampling, TraceForm, millis, part,
+    part_with_text,
 };
 
 /// Bytes of one chunk at most (the API model's maximum of a blob).
@@ -109,20 +110,28 @@ impl Encoder {
         let id = format!("{}-{}", self.request_id, step.iteration);
         let trace_id = id.as_str();
         match &step.kind {
-            Kind::ModelInput(model) => vec![trace(Orchestration::ModelInvocationInput {
-                foundation_model: &model.model,
-                inference_configuration: Sampling {
-                    class: INFERENCE_TYPE,
-                    maximum_length: model.inference.max_tokens,
-                    stop_sequences: &STOP_SEQUENCES,
-                    temperature: model.inference.temperature,
-                    top_k: model.inference.top_k,
-                    top_p: model.inference.top_p,
-                },
-                text: model.to_trace_text(),
-                trace_id,
-                kind: "ORCHESTRATION",
-            })],
+            Kind::ModelInput(model) => {
+                let form = Orchestration::ModelInvocationInput {
+                    foundation_model: &model.model,
+                    inference_configuration: Sampling {
+                        class: INFERENCE_TYPE,
+                        maximum_length: model.inference.max_tokens,
+                        stop_sequences: &STOP_SEQUENCES,
+                        temperature: model.inference.temperature,
+                        top_k: model.inference.top_k,
+                        top_p: model.inference.top_p,
+                    },
+                    text: "",
+                    trace_id,
+                    kind: "ORCHESTRATION",
+                };
+                vec![part_with_text(
+                    step,
+                    request,
+                    &TraceForm::OrchestrationTrace(form),
+                    &model.to_trace_literal(),
+                )]
+            }
             Kind::ModelOutput { span, reply, raw } => vec![trace(Orchestration::ModelInvocationOutput {
                 metadata: Metadata::new(span, Some(reply.usage)),
                 raw_response: RawResponse { content: raw.as_str() },

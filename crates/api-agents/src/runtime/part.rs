@@ -51,7 +51,8 @@ pub(super) enum Orchestration<'a> {
     ModelInvocationInput {
         foundation_model: &'a str,
         inference_configuration: Sampling<'a>,
-        text: String,
+        /// Empty: see [`part_with_text`].
+        text: &'static str,
         trace_id: &'a str,
         #[serde(rename = "type")]
         kind: &'static str,
@@ -161,6 +162,25 @@ impl<'a> Metadata<'a> {
 
 /// The trace part that shows `trace` of `request`.
 pub(super) fn part(step: &Step, request: &Request, trace: &TraceForm<'_>) -> Outgoing {
+    Outgoing::Trace(written(step, request, trace).into())
+}
+
+/// The same with the JSON string `literal` as the text of a model's input, which is empty in `trace`: it is long, and is written with its escapes
+/// once.
+pub(super) fn part_with_text(step: &Step, request: &Request, trace: &TraceForm<'_>, literal: &str) -> Outgoing {
+    const EMPTY: &[u8] = br#""text":"""#;
+    let part = written(step, request, trace);
+    // From the end: only names and ids of our own follow.
+    let at = part.windows(EMPTY.len()).rposition(|found| found == EMPTY);
+    let at = at.expect("invariant: the text is a member") + EMPTY.len() - 2;
+    let mut text = Vec::with_capacity(part.len() + literal.len());
+    text.extend_from_slice(&part[..at]);
+    text.extend_from_slice(literal.as_bytes());
+    text.extend_from_slice(&part[at + 2..]);
+    Outgoing::Trace(text.into())
+}
+
+fn written(step: &Step, request: &Request, trace: &TraceForm<'_>) -> Vec<u8> {
     let part = Part {
         agent_alias_id: &request.agent.alias_id,
         agent_id: &request.agent.id,
@@ -172,8 +192,7 @@ pub(super) fn part(step: &Step, request: &Request, trace: &TraceForm<'_>) -> Out
         session_id: &request.session_id,
         trace,
     };
-    let text = serde_json::to_vec(&part).expect("invariant: a trace is plain data");
-    Outgoing::Trace(text.into())
+    serde_json::to_vec(&part).expect("invariant: a trace is plain data")
 }
 
 /// The difference of two times, cut off to milliseconds: what the service does.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use bedplate_converse::{Block, Media, MediaKind, Message, Request, ResultPart, Role, Source, Tool, ToolChoice};
+use bedplate_converse::{Block, Media, MediaKind, Message, Request, ResultPart, Role, Source, Tool, ToolChoice, push_string};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -124,7 +124,7 @@ impl Dialect {
     fn messages(&self, request: &Request, out: &mut List) -> Result<(), Failure> {
         let system = request.system_text();
         if !system.is_empty() {
-            out.push(&Said::System { content: &system });
+            out.said(b"{\"role\":\"system\",\"content\":", &system);
         }
         for message in &request.messages {
             match message.role {
@@ -137,35 +137,38 @@ impl Dialect {
 
     fn assistant(&self, message: &Message, out: &mut List) {
         let content = joined(message.content.iter().filter_map(spoken).map(Cow::Borrowed));
-        let calls = message.content.iter().filter_map(|block| match block {
-            Block::ToolUse { id, name, input } => Some(Call {
-                id,
-                kind: "function",
-                function: CallOf {
-                    name: sendable_name(name),
-                    arguments: match input {
-                        Value::Object(_) => input.to_string(),
-                        other => sendable_arguments(other).to_string(),
-                    },
-                },
-            }),
+        let mut calls = message.content.iter().filter_map(|block| match block {
+            Block::ToolUse { id, name, input } => Some((id, name, input)),
             _ => None,
         });
-        let said = Said::Assistant {
-            content,
-            tool_calls: calls.collect(),
-        };
-        if matches!(&said, Said::Assistant { content: None, tool_calls } if tool_calls.is_empty()) {
+        let first = calls.next();
+        if content.is_none() && first.is_none() {
             return;
         }
-        match self.thoughts(message) {
-            None => out.push(&said),
-            Some((field, thoughts)) => {
-                let mut said = serde_json::to_value(&said).expect("invariant: a message is plain data");
-                said[field] = Value::String(thoughts);
-                out.push(&said);
-            }
+        let out = out.next();
+        out.extend_from_slice(b"{\"role\":\"assistant\"");
+        member(out, "content");
+        // Null beside calls when nothing was said.
+        match content {
+            Some(content) => push_string(out, &content),
+            None => out.extend_from_slice(b"null"),
         }
+        if first.is_some() {
+            member(out, "tool_calls");
+            let mut list = List::begin(out);
+            first
+                .into_iter()
+                .chain(calls)
+                .for_each(|(id, name, input)| call(list.next(), id, name, input));
+            out.push(b']');
+        }
+        if let Some((field, thoughts)) = self.thoughts(message) {
+            out.push(b',');
+            push_string(out, field);
+            out.push(b':');
+            push_string(out, &thoughts);
+        }
+        out.push(b'}');
     }
 
     /// The field for thoughts and what the model thought.
@@ -196,11 +199,24 @@ impl<'a> List<'a> {
         Self { out, first: true }
     }
 
-    fn push(&mut self, item: &impl Serialize) {
+    /// Where the next item is written.
+    fn next(&mut self) -> &mut Vec<u8> {
         if !std::mem::take(&mut self.first) {
             self.out.push(b',');
         }
-        serde_json::to_writer(&mut *self.out, item).expect("invariant: a message is plain data");
+        self.out
+    }
+
+    fn push(&mut self, item: &impl Serialize) {
+        serde_json::to_writer(self.next(), item).expect("invariant: a message is plain data");
+    }
+
+    /// An object that begins with `begin` and ends with a text.
+    fn said(&mut self, begin: &[u8], text: &str) {
+        let out = self.next();
+        out.extend_from_slice(begin);
+        push_string(out, text);
+        out.push(b'}');
     }
 }
 
@@ -217,48 +233,20 @@ fn member(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"\":");
 }
 
-/// A message as the API has it.
-#[derive(Serialize)]
-#[serde(tag = "role", rename_all = "lowercase")]
-enum Said<'a> {
-    System {
-        content: &'a str,
-    },
-    User {
-        content: Content<'a>,
-    },
-    Tool {
-        tool_call_id: &'a str,
-        content: Cow<'a, str>,
-    },
-    Assistant {
-        /// Null beside calls when nothing was said.
-        content: Option<Cow<'a, str>>,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        tool_calls: Vec<Call<'a>>,
-    },
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Content<'a> {
-    /// The form that every server understands.
-    Text(Cow<'a, str>),
-    Parts(Vec<Value>),
-}
-
-#[derive(Serialize)]
-struct Call<'a> {
-    id: &'a str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    function: CallOf,
-}
-
-#[derive(Serialize)]
-struct CallOf {
-    name: String,
-    arguments: String,
+/// A tool call as the API has it: its arguments are a text.
+fn call(out: &mut Vec<u8>, id: &str, name: &str, input: &Value) {
+    let written = |input: &Value| serde_json::to_string(input).expect("invariant: a JSON value has a text");
+    let arguments = match input {
+        Value::Object(_) => written(input),
+        other => written(&sendable_arguments(other)),
+    };
+    out.extend_from_slice(b"{\"id\":");
+    push_string(out, id);
+    out.extend_from_slice(b",\"type\":\"function\",\"function\":{\"name\":");
+    push_string(out, &sendable_name(name));
+    member(out, "arguments");
+    push_string(out, &arguments);
+    out.extend_from_slice(b"}}");
 }
 
 /// A part of what the user says.
@@ -285,7 +273,12 @@ fn user(message: &Message, out: &mut List) -> Result<(), Failure> {
                 }
             }
             let content = if texts.len() == 1 { texts.remove(0) } else { texts.concat().into() };
-            out.push(&Said::Tool { tool_call_id: id, content });
+            let out = out.next();
+            out.extend_from_slice(b"{\"role\":\"tool\",\"tool_call_id\":");
+            push_string(out, id);
+            member(out, "content");
+            push_string(out, &content);
+            out.push(b'}');
         }
     }
     for block in &message.content {
@@ -304,22 +297,26 @@ fn user(message: &Message, out: &mut List) -> Result<(), Failure> {
         }
     }
     let is_text = parts.iter().all(|part| matches!(part, Part::Text(_)));
-    let content = if is_text {
+    const USER: &[u8] = b"{\"role\":\"user\",\"content\":";
+    if is_text {
         let texts = parts.into_iter().filter_map(|part| match part {
             Part::Text(text) => Some(text),
             Part::Shown(_) => None,
         });
-        joined(texts).map(Content::Text)
-    } else {
-        let parts = parts.into_iter().map(|part| match part {
-            Part::Text(text) => json!({"type": "text", "text": text}),
-            Part::Shown(shown) => shown,
-        });
-        Some(Content::Parts(parts.collect()))
-    };
-    if let Some(content) = content {
-        out.push(&Said::User { content });
+        if let Some(content) = joined(texts) {
+            out.said(USER, &content);
+        }
+        return Ok(());
     }
+    let parts = parts.into_iter().map(|part| match part {
+        Part::Text(text) => json!({"type": "text", "text": text}),
+        Part::Shown(shown) => shown,
+    });
+    let parts: Vec<Value> = parts.collect();
+    let out = out.next();
+    out.extend_from_slice(USER);
+    serde_json::to_writer(&mut *out, &parts).expect("invariant: JSON values have a text");
+    out.push(b'}');
     Ok(())
 }
 
