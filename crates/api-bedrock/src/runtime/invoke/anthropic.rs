@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bedplate_converse::{
-    Block, CachePoint, CacheTtl, DocumentFacts, Inference, Media, MediaKind, Message, Options, Reply, Request, ResultPart, Role, Source,
+    Block, CachePoint, CacheTtl, DocumentFacts, Inference, Media, MediaKind, Message, Options, Reply, Request, ResultPart, Source,
     StopReason, SystemBlock, Tool, ToolChoice, ToolStatus, Usage,
 };
 use bedplate_wire::{Fault, Value};
@@ -102,16 +102,7 @@ fn single(sequences: &[String]) -> Option<String> {
 
 fn message(value: Value, at: &str) -> Result<Message, Fault> {
     let mut fields = Body::of(value, at)?;
-    let role = match fields.need_text("role")?.as_str() {
-        "user" => Role::User,
-        "assistant" => Role::Assistant,
-        other => {
-            return Err(malformed(
-                &fields.inner("role"),
-                &format!("{other} is not a valid enum value: use user or assistant"),
-            ));
-        }
-    };
+    let role = fields.role()?;
     let mut content = Vec::new();
     match fields.need("content")? {
         Value::String(text) => content.push(Block::Text(text)),

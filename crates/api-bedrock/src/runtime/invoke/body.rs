@@ -1,5 +1,6 @@
 //! A body of InvokeModel as an object whose members are taken one by one, so that what nobody took can be told.
 
+use bedplate_converse::Role;
 use bedplate_wire::{Fault, Value};
 use bytes::Bytes;
 use serde_json::Map;
@@ -53,6 +54,18 @@ impl Body {
     pub(crate) fn need_text(&mut self, key: &str) -> Result<String, Fault> {
         let found = self.text(key)?;
         found.ok_or_else(|| malformed(&self.at, &format!("required key [{key}] not found")))
+    }
+
+    /// Who speaks, where only two can.
+    pub(crate) fn role(&mut self) -> Result<Role, Fault> {
+        match self.need_text("role")?.as_str() {
+            "user" => Ok(Role::User),
+            "assistant" => Ok(Role::Assistant),
+            other => Err(malformed(
+                &self.inner("role"),
+                &format!("{other} is not a valid enum value: use user or assistant"),
+            )),
+        }
     }
 
     pub(crate) fn list(&mut self, key: &str) -> Result<Option<Vec<Value>>, Fault> {

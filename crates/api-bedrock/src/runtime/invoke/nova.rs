@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bedplate_converse::{Block, CachePoint, Inference, Message, Options, Reply, Request, Role, SystemBlock, Tool, ToolChoice};
+use bedplate_converse::{Block, CachePoint, Inference, Message, Options, Reply, Request, SystemBlock, Tool, ToolChoice};
 use bedplate_wire::{Fault, Value};
 use serde_json::{Map, json};
 
@@ -20,16 +20,7 @@ pub(super) fn read(mut body: Body) -> Result<Read, Fault> {
     let mut messages = Vec::new();
     for (index, value) in body.list("messages")?.unwrap_or_default().into_iter().enumerate() {
         let mut fields = Body::of(value, format!("#/messages/{index}"))?;
-        let role = match fields.need_text("role")?.as_str() {
-            "user" => Role::User,
-            "assistant" => Role::Assistant,
-            other => {
-                return Err(malformed(
-                    &fields.inner("role"),
-                    &format!("{other} is not a valid enum value: use user or assistant"),
-                ));
-            }
-        };
+        let role = fields.role()?;
         let at = fields.inner("content");
         let blocks = match fields.need("content")? {
             Value::Array(blocks) => blocks,
