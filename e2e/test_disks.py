@@ -112,6 +112,24 @@ def test_a_start_on_a_full_disk(new_server, small_disk, starting):
     assert new_server(folder=small_disk).start().url, "nothing half-made stands in the way"
 
 
+def test_a_start_with_hardly_any_room(new_server, small_disk, starting):
+    """Whatever it is that does not fit any more: it is told as what it is."""
+    told = 0
+    for free in range(4, 100, 8):
+        fill(small_disk)
+        with open(small_disk / "ballast", "r+b") as ballast:
+            ballast.truncate(ballast.seek(0, 2) - free * 1024)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it works
+            ended = run("serve", "--port", "0", "--state", small_disk / "state", cwd=small_disk, timeout=2)
+            assert ended.returncode == 1
+            assert "free some space" in ended.stderr and str(small_disk) in ended.stderr, f"{free} KiB: {ended.stderr}"
+            told += 1
+        shutil.rmtree(small_disk / "state", ignore_errors=True)
+        (small_disk / "ballast").unlink()
+    assert told >= 5
+    assert new_server(folder=small_disk).start().url
+
+
 def test_a_log_that_cannot_be_written(new_server, small_disk, model, tmp_path):
     """The log's disk is full, the state's is not: whoever asks does not notice."""
     model.always(lambda _: say("hi"))

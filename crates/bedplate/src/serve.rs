@@ -1,6 +1,7 @@
 //! `serve`, and what `dev` shares with it: opens the state, listens, ends in good order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -295,7 +296,13 @@ fn leave_note(state: &Path, url: &str) -> Result<PathBuf, String> {
     let note = state.join("server.json");
     let text = serde_json::json!({"url": url, "pid": std::process::id()}).to_string();
     let written = std::fs::create_dir_all(state).and_then(|()| std::fs::write(&note, text));
-    written.map_err(|error| format!("{}: {error}", note.display()))?;
+    written.map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space on its disk",
+            _ => "",
+        };
+        format!("{}: {error}{advice}", note.display())
+    })?;
     Ok(note)
 }
 

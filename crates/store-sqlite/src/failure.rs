@@ -8,6 +8,8 @@ use bedplate_journal::DecodeError;
 use bedplate_store::{CommitError, ReadError};
 use rusqlite::ErrorCode;
 
+use crate::open::LOG_BYTES;
+
 /// Why a state folder could not be opened. Nothing in it was changed. The text says which file, and what to do; the cause is its source.
 #[derive(Debug)]
 pub enum OpenError {
@@ -40,6 +42,15 @@ pub enum OpenError {
         format: u32,
         /// The newest format that this binary knows.
         known: u32,
+    },
+    /// Its disk has too little room: SQLite has many words for that, and none is "full".
+    NoRoom {
+        /// What could not be written.
+        file: PathBuf,
+        /// Bytes that are free on its disk.
+        free: u64,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// SQLite could not open it.
     Sqlite {
@@ -82,6 +93,13 @@ impl fmt::Display for OpenError {
                 "the state file {} has format {format}, this binary knows formats up to {known}; use the newer binary that wrote it",
                 file.display()
             ),
+            Self::NoRoom { file, free, .. } => write!(
+                f,
+                "{} cannot be written: {} KiB are free on its disk, and the state wants {} MiB to begin with; free some space",
+                file.display(),
+                free / 1024,
+                LOG_BYTES.div_ceil(1 << 20)
+            ),
             Self::Sqlite { file, source } => {
                 write!(f, "the state file {} cannot be opened", file.display())?;
                 match source.sqlite_error_code() {
@@ -99,6 +117,7 @@ impl std::error::Error for OpenError {
         match self {
             Self::Io { source, .. } => Some(source),
             Self::Sqlite { source, .. } => Some(source),
+            Self::NoRoom { source, .. } => Some(source.as_ref()),
             Self::Held { .. } | Self::Damaged { .. } | Self::Newer { .. } => None,
         }
     }
@@ -107,7 +126,21 @@ impl std::error::Error for OpenError {
 impl OpenError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { path, source }
+        move |source| match room(&path) {
+            Some(free)
+                if matches!(
+                    source.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::WriteZero
+                ) =>
+            {
+                Self::NoRoom {
+                    file: path,
+                    free,
+                    source: source.into(),
+                }
+            }
+            _ => Self::Io { path, source },
+        }
     }
 
     pub(crate) fn sqlite(file: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
@@ -117,9 +150,26 @@ impl OpenError {
                 file,
                 what: source.to_string(),
             },
-            _ => Self::Sqlite { file, source },
+            code => match room(&file) {
+                Some(free) if matches!(code, Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)) => {
+                    Self::NoRoom {
+                        file,
+                        free,
+                        source: source.into(),
+                    }
+                }
+                _ => Self::Sqlite { file, source },
+            },
         }
     }
+}
+
+/// Bytes that are free on the disk of a file that may not be there, when they are fewer than a log takes.
+fn room(file: &Path) -> Option<u64> {
+    let disk = file.ancestors().find_map(|path| rustix::fs::statvfs(path).ok())?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let writable = !disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY);
+    (writable && free < LOG_BYTES as u64).then_some(free)
 }
 
 /// A failed write.

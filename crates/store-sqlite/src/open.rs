@@ -19,7 +19,7 @@ const PAGE_BYTES: u32 = 2048;
 /// overwrites instead of appending, which an fsync takes 0.18 ms for in place of 0.12 (ext4 on a virtual disk).
 const LOG_PAGES: i64 = 1_000;
 /// Bytes that the log has from the start, written with zeros: twice the pages above, because what moves many commits at once comes on top.
-const LOG_BYTES: usize = 2 * LOG_PAGES as usize * (PAGE_BYTES as usize + 24);
+pub(crate) const LOG_BYTES: usize = 2 * LOG_PAGES as usize * (PAGE_BYTES as usize + 24);
 /// To what a log that had to grow beyond it is cut when it begins again. Ours.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Statements that a connection keeps prepared: all that there are.
