@@ -304,7 +304,7 @@ impl Session {
 
     fn replied_by_model(&mut self, outcome: &Outcome) {
         let reply = match outcome {
-            Outcome::Success(value) => Reply::from_json(&value.raw().parse()).map_err(|error| error.message),
+            Outcome::Success(value) => Reply::from_text(value.raw().as_str()).map_err(|error| error.message),
             Outcome::Failure { error, cause } => return self.model_failed(error, cause),
             Outcome::Aborted => return self.model_failed("Model.Stopped", "the call was stopped"),
             Outcome::TimedOut(_) => return self.model_failed("Model.Timeout", "the model did not answer in time"),

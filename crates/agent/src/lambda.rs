@@ -2,7 +2,9 @@
 //! (Bedrock user guide, "Configure Lambda functions to send information").
 
 use bedplate_journal::{Outcome, Raw};
-use serde_json::{Value, json};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::session::Turn;
 use crate::turn::Attributes;
@@ -11,18 +13,52 @@ use crate::{Action, Argument};
 /// Input of a call of the `lambda` target: the function and the event.
 pub(crate) fn input(arn: &str, action: &Action, arguments: &[Argument], turn: &Turn, session: &Attributes) -> Raw {
     let (request, agent) = (&turn.request, &turn.request.agent);
-    let event = json!({
-        "messageVersion": "1.0",
-        "agent": {"name": agent.name, "id": agent.id, "alias": agent.alias_id, "version": agent.version},
-        "inputText": turn.input_text,
-        "sessionId": request.session_id,
-        "actionGroup": action.group,
-        "function": action.function,
-        "parameters": arguments,
-        "sessionAttributes": session,
-        "promptSessionAttributes": turn.prompt_attributes,
-    });
-    Raw::json(&json!({"function": arn, "event": event}))
+    let event = Event {
+        message_version: VERSION,
+        agent: Agent {
+            name: &agent.name,
+            id: &agent.id,
+            alias: &agent.alias_id,
+            version: &agent.version,
+        },
+        input_text: &turn.input_text,
+        session_id: &request.session_id,
+        action_group: &action.group,
+        function: &action.function,
+        parameters: arguments,
+        session_attributes: session,
+        prompt_session_attributes: &turn.prompt_attributes,
+    };
+    let call = Call { function: arn, event };
+    Raw::new(serde_json::to_string(&call).expect("invariant: an event is plain data"))
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    function: &'a str,
+    event: Event<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    message_version: &'static str,
+    agent: Agent<'a>,
+    input_text: &'a str,
+    session_id: &'a str,
+    action_group: &'a str,
+    function: &'a str,
+    parameters: &'a [Argument],
+    session_attributes: &'a Attributes,
+    prompt_session_attributes: &'a Attributes,
+}
+
+#[derive(Serialize)]
+struct Agent<'a> {
+    name: &'a str,
+    id: &'a str,
+    alias: &'a str,
+    version: &'a str,
 }
 
 /// What a handler answered.
@@ -60,6 +96,14 @@ pub(crate) fn read(function: &str, outcome: &Outcome) -> Answer {
     let failed = |detail: String| Answer::Failed { message: FAILED, detail };
     match outcome {
         Outcome::Success(value) => {
+            if let Some(text) = plain(value.raw().as_str()) {
+                return Answer::Body {
+                    text,
+                    reprompt: false,
+                    session: None,
+                    prompt: None,
+                };
+            }
             let payload = value.raw().parse();
             if let Value::String(problem) = &payload["toolError"] {
                 // The configuration wants the model to hear of failures.
@@ -79,6 +123,53 @@ pub(crate) fn read(function: &str, outcome: &Outcome) -> Answer {
         Outcome::Aborted => failed(format!("the call of {function} was stopped")),
         Outcome::TimedOut(_) => failed(format!("{function} did not answer in time")),
     }
+}
+
+/// The body of an answer as most of them are: a text and nothing that needs to be looked at. Everything else is read by way of a tree.
+fn plain(outcome: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Returned {
+        tool_error: Option<IgnoredAny>,
+        payload: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Envelope {
+        message_version: Option<String>,
+        response: Response,
+        session_attributes: Option<IgnoredAny>,
+        prompt_session_attributes: Option<IgnoredAny>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Response {
+        function_response: Inner,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Inner {
+        response_state: Option<IgnoredAny>,
+        response_body: Types,
+    }
+    #[derive(Deserialize)]
+    struct Types {
+        #[serde(rename = "TEXT")]
+        text: Content,
+    }
+    #[derive(Deserialize)]
+    struct Content {
+        body: String,
+    }
+    let returned: Returned = serde_json::from_str(outcome).ok()?;
+    let envelope: Envelope = serde_json::from_str(&returned.payload).ok()?;
+    let inner = envelope.response.function_response;
+    let is_plain = returned.tool_error.is_none()
+        && envelope.message_version.is_none_or(|version| version == VERSION)
+        && envelope.session_attributes.is_none()
+        && envelope.prompt_session_attributes.is_none()
+        && inner.response_state.is_none();
+    is_plain.then_some(inner.response_body.text.body)
 }
 
 fn malformed(function: &str, why: &str) -> Answer {

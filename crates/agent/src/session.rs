@@ -125,10 +125,12 @@ impl Act {
 
 impl Session {
     /// Appends a message; one of the same role as the last is joined with it, because providers want roles to alternate.
-    pub(crate) fn say(&mut self, message: Message) {
+    pub(crate) fn say(&mut self, mut message: Message) {
         if message.content.is_empty() {
             return;
         }
+        // It stays as long as the session is in memory, and a list that grew has room for four.
+        message.content.shrink_to_fit();
         match self.transcript.last_mut() {
             Some(last) if last.role == message.role => Arc::make_mut(last).content.extend(message.content),
             _ => self.transcript.push(Arc::new(message)),

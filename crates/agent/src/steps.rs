@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bedplate_base::Timestamp;
 use bedplate_converse::{Reply, Request as ModelRequest};
 use bedplate_journal::{Body, CallId, Callee, Event, ExecId, Input, Outcome, Payload, Raw, Sender, Signal};
-use serde_json::Value as Json;
+use serde::Deserialize;
 
 use crate::turn::{ActionResult, Answer, Question, Request};
 use crate::{Argument, fold, lambda, reply};
@@ -49,8 +49,8 @@ pub enum Kind {
         span: Span,
         /// The text that the model was told, or why the turn fails.
         output: Result<String, String>,
-        /// What the host tells beside the result: start-up time, logs.
-        host: Json,
+        /// All that the host tells, with start-up time and logs; absent when the call failed.
+        host: Option<Raw>,
     },
     /// The client is asked to run or confirm a function.
     Asked {
@@ -138,7 +138,21 @@ struct Running {
     invoked: Invoked,
     started: Timestamp,
     step: bedplate_journal::Step,
-    done: Option<(Timestamp, Result<String, String>, Json)>,
+    done: Option<(Timestamp, Result<String, String>, Option<Raw>)>,
+}
+
+/// What is shown of a function's input.
+#[derive(Default, Deserialize)]
+struct LambdaInput {
+    event: LambdaEvent,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct LambdaEvent {
+    action_group: String,
+    function: String,
+    parameters: Vec<Argument>,
 }
 
 impl Steps {
@@ -227,13 +241,11 @@ impl Steps {
                 }
             }
             (Callee::Target(_), Input::Value(value)) => {
-                let input = value.raw().parse();
-                let text = |key: &str| input["event"][key].as_str().unwrap_or_default().to_owned();
-                let arguments = serde_json::from_value(input["event"]["parameters"].clone()).unwrap_or_default();
+                let input: LambdaInput = serde_json::from_str(value.raw().as_str()).unwrap_or_default();
                 let invoked = Invoked {
-                    group: text("actionGroup"),
-                    function: text("function"),
-                    arguments,
+                    group: input.event.action_group,
+                    function: input.event.function,
+                    arguments: input.event.parameters,
                 };
                 self.actions.insert(
                     event.seq,
@@ -283,10 +295,9 @@ impl Steps {
             lambda::Answer::Body { text, .. } => Ok(text),
             lambda::Answer::Failed { detail, .. } => Err(detail),
         };
-        let host = if let Outcome::Success(value) = outcome {
-            value.raw().parse()
-        } else {
-            Json::Null
+        let host = match outcome {
+            Outcome::Success(value) => Some(value.raw().clone()),
+            _ => None,
         };
         running.done = Some((at, output, host));
         if self.actions.values().all(|running| running.done.is_some()) {
@@ -296,7 +307,7 @@ impl Steps {
 
     fn model_answered(&mut self, outcome: &Outcome, started: Timestamp, step: &bedplate_journal::Step, at: Timestamp, out: &mut Vec<Step>) {
         let Outcome::Success(value) = outcome else { return };
-        let Ok(reply) = Reply::from_json(&value.raw().parse()) else {
+        let Ok(reply) = Reply::from_text(value.raw().as_str()) else {
             return;
         };
         let reading = reply::read(&reply);

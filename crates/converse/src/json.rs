@@ -217,16 +217,22 @@ impl Usage {
     /// Reads `to_json`'s form. Older journals counted cached tokens among `inputTokens`: the total tells, as it never changed.
     pub fn from_json(value: &Value) -> Self {
         let count = |key: &str| value[key].as_u64().unwrap_or(0);
-        let output_tokens = count("outputTokens");
-        let summed = count("inputTokens");
+        Self::counted(
+            count("inputTokens"),
+            count("outputTokens"),
+            value["totalTokens"].as_u64(),
+            count("cacheReadInputTokens"),
+            count("cacheWriteInputTokens"),
+        )
+    }
+
+    /// From the members of that form.
+    pub(crate) fn counted(summed: u64, output_tokens: u64, total: Option<u64>, cache_read_tokens: u64, cache_write_tokens: u64) -> Self {
         Self {
-            input_tokens: value["totalTokens"]
-                .as_u64()
-                .map_or(summed, |total| total.saturating_sub(output_tokens))
-                .max(summed),
+            input_tokens: total.map_or(summed, |total| total.saturating_sub(output_tokens)).max(summed),
             output_tokens,
-            cache_read_tokens: count("cacheReadInputTokens"),
-            cache_write_tokens: count("cacheWriteInputTokens"),
+            cache_read_tokens,
+            cache_write_tokens,
         }
     }
 }

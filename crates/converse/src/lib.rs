@@ -8,6 +8,7 @@ mod json;
 mod literal;
 mod media;
 mod message;
+mod plain;
 mod reply;
 mod request;
 

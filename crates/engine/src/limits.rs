@@ -15,7 +15,8 @@ pub struct Limits {
     pub idle_executions_max: usize,
     /// Bytes (about) of the events behind them; a session may hold many answers of megabytes. Ours.
     pub idle_bytes_max: usize,
-    /// How long a folded execution without work stays in memory.
+    /// How long a folded execution without work stays in memory. Ours: as long as somebody may be writing the next message; later it
+    /// is folded again from the store.
     pub idle_time: Duration,
     /// Items that one subscriber may be behind.
     pub feed_items_max: usize,
@@ -38,7 +39,7 @@ impl Default for Limits {
             waiting_signals_max: 256,
             idle_executions_max: 1_024,
             idle_bytes_max: 256 * 1024 * 1024,
-            idle_time: Duration::from_secs(600),
+            idle_time: Duration::from_secs(60),
             feed_items_max: 100_000,
             feed_bytes_max: 32 * 1024 * 1024,
             blob_cache_bytes_max: 32 * 1024 * 1024,

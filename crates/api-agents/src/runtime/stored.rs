@@ -152,7 +152,11 @@ impl Folding {
                     Kind::Failed { .. } => TurnOutcome::Failed,
                     _ => turn.outcome,
                 };
-                if let Kind::Action { invoked, host, .. } = &step.kind {
+                if let Kind::Action {
+                    invoked, host: Some(host), ..
+                } = &step.kind
+                {
+                    let host = host.parse();
                     let (init_ms, text) = (host["initMs"].as_u64(), host["log"].as_str().unwrap_or_default());
                     if init_ms.is_some() || !text.is_empty() {
                         turn.logs.push(FunctionLog {
