@@ -67,6 +67,36 @@ def on(server, one):
     return dataclasses.replace(one, server=server)
 
 
+def test_the_configuration_goes_along(new_server, double, tmp_path):
+    config = double.config('[buckets.manuals]\nfolder = "docs"\n[functions.look]\ncode = "src"\n[keys.k]\naccess_key = "AKIAKEY"\nsecret_file = "key"\n')
+    server = new_server(config=config)
+    for folder in ("docs", "src"):
+        (server.folder / folder).mkdir()
+    (server.folder / "src/app.py").write_text("")
+    (server.folder / "key").write_text("a-very-secret-secret")
+    server.start()
+    server.stop()
+    done = run("backup", tmp_path / "state.tar", "--state", server.state, cwd=server.folder)
+    assert done.returncode == 0, done.stderr
+    for told in (server.config, server.folder / "docs", server.folder / "src", server.folder / "key", "bucket manuals", "function look", "not in it"):
+        assert str(told) in done.stderr, done.stderr
+    assert b"a-very-secret-secret" not in (tmp_path / "state.tar").read_bytes()
+    again = run("restore", tmp_path / "state.tar", "--state", tmp_path / "new")
+    assert again.returncode == 0 and str(tmp_path / "new/bedplate.toml") in again.stderr, again.stderr
+    assert (tmp_path / "new/bedplate.toml").read_text() == config
+    # A backup of what was restored takes the configuration of its own folder, and leaves the restored one alone.
+    other = tmp_path / "other.toml"
+    other.write_text(double.config())
+    done = run("backup", tmp_path / "again.tar", "--state", tmp_path / "new", "--config", other)
+    assert done.returncode == 0 and str(other) in done.stderr, done.stderr
+    assert (tmp_path / "new/bedplate.toml").read_text() == config
+    with tarfile.open(tmp_path / "again.tar") as archive:
+        assert archive.extractfile("state/bedplate.toml").read().decode() == double.config()
+    assert "No such file" in run("backup", tmp_path / "x.tar", "--state", tmp_path / "new", "--config", tmp_path / "missing").stderr
+    done = run("backup", tmp_path / "x.tar", "--state", tmp_path / "new", cwd=tmp_path)
+    assert done.returncode == 0 and "without a configuration" in done.stderr
+
+
 def test_everything_is_there_again_and_sessions_go_on(own, house, model, ledger, tmp_path, restored):
     model.will(call("rooms__book", {"room": "red"}), say("Red it is."), call("rooms__book", {"room": "blue"}), say("Blue as well."))
     house.ask("book red")
@@ -231,7 +261,7 @@ def test_into_the_root_of_a_volume(archive, tmp_path):
     if "bwrap:" in done.stderr:
         pytest.skip(done.stderr)
     assert done.returncode == 0, done.stderr
-    assert sorted(os.listdir(volume))[0] == "buckets" and (volume / "state.db").exists()
+    assert {"buckets", "state.db"} <= set(os.listdir(volume))
     assert not [name for name in os.listdir(volume) if name.startswith(".restore-")]
 
 

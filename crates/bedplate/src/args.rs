@@ -78,6 +78,9 @@ pub(crate) struct Backup {
     /// The state folder
     #[arg(long, env = "BEDPLATE_STATE", default_value = ".bedplate", value_name = "DIR")]
     pub(crate) state: PathBuf,
+    /// The configuration to take along; without it bedplate.toml of this folder, when there is one
+    #[arg(long, env = "BEDPLATE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Flags of `restore`.

@@ -13,14 +13,17 @@ mod stage;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bedplate_store_sqlite::SqliteStore;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::args::{Backup, Restore};
+use crate::config::Config;
 use crate::serve::chain;
 
+/// What the configuration is called in a backup, and in the state folder after a restore.
+const CONFIG: &str = "bedplate.toml";
 /// The format of archives; it goes up when their names or the manifest change.
 const FORMAT: u32 = 1;
 /// Says what the archive is.
@@ -52,12 +55,13 @@ pub(crate) fn backup(args: &Backup) -> Result<(), String> {
             "there is no state in {folder}: {file} is missing; name the state folder with --state"
         ));
     }
+    let config = configuration(args.config.as_deref())?;
     if args.file.as_os_str() == "-" {
-        let staged = stage::Staged::take(&state)?;
+        let staged = stage::Staged::take(&state, config.as_deref())?;
         let mut out = BufWriter::new(std::io::stdout().lock());
         let sum = archive::write(&staged, &mut out)?;
         out.flush().map_err(|error| format!("standard output: {error}"))?;
-        tell(&sum, "standard output");
+        tell(&sum, "standard output", config.as_deref());
         return Ok(());
     }
     let failed = |error: std::io::Error| format!("{}: {error}", args.file.display());
@@ -80,18 +84,18 @@ pub(crate) fn backup(args: &Backup) -> Result<(), String> {
     if flock(&opened, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Err(format!("another process writes {}", part.display()));
     }
-    let written = write_file(&state, &opened, &file, part);
+    let written = write_file(&state, config.as_deref(), &opened, &file, part);
     if written.is_err() {
         let _ = fs::remove_file(part);
     }
-    tell(&written?, &file.display().to_string());
+    tell(&written?, &file.display().to_string(), config.as_deref());
     Ok(())
 }
 
-fn write_file(state: &Path, opened: &File, file: &Path, part: &Path) -> Result<archive::Sum, String> {
+fn write_file(state: &Path, config: Option<&Path>, opened: &File, file: &Path, part: &Path) -> Result<archive::Sum, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", part.display());
     opened.set_len(0).map_err(failed)?;
-    let staged = stage::Staged::take(state)?;
+    let staged = stage::Staged::take(state, config)?;
     let mut out = BufWriter::with_capacity(1 << 20, opened);
     let sum = archive::write(&staged, &mut out)?;
     out.flush().map_err(failed)?;
@@ -103,9 +107,50 @@ fn write_file(state: &Path, opened: &File, file: &Path, part: &Path) -> Result<a
     Ok(sum)
 }
 
-fn tell(sum: &archive::Sum, place: &str) {
+/// The configuration to take along. It names secrets, and holds none.
+fn configuration(given: Option<&Path>) -> Result<Option<PathBuf>, String> {
+    let path = given.unwrap_or(Path::new(CONFIG));
+    match fs::metadata(path) {
+        Ok(_) => std::path::absolute(path)
+            .map(Some)
+            .map_err(|error| format!("{}: {error}", path.display())),
+        Err(error) if given.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+fn tell(sum: &archive::Sum, place: &str, config: Option<&Path>) {
     let archive::Sum { files, bytes, format } = sum;
     eprintln!("backed up to {place}: {files} files, {bytes} bytes, state format {format}");
+    match config {
+        Some(config) => eprintln!("with the configuration {}", config.display()),
+        None => eprintln!("without a configuration: there is no {CONFIG} in this folder, and --config names none"),
+    }
+    let theirs = match config.map(|config| Config::read(Some(config), Path::new("."))) {
+        None => String::new(),
+        Some(Err(problem)) => format!("; which folders it names cannot be told: {problem}"),
+        Some(Ok(config)) => theirs(&config),
+    };
+    eprintln!("not in it: templates and the folders that they name{theirs}");
+}
+
+/// Files and folders that the configuration names. They are their owner's to save.
+fn theirs(config: &Config) -> String {
+    let base = config.folder(Path::new("."));
+    let buckets = config
+        .buckets
+        .iter()
+        .map(|(name, bucket)| (format!("bucket {name}"), bucket.folder.clone()));
+    let codes = config.functions.iter();
+    let codes = codes.filter_map(|(name, function)| Some((format!("function {name}"), function.code.clone()?)));
+    let secrets = config.secret_files().map(|file| ("secret".to_owned(), file));
+    let script = config.models.script.clone().map(|file| ("script".to_owned(), file));
+    let all = buckets.chain(codes).chain(secrets).chain(script);
+    all.map(|(what, path)| {
+        let path = std::path::absolute(base.join(&path)).unwrap_or(path);
+        format!("; {what}: {}", path.display())
+    })
+    .collect()
 }
 
 /// `bedplate restore`.
@@ -121,6 +166,13 @@ pub(crate) fn restore(args: &Restore) -> Result<(), String> {
         "restored to {}: {files} files, {bytes} bytes, state format {format}",
         args.state.display()
     );
+    let config = args.state.join(CONFIG);
+    if config.exists() {
+        let config = config.display();
+        eprintln!(
+            "its configuration is {config}: move it to where the server runs, because paths in it begin at its folder, or name it with --config"
+        );
+    }
     Ok(())
 }
 

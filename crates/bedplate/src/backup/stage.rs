@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bedplate_store_sqlite::SqliteStore;
 
-use super::{ENTRIES_MAX, OF_A_PROCESS, STAGING, Workplace, store_error};
+use super::{CONFIG, ENTRIES_MAX, OF_A_PROCESS, STAGING, Workplace, store_error};
 
 /// Looks at the folder until one finds nothing that has changed since the one before. An object and what is stored about it are two files; each
 /// look but the first costs a `stat` for each file.
@@ -34,8 +34,8 @@ fn is_left_out(path: &Path) -> bool {
 }
 
 impl Staged {
-    /// Takes it, in a folder within the state folder: links cannot lead to another disk.
-    pub(super) fn take(state: &Path) -> Result<Self, String> {
+    /// Takes it with the configuration, in a folder within the state folder: links cannot lead to another disk.
+    pub(super) fn take(state: &Path, config: Option<&Path>) -> Result<Self, String> {
         let place = Workplace::make(state, STAGING)?;
         // Once before: code that the rows name may be deleted while they are copied.
         Round::default().folder(state, &place.path, Path::new(""))?;
@@ -52,6 +52,13 @@ impl Staged {
                 }
                 break;
             }
+        }
+        if let Some(config) = config {
+            let target = place.path.join(CONFIG);
+            // It may be a second name of one that an earlier restore left.
+            let _ = fs::remove_file(&target);
+            let found = fs::metadata(config).map_err(failed(config))?;
+            copy(config, &found, &target)?;
         }
         Ok(Self { place, format })
     }
