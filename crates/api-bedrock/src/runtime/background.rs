@@ -1,7 +1,8 @@
 //! Asynchronous invocations: InvokeModel without anybody who waits; the answer goes to a bucket.
 //!
 //! An invocation is a document of the catalog from its acceptance on, so that it is known after a crash: those that were not over are made again.
-//! A model may so be asked twice, the object at the end is one.
+//! A model may so be asked twice, the object at the end is one. What is sent to the model is a document of its own until then: invocations are
+//! counted and listed often, and a thousand inputs are more than fits into memory.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, PoisonError};
@@ -26,6 +27,8 @@ const ENDED_MAX: usize = 1_000;
 /// Invocations of a page when the request does not say (service model: 1 to 1,000).
 const PAGE: usize = 1_000;
 const KIND: &str = "async-invoke";
+/// What documents with inputs are called.
+const INPUT: &str = "async-invoke-input";
 
 pub(crate) async fn start(
     state: &State,
@@ -79,17 +82,19 @@ pub(crate) async fn start(
         "model": model,
         "modelArn": model_arn,
         "token": input.client_request_token,
-        "input": input.model_input,
         "output": input.output_data_config.to_json(),
         "status": AsyncInvokeStatus::InProgress.as_str(),
         "submitTime": context.received_at.millis(),
         "requestId": context.request_id,
         "traceParent": context.trace_parent,
     });
-    let key = document(place, &id);
+    let (key, input_key) = (document(place, &id), input_of(place, &id));
     let tags: Tags = input.tags.into_iter().flatten().map(|tag| (tag.key, tag.value)).collect();
     let write = || {
-        let mut change = Change::new().create(key.as_str(), &body).tags(arn.as_str(), &tags)?;
+        let mut change = Change::new()
+            .create(key.as_str(), &body)
+            .create(input_key.as_str(), &input.model_input);
+        change = change.tags(arn.as_str(), &tags)?;
         for document in &old {
             change = change
                 .delete(document.key.as_str())
@@ -231,7 +236,14 @@ impl State {
             trace_parent: body["traceParent"].as_str().map(str::to_owned),
             ..Context::default()
         };
-        let outcome = match invoke::quietly(self, &context, &text(body, "model"), &body["input"]).await {
+        let input_key = input_of(&context.place, &text(body, "id"));
+        let input = self
+            .catalog
+            .get(&input_key)
+            .await?
+            .map(|document| document.body)
+            .unwrap_or_default();
+        let outcome = match invoke::quietly(self, &context, &text(body, "model"), &input).await {
             Ok(answer) => self.put(body, &answer).await.map_err(|error| error.message),
             Err(fault) => Err(format!("{}: {}", fault.code, fault.message)),
         };
@@ -245,11 +257,7 @@ impl State {
                 after["failureMessage"] = json!(message.chars().take(2_048).collect::<String>());
             }
         }
-        // The input is not asked for again.
-        if let Some(members) = after.as_object_mut() {
-            members.shift_remove("input");
-        }
-        self.catalog.commit(Change::new().replace(&found, &after)).await
+        self.catalog.commit(Change::new().replace(&found, &after).delete(input_key)).await
     }
 
     async fn put(&self, body: &Value, answer: &Value) -> Result<(), Error> {
@@ -286,6 +294,10 @@ fn prefix(place: &Place) -> String {
 
 fn document(place: &Place, id: &str) -> String {
     key(&[KIND, &place.account, &place.region, id])
+}
+
+fn input_of(place: &Place, id: &str) -> String {
+    key(&[INPUT, &place.account, &place.region, id])
 }
 
 fn text(body: &Value, key: &str) -> String {
