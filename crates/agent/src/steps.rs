@@ -35,7 +35,7 @@ pub enum Kind {
         /// From when to when, and under which id.
         span: Span,
         /// What it said.
-        reply: Reply,
+        reply: Box<Reply>,
         /// The same as it was journaled: the Converse document.
         raw: Raw,
     },
@@ -320,7 +320,7 @@ impl Steps {
             at,
             Kind::ModelOutput {
                 span,
-                reply,
+                reply: Box::new(reply),
                 raw: value.raw().clone(),
             },
             out,

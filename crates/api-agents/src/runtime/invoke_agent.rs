@@ -4,6 +4,7 @@
 //! becomes of this client, and failures are frames.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bedplate_agent::steps::{Kind, Steps};
 use bedplate_agent::turn::{AgentRef, Request, failure};
@@ -14,6 +15,7 @@ use bedplate_store::Letter;
 use bedplate_wire::{Context, Streamed};
 use bedplate_wire_bedrock_agent_runtime::types::{InvokeAgentRequest, InvokeAgentResponse};
 use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
 use futures_util::stream;
 use serde_json::json;
 
@@ -21,6 +23,9 @@ use super::encode::{Encoder, Outgoing, exception};
 use super::submit;
 use crate::State;
 use crate::control::aliases;
+
+/// How long traces wait for what follows them. Ours: nobody sees it, and a function that answers at once is done by then.
+const GATHER_TIME: Duration = Duration::from_millis(10);
 
 /// InvokeAgent.
 ///
@@ -111,6 +116,8 @@ struct Turn {
     read: u64,
     /// Nothing follows what is ready.
     over: bool,
+    /// The first frames are on their way.
+    begun: bool,
 }
 
 impl Turn {
@@ -124,6 +131,7 @@ impl Turn {
             ready: VecDeque::new(),
             read: 0,
             over: false,
+            begun: false,
         }
     }
 
@@ -164,22 +172,39 @@ impl Turn {
         Ok(())
     }
 
+    /// The next event. Traces wait a moment for what follows them, so that all of it is sent in one piece: each piece wakes the client, which costs both
+    /// sides about what its making cost. The first ones go with the response's headers, and an answer never waits.
     async fn next(&mut self) -> Option<Outgoing> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(event);
-            }
+        let is_left = !self.ready.is_empty();
+        while self.ready.is_empty() {
             if self.over {
                 return None;
             }
-            match self.feed.next().await {
-                Some(item) => {
-                    if let Err(Refused::Because(error)) = self.take(item) {
-                        self.end(error.message);
-                    }
-                }
-                None => self.end("The server is stopping. The turn goes on after its restart; ask for the session again.".into()),
+            let item = self.feed.next().await;
+            self.took(item);
+        }
+        if std::mem::replace(&mut self.begun, true) && !is_left {
+            let mut pause = std::pin::pin!(tokio::time::sleep(GATHER_TIME));
+            while !self.over && self.ready.iter().all(|event| matches!(event, Outgoing::Trace(_))) {
+                let next = match select(std::pin::pin!(self.feed.next()), pause.as_mut()).await {
+                    Either::Left((item, _)) => item,
+                    Either::Right(_) => break,
+                };
+                self.took(next);
             }
+        }
+        self.ready.pop_front()
+    }
+
+    /// Takes an item of the feed once the turn is admitted.
+    fn took(&mut self, item: Option<Item>) {
+        match item {
+            Some(item) => {
+                if let Err(Refused::Because(error)) = self.take(item) {
+                    self.end(error.message);
+                }
+            }
+            None => self.end("The server is stopping. The turn goes on after its restart; ask for the session again.".into()),
         }
     }
 
