@@ -127,16 +127,27 @@ async fn left_alone() {
     assert!(first.asked.try_recv().is_err(), "the third call must not reach it");
 }
 
-/// One that says that it has too much to do works: it is asked again, however often it says so.
+/// One that has too much to do, or refuses what it is asked, works: it is asked again, however often it says so.
 #[tokio::test]
-async fn not_left_alone_for_throttling() {
-    let first = Server::start(exchanges(json!([refusal(429), refusal(429), well("from a")]))).await;
-    let second = Server::start(exchanges(json!([well("from b"), well("from b")]))).await;
-    let breaker = "breaker_failures = 2\nbreaker_pause = \"1h\"";
-    let (models, _) = models(&toml(&first, &second, breaker), Mode::Serve).unwrap();
-    for text in ["from b", "from b", "from a"] {
+async fn not_left_alone_for_refusals() {
+    for status in [429_u16, 400, 401, 404] {
+        let first = Server::start(exchanges(json!([refusal(status), refusal(status), well("from a")]))).await;
+        let toml = format!(
+            "[providers.a]\nkind = \"openai\"\nbase_url = \"{}\"\ntries = 1\nbreaker_failures = 2\nbreaker_pause = \"1h\"\n\
+             [[route]]\nmodel = \"*\"\nto = [\"a/one\"]",
+            first.base_url
+        );
+        let (models, _) = models(&toml, Mode::Serve).unwrap();
+        for _ in 0..2 {
+            let (outcome, _) = ask(&models, &asks("any", false)).await;
+            assert!(matches!(outcome, Outcome::Failure { .. }), "{status}: {outcome:?}");
+        }
         let (outcome, _) = ask(&models, &asks("any", false)).await;
-        assert_eq!(reply_of(&outcome)["output"]["message"]["content"], json!([{"text": text}]));
+        assert_eq!(
+            reply_of(&outcome)["output"]["message"]["content"],
+            json!([{"text": "from a"}]),
+            "{status}"
+        );
     }
 }
 
