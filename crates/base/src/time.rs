@@ -54,9 +54,26 @@ impl Timestamp {
     fn parts(self) -> (String, i64) {
         let seconds = self.0.div_euclid(1_000_000_000);
         let nanos = self.0.rem_euclid(1_000_000_000);
-        let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
-        (time.strftime("%Y-%m-%dT%H:%M:%S").to_string(), nanos)
+        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        let (year, month, day) = date(days);
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        (format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"), nanos)
     }
+}
+
+/// The date that lies so many days after 1970-01-01, by the calendar of today: every trace says some times, so this is done by hand. Years begin in
+/// March here, so that a leap day is the last one, and are counted in eras of 400.
+fn date(days: i64) -> (i64, i64, i64) {
+    const ERA: i64 = 146_097;
+    // From the first of March of the year 0.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(ERA), days.rem_euclid(ERA));
+    let year = (day - day / 1_460 + day / 36_524 - day / (ERA - 1)) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, years) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + years, month, day)
 }
 
 /// Reads a duration as people write it in flags and configurations: a whole number from 1 and one of `units` out of `ms`, `s`, `m`,
@@ -94,5 +111,21 @@ impl fmt::Display for Timestamp {
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.iso_nanos())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        // Each day that can be said, at another second, and the ends.
+        let days = i64::MIN / 86_400_000_000_000..=i64::MAX / 86_400_000_000_000;
+        let nanos = days.map(|day| day * 86_400_000_000_000 + day.rem_euclid(86_400) * 1_000_000_000 + day.rem_euclid(3));
+        for nanos in nanos.chain([i64::MIN, -1, 0, 1, i64::MAX]) {
+            let time = jiff::Timestamp::from_nanosecond(nanos.into()).expect("it is in range");
+            assert_eq!(Timestamp(nanos).iso_nanos(), time.strftime("%Y-%m-%dT%H:%M:%S%.9fZ").to_string());
+        }
     }
 }
