@@ -29,26 +29,38 @@ pub(crate) async fn run(args: &[&str]) -> Outcome {
     let url = model::start(Duration::ZERO).await?;
     let direct = Client::new(&url);
     let ours = start(&Kind::Bedplate(&server, &me), &url).await?;
+    let relay = start(&Kind::Relay(&me), &url).await?;
     let chat = chat().to_string();
     let converse = converse().to_string();
-    println!("| callers | CPU ms a call | p50 ms direct | p50 ms through | added p50 ms |");
-    println!("| ---: | ---: | ---: | ---: | ---: |");
+    println!("| callers | CPU ms a call, relay | through | ratio | p50 ms direct | relay | through | added p50 ms |");
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for callers in CALLERS {
-        let (mut cpu, mut alone, mut through) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut alone, mut relayed, mut through) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut relay_cpu, mut cpu) = (Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
             let there = drive(&direct, "/v1/chat/completions", &chat, callers).await?;
+            let before = cpu_ms(relay.pid())?;
+            let between = drive(&relay.client, "/v1/chat/completions", &chat, callers).await?;
+            let bare = (cpu_ms(relay.pid())? - before) / CALLS as f64;
             let before = cpu_ms(ours.pid())?;
             let here = drive(&ours.client, "/model/any.model/converse", &converse, callers).await?;
             let spent = (cpu_ms(ours.pid())? - before) / CALLS as f64;
             // The first round warms connections and caches.
             if round > 0 {
+                relay_cpu.push(bare);
                 cpu.push(spent);
                 alone.push(there);
+                relayed.push(between);
                 through.push(here);
             }
         }
-        let (cpu, alone, through) = (median(cpu), median(alone), median(through));
-        println!("| {callers} | {cpu:.3} | {alone:.3} | {through:.3} | {:.3} |", through - alone);
+        let (relay_cpu, cpu) = (median(relay_cpu), median(cpu));
+        let (alone, relayed, through) = (median(alone), median(relayed), median(through));
+        println!(
+            "| {callers} | {relay_cpu:.3} | {cpu:.3} | {:.1} | {alone:.3} | {relayed:.3} | {through:.3} | {:.3} |",
+            cpu / relay_cpu,
+            through - alone
+        );
     }
     Ok(())
 }

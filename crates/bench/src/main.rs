@@ -5,7 +5,8 @@
 //! under test has one core, the fake model, the tools and the load generator have the other: figures of one run can be
 //! compared, those of two machines cannot.
 //!
-//! `gateway` measures a model call that is passed through, beside one that is asked directly; `session` what a session costs over its life.
+//! `gateway` measures a model call that is passed through, beside one that is asked directly; `session` what a session costs over its life, `start` a start
+//! after a crash with many sessions.
 //!
 //! `cargo run --release -p bedplate-bench -- turn` measures; see docs/performance.md.
 #![allow(clippy::disallowed_methods, reason = "a bench reads clocks and starts processes")]
@@ -14,8 +15,10 @@ mod client;
 mod floor;
 mod gateway;
 mod model;
+mod relay;
 mod server;
 mod session;
+mod starts;
 mod tool;
 mod turn;
 
@@ -32,9 +35,15 @@ fn main() -> ExitCode {
         ["turn", rest @ ..] => runtime.block_on(turn::run(rest)),
         ["gateway", rest @ ..] => runtime.block_on(gateway::run(rest)),
         ["session", rest @ ..] => runtime.block_on(session::run(rest)),
+        ["start", rest @ ..] => runtime.block_on(starts::run(rest)),
+        ["relay", folder, model] => runtime.block_on(relay::run(folder, model)),
         ["floor", folder, model] => runtime.block_on(floor::run(folder, model)),
         ["tool"] => runtime.block_on(tool::run()),
-        _ => Err("usage: bedplate-bench turn [SERVER_BINARY] | gateway [SERVER_BINARY] | session [SERVER_BINARY] | floor FOLDER MODEL_URL | tool".into()),
+        _ => Err(
+            "usage: bedplate-bench turn [SERVER_BINARY [SESSIONS [ROUNDS]]] | gateway [SERVER_BINARY] | session [SERVER_BINARY] | \
+            start [SERVER_BINARY [SESSIONS]] | floor FOLDER MODEL_URL | relay FOLDER MODEL_URL | tool"
+                .into(),
+        ),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

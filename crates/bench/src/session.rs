@@ -10,8 +10,9 @@ use serde_json::json;
 use crate::turn::{CORES, Kind, Server, memory_mib, set_up, start};
 use crate::{Outcome, model};
 
-/// Sessions of one turn, whose disk and memory are measured after as many that fill caches and files of fixed size.
-const SHORT: usize = 800;
+/// Sessions of one turn, whose disk and memory are measured after others that fill caches and files of fixed size: more than stay in memory.
+const SHORT: usize = 4_000;
+const WARM: usize = 2_000;
 /// Sessions of many turns, side by side.
 const LONG: usize = 2;
 /// Turns of a long session.
@@ -45,7 +46,7 @@ type Figures = Vec<(&'static str, f64)>;
 async fn measure(kind: &Kind<'_>, model: &str) -> Outcome<Figures> {
     let mut server = start(kind, model).await?;
     let path = match kind {
-        Kind::Floor(_) => "/agents/A/agentAliases/B".to_owned(),
+        Kind::Floor(_) | Kind::Relay(_) => "/agents/A/agentAliases/B".to_owned(),
         Kind::Bedplate(_, me) => set_up(&server.client, me).await?,
     };
     turn(&server, &path, "first").await?;
@@ -60,9 +61,9 @@ async fn measure(kind: &Kind<'_>, model: &str) -> Outcome<Figures> {
     starts.sort_by(f64::total_cmp);
     let memory_mib_once = memory_mib(server.pid());
 
-    short(&server, &path, "warm").await?;
+    many(&server, &path, "warm", WARM).await?;
     let (memory, disk) = (memory_mib(server.pid()), bytes_of(server.folder()));
-    short(&server, &path, "more").await?;
+    many(&server, &path, "more", SHORT).await?;
     let idle = (memory_mib(server.pid()) - memory) * 1024.0 / SHORT as f64;
     let stored = bytes_of(server.folder()).saturating_sub(disk) as f64 / 1024.0 / SHORT as f64;
 
@@ -84,7 +85,7 @@ async fn measure(kind: &Kind<'_>, model: &str) -> Outcome<Figures> {
     Ok(vec![
         ("start to first answer, ms", starts[STARTS / 2]),
         ("memory after one turn, MiB", memory_mib_once),
-        ("memory of a session that ended its turn, KiB", idle),
+        ("memory of a session that ended its turn, KiB, averaged over 4,000", idle),
         ("disk of a session of one turn, KiB", stored),
         ("CPU of turns 1 to 10, ms each", cpu_first / averaged),
         ("CPU of turns 191 to 200, ms each", cpu_last / averaged),
@@ -93,16 +94,16 @@ async fn measure(kind: &Kind<'_>, model: &str) -> Outcome<Figures> {
     ])
 }
 
-async fn turn(server: &Server, path: &str, session: &str) -> Outcome {
+pub(crate) async fn turn(server: &Server, path: &str, session: &str) -> Outcome {
     let body = json!({"inputText": "Where is my order A-482, and when will it be here?", "enableTrace": true}).to_string();
     let path = format!("{path}/sessions/{session}/text");
     server.client.send(Method::POST, "bedrock", &path, body).await.map(drop)
 }
 
 /// Sessions of one turn each, a few at once.
-async fn short(server: &Server, path: &str, name: &str) -> Outcome {
-    for begin in (0..SHORT).step_by(16) {
-        let names = (begin..(begin + 16).min(SHORT)).map(|number| format!("{name}-{number}"));
+pub(crate) async fn many(server: &Server, path: &str, name: &str, count: usize) -> Outcome {
+    for begin in (0..count).step_by(16) {
+        let names = (begin..(begin + 16).min(count)).map(|number| format!("{name}-{number}"));
         let turns = names.map(|session| async move { turn(server, path, &session).await });
         for done in futures_util::future::join_all(turns).await {
             done?;

@@ -98,6 +98,8 @@ pub(crate) async fn run(args: &[&str]) -> Outcome {
 
 pub(crate) enum Kind<'a> {
     Floor(&'a Path),
+    /// The floor of the gateway.
+    Relay(&'a Path),
     Bedplate(&'a Path, &'a Path),
 }
 
@@ -142,7 +144,7 @@ impl Drop for Server {
 async fn measure(kind: Kind<'_>, model: &str, load: &Load) -> Outcome<Figures> {
     let server = start(&kind, model).await?;
     let path = match &kind {
-        Kind::Floor(_) => "/agents/A/agentAliases/B".to_owned(),
+        Kind::Floor(_) | Kind::Relay(_) => "/agents/A/agentAliases/B".to_owned(),
         Kind::Bedplate(_, me) => set_up(&server.client, me).await?,
     };
     // Warm: connections, caches, the tool's processes.
@@ -210,6 +212,7 @@ async fn start_in(folder: &Path, kind: &Kind<'_>, model: &str) -> Outcome<(Child
     command.args(["-c", CORES.0]);
     match kind {
         Kind::Floor(me) => command.arg(me).arg("floor").arg(folder).arg(model),
+        Kind::Relay(me) => command.arg(me).arg("relay").arg(folder).arg(model),
         Kind::Bedplate(server, _) => {
             let config = folder.join("bench.toml");
             let text = format!(
@@ -235,7 +238,7 @@ async fn start_in(folder: &Path, kind: &Kind<'_>, model: &str) -> Outcome<(Child
             .and_then(|text| serde_json::from_str::<Value>(&text).ok());
         if let Some(url) = url.as_ref().and_then(|note| note["url"].as_str()) {
             let client = Client::new(url);
-            if matches!(kind, Kind::Floor(_)) || client.send(Method::GET, "bedrock", "/healthz", "").await.is_ok() {
+            if !matches!(kind, Kind::Bedplate(..)) || client.send(Method::GET, "bedrock", "/healthz", "").await.is_ok() {
                 return Ok((child, client));
             }
         }
