@@ -6,6 +6,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 from support.agents import agent, function, schema
 from support.claude import THOUGHTS, Claude, text, use
@@ -288,3 +289,27 @@ def gather(stream):
     for index, written in inputs.items():
         blocks[index]["toolUse"]["input"] = json.loads(written)
     return [blocks[index] for index in sorted(blocks)], usage
+
+
+@pytest.mark.parametrize("verb", ["serve", "dev"])
+def test_who_the_provider_is_is_told_and_in_serve_not_where(new_server, verb):
+    where = "127.0.0.1:1"
+    text = f'[providers.inner]\nkind = "openai"\nbase_url = "http://{where}/v1"\ntries = 1\n[[route]]\nmodel = "*"\nto = ["inner/x"]\n'
+    text += f'[functions.far]\nurl = "http://{where}/hook"\n'
+    server = new_server(verb, config=text).start()
+    asked = agent(server)
+    turn = asked.ask("hello", streaming=True)
+    told = [turn.error.response["Error"]["Message"], json.dumps(turn.parts, default=str)]
+    client = server.client("bedrock-runtime")
+    with pytest.raises(ClientError) as refused:
+        client.converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": "hello"}]}])
+    told.append(refused.value.response["Error"]["Message"])
+    told.append(server.shown(asked.session))
+    with pytest.raises(ClientError, match="cannot be reached") as refused:
+        server.functions.invoke(FunctionName="far")
+    told.append(refused.value.response["Error"]["Message"])
+    for text in told[0], told[2], told[3]:
+        assert "inner" in text and "cannot be reached" in text
+    assert {where in text for text in told[0:1] + told[2:]} == {verb == "dev"}, told
+    assert verb == "dev" or where not in "".join(told)
+    assert where in server.log()

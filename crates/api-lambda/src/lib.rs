@@ -53,6 +53,8 @@ pub struct State {
     clock: Arc<dyn Clock>,
     /// Reads code that lies in buckets.
     objects: Option<ReadObject>,
+    /// Whether failures of functions somewhere else say where.
+    tells_addresses: bool,
     /// Definitions change one at a time: document and host must not be written in different orders.
     writing: tokio::sync::Mutex<()>,
     /// Asynchronous invokes.
@@ -70,6 +72,7 @@ impl State {
             host,
             clock,
             objects: None,
+            tells_addresses: true,
             writing: tokio::sync::Mutex::default(),
             worker: Mutex::default(),
         }
@@ -79,6 +82,13 @@ impl State {
     #[must_use]
     pub fn with_objects(mut self, objects: ReadObject) -> Self {
         self.objects = Some(objects);
+        self
+    }
+
+    /// With failures of functions somewhere else that do not say where: clients are not those who run this server.
+    #[must_use]
+    pub fn without_addresses(mut self) -> Self {
+        self.tells_addresses = false;
         self
     }
 

@@ -25,7 +25,8 @@ pub async fn map(
 ) -> Result<()> {
     for (name, config) in functions {
         match config.mapping(name, folder, env)? {
-            Mapping::Remote(remote) => state.host.map(name, remote)?,
+            Mapping::Remote(remote) if state.tells_addresses => state.host.map(name, remote)?,
+            Mapping::Remote(remote) => state.host.map(name, remote.without_address())?,
             Mapping::Local(local) => {
                 let given = NamedFunction {
                     name: local.name,

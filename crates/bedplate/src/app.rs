@@ -176,7 +176,11 @@ impl App {
             })
             .build();
         let lambda = bedplate_api_lambda::State::new(catalog.clone(), host.clone(), clock.clone());
-        let lambda = Arc::new(lambda.with_objects(crate::buckets::read(objects)));
+        let lambda = lambda.with_objects(crate::buckets::read(objects));
+        let lambda = Arc::new(match mode {
+            Mode::Dev => lambda,
+            Mode::Serve => lambda.without_addresses(),
+        });
         crate::telemetry::gauges(&board, &engine);
         let iam = Arc::new(bedplate_api_iam::State::new(catalog.clone(), clock.clone()));
         let settings = bedplate_api_agents::Settings {

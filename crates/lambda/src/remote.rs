@@ -31,6 +31,8 @@ pub struct Remote {
     way: Way,
     address: Url,
     timeout: Duration,
+    /// Whether failures say the address: whoever reads them may be anybody.
+    tells_address: bool,
 }
 
 /// How it is called.
@@ -73,7 +75,19 @@ impl Remote {
                 address
             }
         };
-        Ok(Self { way, address, timeout })
+        Ok(Self {
+            way,
+            address,
+            timeout,
+            tells_address: true,
+        })
+    }
+
+    /// With failures that do not say the address; the log does.
+    #[must_use]
+    pub fn without_address(mut self) -> Self {
+        self.tells_address = false;
+        self
     }
 
     /// How it is called.
@@ -155,7 +169,7 @@ impl Remote {
         let broken = |error: &reqwest::Error| {
             let message = format!(
                 "{} broke the connection ({}); the call may have been made",
-                self.shown(),
+                self.blamed(),
                 root_of(error)
             );
             Answer::failed(FunctionError::stated(Kind::Crashed, "Remote.ConnectionBroken", message))
@@ -214,7 +228,7 @@ impl Remote {
             Some(location) => format!("to {}; redirects are not followed", crate::function::shorten(&location, 200)),
             None => String::from_utf8_lossy(&body).chars().take(SHOWN_CHARS).collect(),
         };
-        let message = format!("{} answered {status}: {what}", self.shown());
+        let message = format!("{} answered {status}: {what}", self.blamed());
         match &self.way {
             // The other server did not call the function: its own exception.
             Way::Endpoint { .. } => {
@@ -236,13 +250,18 @@ impl Remote {
         }
     }
 
-    /// Its address for messages, without a query: some services take their keys there.
-    fn shown(&self) -> String {
+    /// Who failed, for a message: its address without a query, because some services take their keys there.
+    fn blamed(&self) -> String {
         let whole = self.address.as_str();
-        match whole.split_once('?') {
+        let address = match whole.split_once('?') {
             Some((address, _)) => format!("{address}?…"),
             None => whole.to_owned(),
+        };
+        if self.tells_address {
+            return address;
         }
+        tracing::warn!(target: "lambda", address, "a function somewhere else could not be called");
+        "The server of the function".to_owned()
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Error {
@@ -253,7 +272,7 @@ impl Remote {
         };
         let message = format!(
             "{} cannot be reached ({}): {start} in [functions] of bedplate.toml",
-            self.shown(),
+            self.blamed(),
             root_of(error)
         );
         Error::new(ErrorKind::Unavailable, message)

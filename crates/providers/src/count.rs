@@ -35,7 +35,7 @@ impl Server {
                 Err(failure) => Err(failure),
             }
         };
-        asked.await.map_err(|failure| self.described(failure))
+        asked.await.map_err(|failure| self.failed(failure))
     }
 }
 

@@ -58,7 +58,7 @@ impl Server {
             let value = self.ask(post).await?;
             read(&value, texts.len())
         };
-        asked.await.map_err(|failure| self.described(failure))
+        asked.await.map_err(|failure| self.failed(failure))
     }
 
     /// One POST with a whole JSON answer, tried once.

@@ -72,7 +72,11 @@ impl Models {
             provider.api_key_file = provider.api_key_file.map(|path| setup.folder.join(path));
             let is_used = used.contains(name.as_str());
             let server = if is_used {
-                Server::new(name, &provider, environment)
+                Server::new(name, &provider, environment).map(|server| match setup.mode {
+                    Mode::Dev => server,
+                    // Whoever talks to an agent is not whoever runs it.
+                    Mode::Serve => server.without_address(),
+                })
             } else {
                 without_keys(name, provider)
             };

@@ -21,6 +21,8 @@ use crate::protocol::{Draft, Post, Protocol, excerpt};
 use crate::sse::{Overlong, REPLY_BYTES_MAX};
 use crate::{Failure, Fault, ProviderConfig, ProviderKind, anthropic, bedrock, openai, trace};
 
+/// What stands where the provider's address stood.
+const HERE: &str = "[its address]";
 /// How long a connection may take to be made. Ours.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long the first byte of a streamed reply may take. Ours.
@@ -46,6 +48,8 @@ pub struct Server {
     name: String,
     /// As configured, for people.
     base_url: String,
+    /// Whether causes of failures say the address: whoever reads them may be anybody.
+    tells_address: bool,
     pub(crate) protocol: Box<dyn Protocol>,
     pub(crate) limits: Limits,
     pub(crate) gate: Gate,
@@ -90,6 +94,7 @@ impl Server {
         Ok(Self {
             name: name.to_owned(),
             base_url,
+            tells_address: true,
             protocol,
             limits: Limits {
                 connect: config.connect_timeout.unwrap_or(CONNECT),
@@ -108,6 +113,13 @@ impl Server {
             }),
             client: OnceLock::new(),
         })
+    }
+
+    /// With causes of failures that do not say the address; the log does.
+    #[must_use]
+    pub fn without_address(mut self) -> Self {
+        self.tells_address = false;
+        self
     }
 
     /// Sets the wait before the second try, so that tests need not wait.
@@ -151,7 +163,7 @@ impl Server {
                     reply.facts.lost = lost;
                     return Ok(reply);
                 }
-                Err(failure) => self.described(failure),
+                Err(failure) => self.failed(failure),
             };
             lost.add(&failure.usage);
             failure.usage = lost;
@@ -378,15 +390,39 @@ impl Server {
         Failure::raw(Fault::Malformed, what)
     }
 
+    /// A call that failed, described; the log has the address that clients are not told.
+    pub(crate) fn failed(&self, failure: Failure) -> Failure {
+        let failure = self.described(failure);
+        if !self.tells_address {
+            tracing::warn!(target: "providers", provider = self.name, address = self.base_url, "{}", failure.cause);
+        }
+        failure
+    }
+
     /// Says who failed, and hides the key should the provider have quoted it; only then is the cause shortened.
     pub(crate) fn described(&self, failure: Failure) -> Failure {
         let said = self.protocol.hide(&failure.cause);
+        let cause = if self.tells_address {
+            format!("provider {:?} ({}): {said}", self.name, self.base_url)
+        } else {
+            format!("provider {:?}: {}", self.name, without_address(said, &self.base_url))
+        };
         Failure {
             retry: failure.retry,
             usage: failure.usage,
-            ..Failure::new(failure.fault, format!("provider {:?} ({}): {said}", self.name, self.base_url))
+            ..Failure::new(failure.fault, cause)
         }
     }
+}
+
+/// `said` without the address, whole or in parts that a server may quote. A bare name without a dot may be any word and stays.
+fn without_address(said: String, base_url: &str) -> String {
+    let Ok(url) = Url::parse(base_url) else { return said };
+    let host = url.host_str().unwrap_or_default();
+    let with_port = url.port_or_known_default().map(|port| format!("{host}:{port}")).unwrap_or_default();
+    let host = if host.contains(['.', ':']) { host } else { "" };
+    let parts = [base_url, with_port.as_str(), host].into_iter().filter(|part| !part.is_empty());
+    parts.fold(said, |said, part| said.replace(part, HERE))
 }
 
 /// The waits before the second try and those after it.
@@ -405,6 +441,26 @@ fn jittered(wait: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_taken_out() {
+        let base_url = "https://models.inner.example:8443/v1";
+        for (said, told) in [
+            ("cannot be reached (refused)", "cannot be reached (refused)"),
+            ("no route https://models.inner.example:8443/v1/chat", "no route [its address]/chat"),
+            (
+                "Host models.inner.example:8443 at models.inner.example",
+                "Host [its address] at [its address]",
+            ),
+        ] {
+            assert_eq!(without_address(said.to_owned(), base_url), told);
+        }
+        let plain = "http://model:80/v1";
+        assert_eq!(
+            without_address("the model at model:80".to_owned(), plain),
+            "the model at [its address]"
+        );
+    }
 
     #[test]
     fn waits_grow_up_to_a_bound() {
