@@ -12,7 +12,7 @@ use bedplate_journal::{Body, Call, CallId, Callee, ExecId, Input, Outcome, Part,
 use bedplate_store::{Batch, MemoryStore, Owner, Page, Send, Store};
 use bedplate_store_sqlite::SqliteStore;
 use bedplate_testkit::demo::{self, KIND, exec, message, reply_of};
-use bedplate_testkit::{Answer, Ledger, Plan, Scenario, ScriptedTarget, VirtualClock, same, simulate, simulate_on};
+use bedplate_testkit::{Answer, Fault, FaultyStore, Ledger, Plan, Scenario, ScriptedTarget, VirtualClock, same, simulate, simulate_on};
 use serde_json::{Value as Json, json};
 
 struct World {
@@ -553,6 +553,24 @@ fn a_restart_keeps_timers_and_letters() {
         assert_eq!(answer(&mut y, "r2").await, json!(["x"]));
         assert_eq!(answer(&mut x, "r1").await, json!(["waited"]));
         assert_eq!(world.store.inbox(&exec("y"), 10).await.unwrap(), []);
+    });
+}
+
+/// Who waits for a turn is told when nothing can be written for some seconds; the turn itself goes on when that is over.
+#[test]
+fn a_store_that_refuses_for_long_loses_listeners_and_no_work() {
+    run(async {
+        let mut world = World::new();
+        let refused = Plan((2..10).map(|commit| (commit, Fault::Refused)).collect());
+        world.store = Arc::new(FaultyStore::under(refused, world.store, world.clock.clone()));
+        let engine = world.engine();
+        let mut feed = engine.request(&exec("x"), message("r1", json!([{"call": ["a"]}]))).await.unwrap();
+        let before = world.clock.now();
+        while !matches!(feed.next().await.expect("it is told"), Item::Lost(_)) {}
+        assert!(world.clock.now().since(before) < Duration::from_secs(30));
+        let mut again = engine.subscribe(&exec("x"));
+        assert_eq!(answer(&mut again, "r1").await, json!(["a"]));
+        assert_eq!(world.ledger.effects().len(), 1);
     });
 }
 
