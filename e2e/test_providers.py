@@ -2,6 +2,7 @@
 
 import json
 
+import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -194,6 +195,28 @@ def test_keys_of_a_profile_change_while_we_run(new_server, ledger, claude, tmp_p
     server.launch()
     assert server.process.wait(20) != 0
     assert "export-credentials" in server.log()
+
+
+def test_functions_and_an_upstream_are_called_with_a_profile(new_server, double, tmp_path):
+    keys = '[keys.k]\naccess_key = "AKIATESTTESTTEST"\nsecret_env = "TEST_KEY"\n'
+    there = new_server("serve", config=double.config(keys), variables=VARIABLES).start()
+    session = boto3.Session(aws_access_key_id="AKIATESTTESTTEST", aws_secret_access_key=KEY, region_name="us-east-1")
+    there.functions, s3 = (session.client(name, endpoint_url=there.url) for name in ("lambda", "s3"))
+    name = function(there, "def handler(event, context):\n    return 'here'\n", {}).rsplit(":", 1)[1]
+    s3.create_bucket(Bucket="far-away")
+    file = tmp_path / "credentials"
+    work = "[work]\naws_access_key_id = AKIATESTTESTTEST\naws_secret_access_key = {}\n"
+    file.write_text(work.format("an-old-secret-that-is-over"))
+    mapped = f'[functions.far]\naws = "us-east-1"\nendpoint = "{there.url}"\nfunction = "{name}"\nprofile = "work"\n'
+    mapped += f'[upstream]\nurl = "{there.url}"\nprofile = "work"\n'
+    here = new_server("serve", config=double.config(mapped), variables={"AWS_SHARED_CREDENTIALS_FILE": str(file), "AWS_CONFIG_FILE": "/nowhere"}).start()
+    for call in (lambda: here.functions.invoke(FunctionName="far"), lambda: here.client("s3").list_objects_v2(Bucket="far-away")):
+        with pytest.raises(ClientError, match="(?i)signature"):
+            call()
+    file.write_text(work.format(KEY))
+    assert json.loads(here.functions.invoke(FunctionName="far")["Payload"].read()) == "here"
+    assert here.client("s3").list_objects_v2(Bucket="far-away")["KeyCount"] == 0
+    assert KEY not in here.log()
 
 
 UPSTREAM_KEYS = '[keys.k]\naccess_key = "AKIATESTTESTTEST"\nsecret_env = "TEST_KEY"\n[[route]]\nmodel = "anthropic.*"\nto = ["double/test"]\n'

@@ -284,6 +284,17 @@ def test_embeddings_are_spans_and_counted(traced, model, collector):
     assert got["bedplate_model_tokens_total", '{provider="double",model="test",type="input"}'] == 9
 
 
+def test_an_asynchronous_invocation_belongs_to_the_clients_trace(traced, model, collector):
+    server = traced()
+    server.client("s3").create_bucket(Bucket="answers")
+    model.will(say("Yes."))
+    output = {"s3OutputDataConfig": {"s3Uri": "s3://answers/"}}
+    client = models(server, traceparent=f"00-{TRACE}-{PARENT}-01")
+    client.start_async_invoke(modelId=MODEL, modelInput=CLAUDE, outputDataConfig=output)
+    span = collector.wait(1)[0]
+    assert (span.name, span.trace, span.parent) == (f"chat {MODEL}", TRACE, PARENT)
+
+
 def test_a_client_that_leaves_ends_its_span(traced, model, collector):
     server = traced()
     gate = Gate()

@@ -348,6 +348,13 @@ mod tests {
             ("book", "aws = 'eu-west-1'\ncode = 'x'", "! only one of"),
             (
                 "book",
+                "aws = 'eu-west-1'\nprofile = 'p'\nsecret_env = 'OTHER'",
+                "! profile stands beside",
+            ),
+            ("book", "aws = 'eu-west-1'\nprofile = 'p'", "! there is no profile \"p\""),
+            ("book", "url = 'http://x'\nprofile = 'p'", "! profile: belongs to aws"),
+            (
+                "book",
                 "endpoint = 'http://x'\nsecret_env = 'OTHER'",
                 "! secret_env: belongs to aws",
             ),
