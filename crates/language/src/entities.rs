@@ -311,6 +311,14 @@ fn one(tokens: &[Token], at: usize, now: DateTime, past: bool) -> Option<(What, 
     {
         return Some((What::Id(format!("{} {}", token.text, next.text)), 2));
     }
+    // "TEE-BLK-M": a code without digits
+    let coded = token.shape == Shape::Word
+        && token.text.len() >= 5
+        && token.text.contains('-')
+        && token.text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-');
+    if coded {
+        return Some((What::Id(token.text.clone()), 1));
+    }
     proper(tokens, at)
 }
 
@@ -531,6 +539,7 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
             || is_modal(&token.lower)
             || thesaurus().knows(&token.stem)
             || classes(&token.lower).known()
+            || token.lower.contains('-') && token.lower.split('-').all(|part| classes(part).known())
     };
     let plain = |token: &Token| token.text.chars().skip(1).all(|c| !c.is_uppercase());
     // "New York", "Lake Como": words that names begin with
@@ -594,8 +603,10 @@ fn proper(tokens: &[Token], at: usize) -> Option<(What, usize)> {
         }
         title = is_title(tokens, end);
         end += 1;
+        // "St Mary's Square", "Weaver's Yard": a place; "Anna's Toyota" is not
         let saint = end > at + 1 && tokens[at].lower == "st";
-        if (next.text.ends_with("'s") || next.text.ends_with("’s")) && !(saint && tokens.get(end).is_some_and(&capital)) {
+        let place = tokens.get(end).is_some_and(|next| capital(next) && known(next));
+        if (next.text.ends_with("'s") || next.text.ends_with("’s")) && !(saint && tokens.get(end).is_some_and(&capital) || place) {
             break;
         }
     }

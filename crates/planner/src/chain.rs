@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
-use crate::arguments::assign_rest;
+use crate::arguments::{assign, assign_rest};
 use crate::clause::{Clause, Condition, analyse};
 use crate::condition::holds;
 use crate::dialogue::Call;
 use crate::goals::{Goal, Memory};
-use crate::intent::matches;
 use crate::own::{names_only, spoken_for, told_items};
 use crate::pick::{Pick, pick};
 use crate::recall::{alike, claim, field, recall, same};
 use crate::results::{Outcome, items, plain};
 use crate::schema::{Param, Role, ToolFacts, Type};
 use crate::supply::producers;
+use crate::wish::matches;
 use bedplate_language::entities::{Utterance, What};
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::name_words;
@@ -703,9 +703,10 @@ impl Situation<'_> {
                 }
             }
             let scored = found.iter().find(|found| found.tool == index);
-            let about = scored.map_or(0.0, |found| found.score.max(0.0) * 0.5);
-            if let Some(found) = scored {
-                for (q, value) in found.assigned.values.iter().enumerate() {
+            let about = scored.map_or(0.0, |found| f64::from(found.score.max(0.0)) * 0.5);
+            if scored.is_some() {
+                let given = assign(u, &clause, &[], tool, self.now);
+                for (q, value) in given.values.iter().enumerate() {
                     if sub.values[q].is_none() && tool.params[q].role != Role::Query && tool.params[q].role != Role::Text {
                         sub.values[q].clone_from(value);
                     }

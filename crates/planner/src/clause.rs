@@ -3,9 +3,7 @@
 use bedplate_language::entities::{Utterance, What};
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::Shape;
-use bedplate_language::words::{
-    is_auxiliary, is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word, is_stop,
-};
+use bedplate_language::words::{is_auxiliary, is_determiner, is_filler, is_modal, is_preposition, is_pronoun, is_question_word};
 
 /// How a clause is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -717,15 +715,5 @@ fn particle(u: &Utterance, at: usize, to: usize, out: &mut Clause) {
                 return;
             }
         }
-    }
-}
-
-impl Clause {
-    /// Whether it says anything beyond politeness.
-    pub(crate) fn has_content(&self, u: &Utterance) -> bool {
-        (self.from..self.to).any(|at| {
-            let token = &u.tokens[at];
-            token.shape != Shape::Punct && !is_stop(&token.lower) && !is_filler(&token.lower) && !is_negation(&token.lower)
-        })
     }
 }

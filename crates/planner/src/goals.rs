@@ -3,16 +3,14 @@
 use jiff::civil::DateTime;
 use serde_json::Value;
 
-use crate::arguments::assign;
-use crate::clause::{Clause, Condition, Mood, analyse, clauses};
+use crate::clause::{Condition, Mood, clauses};
 use crate::dialogue::{Call, Turn};
-use crate::intent::{Match, SCORE_MIN, content, matches};
-use crate::part::{Part, only_tells, part, unneeded};
 use crate::recall::{alike, claim};
 use crate::results::Outcome;
 use crate::schema::{Role, ToolFacts};
 use crate::talk::{about_us, answered, corrects, declines, follow_up, small_talk, smalltalk_only};
-use crate::wishes::{Wanted, halves, names_action, several, wanted};
+use crate::wish::{Message, Pending, Wish};
+use crate::wishes::{bonuses, names_action, several};
 use bedplate_language::entities::{Utterance, What};
 use bedplate_language::tokens::Shape;
 use bedplate_language::words::{is_pronoun, is_stop};
@@ -63,11 +61,11 @@ pub(crate) struct Memory {
 }
 
 /// Reads what the current turn wants, from the turns before it.
-pub(crate) fn understand(turns: &[Turn], tools: &[ToolFacts], domain: &[String], now: DateTime) -> (Reading, Memory) {
+pub(crate) fn understand(turns: &[Turn], tools: &[ToolFacts], now: DateTime) -> (Reading, Memory) {
     let mut memory = Memory::default();
     let mut reading = Reading::Nothing;
     for (index, turn) in turns.iter().enumerate() {
-        reading = read(&turn.said, &memory, tools, domain, now);
+        reading = read(&turn.said, &memory, tools, now);
         if index + 1 == turns.len() {
             break;
         }
@@ -106,11 +104,9 @@ pub(crate) fn understand(turns: &[Turn], tools: &[ToolFacts], domain: &[String],
     (reading, memory)
 }
 
-fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], now: DateTime) -> Reading {
-    let mut list = clauses(u);
-    let about_us = about_us(u);
-    let mut parts: Vec<Part> = list.iter().map(|clause| part(u, clause)).collect();
-    let refused = parts.contains(&Part::Forbidden);
+fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Reading {
+    let list = clauses(u);
+    let refused = list.iter().any(|clause| clause.forbidden);
     // "no, make it four": the last wish again, with something else in it
     if memory.open.is_empty()
         && corrects(u)
@@ -119,209 +115,57 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
     {
         return Reading::Goals(goals);
     }
-    if !parts.contains(&Part::Wish) {
-        for (clause, part) in list.iter_mut().zip(&mut parts) {
-            if *part == Part::Tells && !only_tells(u, clause) {
-                *part = Part::Wish;
-                // "no need to come for BP-2 any more"
-                if unneeded(u, clause) && clause.verb.is_none() {
-                    clause.verb = Some("cancel".into());
-                    clause.mood = Mood::Command;
-                    clause.desire = false;
-                }
-            }
-        }
-    }
-    let mut found = wanted(u, &list, &parts, memory, tools, now);
-    if found.wishes.is_empty() && parts.contains(&Part::Wish) && parts.contains(&Part::Tells) {
-        // what sounded like a wish was none: perhaps the circumstance is
-        let turned: Vec<Part> = list
-            .iter()
-            .zip(&parts)
-            .map(|(clause, part)| match part {
-                Part::Tells if !only_tells(u, clause) => Part::Wish,
-                other => *other,
-            })
-            .collect();
-        let again = wanted(u, &list, &turned, memory, tools, now);
-        if !again.wishes.is_empty() {
-            found = again;
-        }
-    }
-    let Wanted {
-        wishes: mut wanted,
-        mut conditions,
-        mut context,
-    } = found;
+    let pending = match (memory.open.first(), memory.last.last()) {
+        (Some(open), _) => Some(Pending::Open(open.tool)),
+        (None, Some(last)) => Some(Pending::Done(last.tool)),
+        (None, None) => None,
+    };
+    let mut wanted = match list.is_empty() {
+        true => Vec::new(),
+        false => Message::new(u, &list, tools, pending, now).wishes(&bonuses(u, &list, memory, tools)),
+    };
+    wanted.retain(|wish| !wish.clause.forbidden);
     // an answer to what was asked
     if !memory.open.is_empty() {
-        let declines = wanted.is_empty() && declines(u);
-        if declines {
+        if wanted.is_empty() && declines(u) {
             return Reading::Refusal;
         }
-        let answers = wanted.is_empty()
-            || wanted.iter().all(|(clause, best)| {
-                clause.mood == Mood::Statement
-                    && clause.verb.is_none()
-                    && !clause.desire
-                    && (best.score < 6.0 || memory.open.iter().any(|goal| goal.tool == best.tool))
-            })
-            || wanted
-                .iter()
-                .all(|(clause, best)| memory.open.iter().any(|goal| goal.tool == best.tool) && clause.mood != Mood::Question);
-        let fresh = wanted.iter().any(|(clause, best)| {
-            let other = !memory.open.iter().any(|goal| goal.tool == best.tool);
-            other
-                && (clause.verb.is_some() && best.verb >= 2.6 && (best.words >= 0.9 || best.assigned.left == 0)
-                    || clause.mood == Mood::Question && best.words >= 1.2)
-        });
-        if !fresh && !smalltalk_only(u) {
-            let goals: Vec<Goal> = memory.open.iter().map(|goal| answered(goal, u, memory, tools, now)).collect();
-            if goals.iter().zip(&memory.open).any(|(goal, open)| goal.values != open.values) {
-                return Reading::Goals(goals);
-            }
-        }
+        let fresh = wanted
+            .iter()
+            .any(|wish| !memory.open.iter().any(|goal| goal.tool == wish.found.tool));
         let agreed = matches!(small_talk(u), Reading::Agreement) && memory.open.iter().any(|goal| goal.condition.is_some());
-        if answers && (agreed || !smalltalk_only(u) || !u.entities.is_empty()) {
+        if !fresh && (agreed || !smalltalk_only(u) || !u.entities.is_empty()) {
             let goals: Vec<Goal> = memory.open.iter().map(|goal| answered(goal, u, memory, tools, now)).collect();
             return Reading::Goals(goals);
         }
     }
     // "And a compact?": the same again
-    if wanted.len() == 1
-        && matches!(u.word(0), "and" | "or" | "what" | "how")
-        && (matches!(u.word(0), "and" | "or") || u.word(1) == "about")
-        && wanted[0].0.verb.is_none()
-        && memory.last.last().is_some_and(|last| last.tool == wanted[0].1.tool)
-        && let Some(goals) = follow_up(u, memory, tools, now)
-    {
-        return Reading::Goals(goals);
-    }
-    if wanted.is_empty() && about_us {
-        return Reading::About;
-    }
-    if wanted.is_empty()
-        && !refused
+    if let [wish] = &wanted[..]
+        && wish.clause.verb.is_none()
+        && !wish.clause.desire
+        && memory.last.last().is_some_and(|last| last.tool == wish.found.tool)
         && let Some(goals) = follow_up(u, memory, tools, now)
     {
         return Reading::Goals(goals);
     }
     if wanted.is_empty() {
-        // perhaps the whole is more than its parts
-        let whole = analyse(u, 0, u.tokens.len());
-        if list.len() > 1
-            && !refused
-            && let Some(best) = matches(u, &whole, &[], tools, now)
-                .into_iter()
-                .next()
-                .filter(|best| best.score >= SCORE_MIN && best.words >= 1.2)
-        {
-            conditions.push(None);
-            wanted.push((whole, best));
-            context.clear();
+        if about_us(u) {
+            return Reading::About;
         }
-    }
-    if wanted.is_empty() && !refused && memory.open.is_empty() {
-        for clause in list.iter().filter(|clause| clause.mood == Mood::Question && clause.has_content(u)) {
-            let fits: Vec<Match> = matches(u, clause, &[], tools, now)
-                .into_iter()
-                .filter(|found| {
-                    let tool = &tools[found.tool];
-                    tool.reads
-                        && found.assigned.left == 0
-                        && tool.params.iter().any(|param| param.required && param.role == Role::Id)
-                        && tool
-                            .params
-                            .iter()
-                            .zip(&found.assigned.values)
-                            .all(|(param, value)| !param.required || value.is_some() && param.role == Role::Id)
-                })
-                .collect();
-            if let [only] = &fits[..] {
-                conditions.push(None);
-                context.retain(|span| *span != (clause.from, clause.to));
-                wanted.push((clause.clone(), only.clone()));
-                break;
-            }
+        if !refused && let Some(goals) = follow_up(u, memory, tools, now) {
+            return Reading::Goals(goals);
         }
-    }
-    if wanted.is_empty() && !refused && memory.open.is_empty() {
-        // a statement whose facts fill exactly one tool: "I worked 90 minutes on T-7"
-        for clause in list
-            .iter()
-            .filter(|clause| clause.mood == Mood::Statement && clause.condition.is_none() && clause.verb.is_none())
-        {
-            let fits: Vec<Match> = matches(u, clause, &[], tools, now)
-                .into_iter()
-                .filter(|found| {
-                    let tool = &tools[found.tool];
-                    let hard = |role: Role| {
-                        !matches!(
-                            role,
-                            Role::Text | Role::Query | Role::Thing | Role::Option | Role::Flag | Role::Place | Role::Person
-                        )
-                    };
-                    found.assigned.left == 0
-                        && tool.params.iter().filter(|param| param.required && hard(param.role)).count() >= 2
-                        && tool.params.iter().any(|param| param.required && param.role == Role::Id)
-                        && tool
-                            .params
-                            .iter()
-                            .zip(&found.assigned.values)
-                            .all(|(param, value)| !param.required || value.is_some() && hard(param.role))
-                })
-                .collect();
-            if let [only] = &fits[..] {
-                conditions.push(None);
-                context.retain(|span| *span != (clause.from, clause.to));
-                wanted.push((clause.clone(), only.clone()));
-                break;
-            }
-        }
-    }
-    if wanted.is_empty() && !refused {
-        // what only the instructions of the agent speak of: the tool that has a place for what is mentioned
-        for clause in list.iter().filter(|clause| !clause.forbidden) {
-            let known = content(u, clause).iter().any(|word| domain.contains(word))
-                || clause.verb.as_ref().is_some_and(|verb| domain.contains(verb));
-            let bare = Clause {
-                verb: None,
-                mood: Mood::Statement,
-                ..clause.clone()
-            };
-            let best = matches(u, &bare, &[], tools, now).into_iter().next().filter(|best| {
-                let hard = tools[best.tool].params.iter().zip(&best.assigned.values).any(|(param, value)| {
-                    value.is_some()
-                        && !matches!(
-                            param.role,
-                            Role::Text | Role::Query | Role::Thing | Role::Option | Role::Flag | Role::Person
-                        )
-                });
-                known && best.score >= 0.8 && hard
-            });
-            if let Some(best) = best {
-                conditions.push(None);
-                wanted.push((clause.clone(), best));
-                context.retain(|span| *span != (clause.from, clause.to));
-                break;
-            }
-        }
-    }
-    if wanted.is_empty() {
-        if refused || declines(u) {
-            return Reading::Refusal;
-        }
-        return small_talk(u);
+        return if refused || declines(u) { Reading::Refusal } else { small_talk(u) };
     }
     let mut goals: Vec<Goal> = Vec::new();
-    for (index, (clause, best)) in wanted.iter().enumerate().take(GOALS_MAX) {
-        let mut assigned = if context.is_empty() {
-            best.assigned.clone()
-        } else {
-            let held = clause.condition.iter().map(|condition| (condition.from, condition.to));
-            let spans: Vec<(usize, usize)> = context.iter().copied().chain(held).collect();
-            assign(u, clause, &spans, &tools[best.tool], now)
-        };
+    for (index, wish) in wanted.iter().enumerate().take(GOALS_MAX) {
+        let Wish {
+            clause,
+            context,
+            found: best,
+            assigned,
+        } = wish;
+        let mut assigned = assigned.clone();
         // a later wish about the same thing: "… and cancel it"
         let reference = refers(u, clause.from, clause.to);
         if index > 0 {
@@ -345,8 +189,8 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             // the first wish may be completed by the second: "check the weather and book a court in Berlin"
             for (p, param) in tools[best.tool].params.iter().enumerate() {
                 if assigned.values[p].is_none() && param.required && param.role != Role::Text {
-                    let later = wanted.iter().skip(1).find_map(|(_, other)| {
-                        tools[other.tool]
+                    let later = wanted.iter().skip(1).find_map(|other| {
+                        tools[other.found.tool]
                             .params
                             .iter()
                             .zip(&other.assigned.values)
@@ -357,9 +201,8 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
                 }
             }
         }
-        let condition = conditions[index].clone().map(|condition| (u.clone(), condition));
-        let multiples =
-            several(u, clause, best.tool, &assigned.values, tools).or_else(|| halves(u, clause, &tools[best.tool], &assigned.values, now));
+        let condition = clause.condition.clone().map(|condition| (u.clone(), condition));
+        let multiples = several(u, clause, best.tool, &assigned.values, tools);
         let duplicate = goals.iter().any(|goal| goal.tool == best.tool && goal.values == assigned.values);
         if duplicate {
             continue;
@@ -369,8 +212,8 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], domain: &[String], 
             && let Some(last) = goals.last_mut()
             && last.tool == best.tool
             && condition.is_none()
-            && wanted[index - 1].0.verb.is_none()
-            && wanted[index - 1].0.mood == Mood::Statement
+            && wanted[index - 1].clause.verb.is_none()
+            && wanted[index - 1].clause.mood == Mood::Statement
             && tools[best.tool]
                 .params
                 .iter()

@@ -70,12 +70,7 @@ pub fn plan(request: &Request, now: Moment) -> Reply {
     let Some(current) = turns.last() else {
         return text(request, answer::without_goal(&Reading::Greeting, &facts));
     };
-    let (reading, memory) = understand(
-        &turns,
-        &facts,
-        &schema::content(&system.chars().take(4_000).collect::<String>()),
-        now,
-    );
+    let (reading, memory) = understand(&turns, &facts, now);
     let Reading::Goals(goals) = &reading else {
         return text(request, answer::without_goal(&reading, &facts));
     };
@@ -309,23 +304,23 @@ pub fn explain(request: &Request, now: Moment) -> String {
             clause.forbidden,
             clause.condition
         );
-        for found in crate::intent::matches(u, &clause, &[], &facts, now).into_iter().take(4) {
+        for found in crate::wish::matches(u, &clause, &[], &facts, now).into_iter().take(4) {
             let tool = &facts[found.tool];
+            let given = crate::arguments::assign(u, &clause, &[], tool, now);
             let values: Vec<String> = tool
                 .params
                 .iter()
-                .zip(&found.assigned.values)
+                .zip(&given.values)
                 .filter_map(|(param, value)| value.as_ref().map(|value| format!("{}={value}", param.name)))
                 .collect();
             let _ = writeln!(
                 out,
-                "      {:.2} {} words={:.2} verb={:.2} left={} fit={:.2} {}",
+                "      {:.2} {} words={} verb={:?} left={} {}",
                 found.score,
                 tool.name,
                 found.words,
                 found.verb,
-                found.assigned.left,
-                found.assigned.fit,
+                given.left,
                 values.join(" ")
             );
         }

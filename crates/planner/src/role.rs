@@ -38,7 +38,9 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
         })
     };
     if numeric {
-        if ends(&["id", "number", "no", "code", "reference", "ref"]) && !said(&["count", "many"]) && !about.starts_with("number of") {
+        if ends(&["id"])
+            || ends(&["number", "no", "code", "reference", "ref"]) && !said(&["count", "many"]) && !about.starts_with("number of")
+        {
             return Role::Id;
         }
         let measured = words

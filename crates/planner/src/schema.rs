@@ -96,8 +96,6 @@ pub(crate) struct ToolFacts {
     pub(crate) words: Vec<String>,
     /// The same, as written.
     pub(crate) plain: Vec<String>,
-    /// Stems of the group's name.
-    pub(crate) group: Vec<String>,
     /// Stems of the content words of the description.
     pub(crate) about: Vec<String>,
     pub(crate) description: String,
@@ -174,7 +172,7 @@ pub(crate) fn tools(tools: &[Tool]) -> Vec<ToolFacts> {
 }
 
 fn tool(tool: &Tool) -> ToolFacts {
-    let (group, function) = tool.name.split_once("__").unwrap_or(("", &tool.name));
+    let function = tool.name.split_once("__").map_or(tool.name.as_str(), |(_, function)| function);
     let plain = name_words(function);
     let words: Vec<String> = plain.iter().map(|word| stem(word)).collect();
     let description: String = tool.description.chars().take(1_000).collect();
@@ -328,7 +326,6 @@ fn tool(tool: &Tool) -> ToolFacts {
         name: tool.name.clone(),
         words,
         plain,
-        group: name_words(group).iter().map(|word| stem(word)).collect(),
         about: about_words,
         description,
         verbs,
