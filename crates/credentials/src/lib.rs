@@ -85,6 +85,24 @@ impl fmt::Debug for Keys {
 }
 
 impl Credentials {
+    /// Those of the profile `name`; without a name, and when no other keys are given, of the one that `AWS_PROFILE` names, or of `default`, if
+    /// there is one.
+    ///
+    /// # Errors
+    /// What is wrong with the profile, in words for people.
+    pub fn find(name: Option<&str>, others: bool, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
+        if name.is_none() && others {
+            return Ok(None);
+        }
+        let profile = Profile::new(name, env);
+        let is_asked_for = name.is_some() || env("AWS_PROFILE").is_some();
+        if !is_asked_for && !profile.exists() {
+            return Ok(None);
+        }
+        profile.check()?;
+        Ok(Some(Self::Profile(Arc::new(profile))))
+    }
+
     /// The keys to sign with now.
     ///
     /// # Errors

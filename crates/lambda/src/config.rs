@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bedplate_base::{Error, Result, parse_duration};
-use bedplate_credentials::{Credentials, Keys, Profile};
+use bedplate_credentials::{Credentials, Keys};
 use serde::{Deserialize, Deserializer};
 
 use crate::limits;
@@ -209,16 +209,13 @@ impl FunctionConfig {
         if self.profile.is_some() && named {
             return Err("profile stands beside access_key_env or secret_env; keep one of them".into());
         }
-        let set = || env(ACCESS_KEY).is_some() || env(SECRET).is_some();
-        if self.profile.is_some() || (!named && !set()) {
-            let profile = Profile::new(self.profile.as_deref(), env);
-            if self.profile.is_some() || env("AWS_PROFILE").is_some() || profile.exists() {
-                profile.check().map_err(|problem| format!("profile: {problem}"))?;
-                return Ok(Some(Signing {
-                    region: region.clone(),
-                    credentials: Credentials::Profile(Arc::new(profile)),
-                }));
-            }
+        let others = named || env(ACCESS_KEY).is_some() || env(SECRET).is_some();
+        let found = Credentials::find(self.profile.as_deref(), others, env);
+        if let Some(credentials) = found.map_err(|problem| format!("profile: {problem}"))? {
+            return Ok(Some(Signing {
+                region: region.clone(),
+                credentials,
+            }));
         }
         let find = |key: &str, variable: &str| match env(variable).map(|text| text.trim().to_owned()) {
             Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bedplate_base::Timestamp;
-use bedplate_credentials::{Credentials, Keys, Profile};
+use bedplate_credentials::{Credentials, Keys};
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
@@ -79,9 +79,8 @@ impl UpstreamConfig {
             if others.contains(&true) {
                 return Err(("profile", "stands beside a key of its own; keep one of them".into()));
             }
-            let profile = Profile::new(Some(name), env);
-            profile.check().map_err(|problem| ("profile", problem))?;
-            return Ok(Some(Access(Credentials::Profile(Arc::new(profile)))));
+            let found = Credentials::find(Some(name), true, env).map_err(|problem| ("profile", problem))?;
+            return Ok(found.map(Access));
         }
         let secret = find(("secret_env", &self.secret_env), ("secret_file", &self.secret_file), folder, env)?;
         let token = find(

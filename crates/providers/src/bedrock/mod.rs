@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bedplate_base::{BoxFuture, Error, Result, Timestamp};
 use bedplate_converse::Request;
-use bedplate_credentials::{Credentials, Keys, Profile};
+use bedplate_credentials::{Credentials, Keys};
 use bedplate_sigv4::{Scope, sign};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
@@ -159,18 +159,14 @@ impl Auth {
                 "bedplate.toml: [providers.{name}] has profile beside access_key_env or secret_env; keep one of them"
             )));
         }
-        let set = || environment(ACCESS_KEY).is_some() || environment(SECRET).is_some();
-        if config.profile.is_some() || (!named && !set()) {
-            let profile = Profile::new(config.profile.as_deref(), environment);
-            let asked = config.profile.is_some() || environment("AWS_PROFILE").is_some();
-            if asked || profile.exists() {
-                profile.check().map_err(|problem| {
-                    Error::validation(format!(
-                        "a route of bedplate.toml leads to provider {name:?}, which is signed for with AWS's shared files: {problem}"
-                    ))
-                })?;
-                return Ok(Self::Keys(Credentials::Profile(Arc::new(profile))));
-            }
+        let others = named || environment(ACCESS_KEY).is_some() || environment(SECRET).is_some();
+        let found = Credentials::find(config.profile.as_deref(), others, environment).map_err(|problem| {
+            Error::validation(format!(
+                "a route of bedplate.toml leads to provider {name:?}, which is signed for with AWS's shared files: {problem}"
+            ))
+        })?;
+        if let Some(credentials) = found {
+            return Ok(Self::Keys(credentials));
         }
         let variable = |configured: &Option<String>, otherwise: &str| configured.clone().unwrap_or_else(|| otherwise.to_owned());
         let required = |variable: String| {
