@@ -12,6 +12,7 @@ use std::time::Duration;
 use bedplate_base::{Clock, Error, Result, Timestamp};
 use bedplate_journal::{Event, ExecId, Value};
 use bedplate_store::{Batch, Change, Expect, Page, Position, ResourceWrite, Store};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::tokens::{Tokens, reply};
@@ -23,7 +24,7 @@ const DAYS: &str = "cost/day/";
 /// The key of the mark.
 const MARK: &str = "cost/mark";
 /// How much later than it is durable a call may be counted here, and still once after a crash. Ours: between the two lies one wake-up of a task.
-const WINDOW: Duration = Duration::from_secs(10);
+const WINDOW: Duration = Duration::from_secs(5);
 /// Sessions in a mark. Ours: two megabytes; beyond it the window becomes shorter.
 const MARKED_MAX: usize = 20_000;
 /// Commits after which a mark is written although there is nothing new to sum up, so that the next start does not go through them. Ours.
@@ -32,6 +33,8 @@ const COMMITS_MAX: u64 = 4_096;
 const ROWS_MAX: usize = 10_000;
 /// Rows, heads and events that are read at once.
 const PAGE: usize = 1_000;
+/// Sessions that are read side by side. Ours: as many as keep the readers of a store at work.
+const READS: usize = 32;
 
 /// Who used tokens. The session is not in it: its journal tells.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -180,24 +183,27 @@ impl Ledger {
 
     /// Counts what is behind the mark.
     async fn catch_up(&self, mark: &Mark) -> Result<u64> {
-        let mut counted = 0;
-        for rest in self.uncounted(mark).await? {
-            let mut last = rest.after;
-            loop {
-                let events = events(&*self.store, &rest.exec, last, PAGE).await?;
-                for event in events.iter().filter(|event| event.at > rest.since) {
-                    if let Some((provider, model, tokens)) = reply(event) {
-                        self.used(&rest.exec, event.seq, event.at, &provider, &model, tokens);
-                        counted += 1;
-                    }
-                }
-                match events.last() {
-                    Some(end) if events.len() >= PAGE => last = end.seq,
-                    _ => break,
+        let rests = self.uncounted(mark).await?;
+        let counts = stream::iter(rests.into_iter().map(|rest| self.count(rest))).buffer_unordered(READS);
+        counts.try_fold(0, |sum, counted| async move { Ok(sum + counted) }).await
+    }
+
+    /// Counts what is not counted of one session.
+    async fn count(&self, rest: Rest) -> Result<u64> {
+        let (mut counted, mut last) = (0, rest.after);
+        loop {
+            let events = events(&*self.store, &rest.exec, last, PAGE).await?;
+            for event in events.iter().filter(|event| event.at > rest.since) {
+                if let Some((provider, model, tokens)) = reply(event) {
+                    self.used(&rest.exec, event.seq, event.at, &provider, &model, tokens);
+                    counted += 1;
                 }
             }
+            match events.last() {
+                Some(end) if events.len() >= PAGE => last = end.seq,
+                _ => return Ok(counted),
+            }
         }
-        Ok(counted)
     }
 
     /// The sessions with calls that may not be counted.

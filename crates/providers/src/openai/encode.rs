@@ -31,6 +31,10 @@ pub struct Dialect {
     pub omit: Vec<Omit>,
 }
 
+/// What a body has room for from the start, beside what its messages take, about: a prompt and some tools.
+const BODY_BYTES: usize = 4 * 1024;
+const MESSAGE_BYTES: usize = 256;
+
 impl Dialect {
     /// The body for `request`, served by `model`: JSON text. Messages and tools are most of it and are written as they are; only the rest is a
     /// tree first.
@@ -83,6 +87,7 @@ impl Dialect {
             add_fields(&mut body, fields)?;
         }
         let mut out = text_of_json(&body);
+        out.reserve(BODY_BYTES + MESSAGE_BYTES * request.messages.len());
         // Whoever gives the members themselves means those.
         if !body.contains_key("messages") {
             member(&mut out, "messages");
