@@ -293,7 +293,8 @@ pub fn explain(request: &Request, now: Moment) -> String {
     for entity in &u.entities {
         let _ = writeln!(out, "    mention {:?} = {:?}", u.slice(entity.from, entity.to), entity.what);
     }
-    for clause in crate::clause::clauses(u) {
+    let clauses = crate::clause::clauses(u);
+    for clause in &clauses {
         let _ = writeln!(
             out,
             "    clause {:?} {:?} verb={:?} desire={} forbidden={} condition={:?}",
@@ -304,26 +305,9 @@ pub fn explain(request: &Request, now: Moment) -> String {
             clause.forbidden,
             clause.condition
         );
-        for found in crate::wish::matches(u, &clause, &[], &facts, now).into_iter().take(4) {
-            let tool = &facts[found.tool];
-            let given = crate::arguments::assign(u, &clause, &[], tool, now);
-            let values: Vec<String> = tool
-                .params
-                .iter()
-                .zip(&given.values)
-                .filter_map(|(param, value)| value.as_ref().map(|value| format!("{}={value}", param.name)))
-                .collect();
-            let _ = writeln!(
-                out,
-                "      {:.2} {} words={} verb={:?} left={} {}",
-                found.score,
-                tool.name,
-                found.words,
-                found.verb,
-                given.left,
-                values.join(" ")
-            );
-        }
+    }
+    if !clauses.is_empty() {
+        crate::wish::Message::new(u, &clauses, &facts, None, now).explain(&mut out);
     }
     out
 }

@@ -1,6 +1,8 @@
 //! What a message wishes for: nothing, one tool, or two of them one after the other, whichever reading has most that speaks for it.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use jiff::civil::DateTime;
 
@@ -19,6 +21,10 @@ use bedplate_language::words::{is_filler, is_stop};
 
 /// How many readings with two wishes are weighed for each border between clauses.
 const PAIRS_MAX: usize = 3;
+
+/// Readings and facts that an explanation tells.
+const READINGS_SHOWN: usize = 3;
+const VOTES_SHOWN: usize = 8;
 
 /// One way to read a message.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +63,17 @@ pub(crate) struct Message<'a> {
     /// The clauses, cut at every "and" as well: where a second wish may begin.
     fine: Vec<Clause>,
     words: Vec<Word>,
+    /// Fits that were computed before, by clauses and tool.
+    known: RefCell<HashMap<(usize, usize, usize), Rc<Fits>>>,
+}
+
+/// How well mentions fit a tool.
+#[derive(Default)]
+struct Fits {
+    /// For each parameter: how much more speaks for its best mention than for none, and what that is.
+    params: Vec<(f32, Option<Kind>)>,
+    /// The same for each token where a mention begins: for its best parameter.
+    placed: BTreeMap<usize, f32>,
 }
 
 /// A word that says what is wanted, with its nearness to every tool.
@@ -249,6 +266,7 @@ impl<'a> Message<'a> {
             pending,
             fine: fine(u, list),
             words,
+            known: RefCell::default(),
         }
     }
 
@@ -261,6 +279,59 @@ impl<'a> Message<'a> {
             })
             .filter(|(from, to)| from < to)
             .collect()
+    }
+
+    /// How well the parameters of `tool` are met by clauses `from..to`.
+    fn fits(&self, from: usize, to: usize, tool: usize, arguments: &dyn Judge) -> Rc<Fits> {
+        if let Some(known) = self.known.borrow().get(&(from, to, tool)) {
+            return known.clone();
+        }
+        let spans = self.spans(from, to);
+        let blocked: Vec<bool> = (0..self.u.tokens.len())
+            .map(|at| self.u.dropped.iter().any(|(from, to)| (*from..*to).contains(&at)))
+            .collect();
+        let verb_at: Vec<usize> = self.fine[from..to]
+            .iter()
+            .flat_map(|clause| clause.verb_at.iter().copied())
+            .collect();
+        let scene = Scene {
+            u: self.u,
+            spans: &spans,
+            verb_at: &verb_at,
+            tool: &self.tools[tool],
+            blocked: &blocked,
+            now: self.now,
+        };
+        let sheet = Sheet::new(&scene);
+        let mut facts = Facts::default();
+        let mut out = Fits::default();
+        for (p, param) in scene.tool.params.iter().enumerate() {
+            let mut best: Option<(f32, Kind)> = None;
+            let mut absent = 0.0;
+            for candidate in candidates(&scene, p) {
+                // loose words fit everywhere
+                let loose = candidate.kind == Kind::List && matches!(param.role, Role::Text | Role::Thing | Role::Query);
+                if candidate.kind == Kind::Phrase || loose {
+                    continue;
+                }
+                sheet.facts(p, &candidate, &mut facts);
+                let score = arguments.score(&facts.ids);
+                if candidate.kind == Kind::Null {
+                    absent = score;
+                    continue;
+                }
+                if best.is_none_or(|(known, _)| score > known) {
+                    best = Some((score, candidate.kind));
+                }
+                let slot = out.placed.entry(candidate.from).or_insert(f32::MIN);
+                *slot = slot.max(score - absent);
+            }
+            out.params
+                .push((best.map_or(f32::MIN, |(score, _)| score - absent), best.map(|(_, kind)| kind)));
+        }
+        let out = Rc::new(out);
+        self.known.borrow_mut().insert((from, to, tool), out.clone());
+        out
     }
 
     /// What speaks for `tool` as the wish of clauses `from..to`.
@@ -360,59 +431,37 @@ impl<'a> Message<'a> {
             .count();
         facts.add(&["covered", size(covered), size(nouns.len())]);
         // what finds a place in the tool
-        let blocked: Vec<bool> = (0..self.u.tokens.len())
-            .map(|at| self.u.dropped.iter().any(|(from, to)| (*from..*to).contains(&at)))
-            .collect();
-        let verb_at: Vec<usize> = self.fine[from..to]
-            .iter()
-            .flat_map(|clause| clause.verb_at.iter().copied())
-            .collect();
-        let scene = Scene {
-            u: self.u,
-            spans: &spans,
-            verb_at: &verb_at,
-            tool: the,
-            blocked: &blocked,
-            now: self.now,
-        };
-        let sheet = Sheet::new(&scene);
-        let mut own = Facts::default();
-        let mut placed: BTreeMap<usize, f32> = BTreeMap::new();
-        for (p, param) in the.params.iter().enumerate() {
+        let fits = self.fits(from, to, tool, arguments);
+        for (param, (margin, kind)) in the.params.iter().zip(&fits.params) {
             let need = if param.required { "req" } else { "opt" };
             let role = format!("{:?}", param.role);
-            let mut best: Option<(f32, Kind, usize)> = None;
-            let mut absent = 0.0;
-            for candidate in candidates(&scene, p) {
-                if candidate.kind == Kind::Phrase
-                    || candidate.kind == Kind::List && matches!(param.role, Role::Text | Role::Thing | Role::Query)
-                {
-                    continue;
-                }
-                sheet.facts(p, &candidate, &mut own);
-                let score = arguments.score(&own.ids);
-                if candidate.kind == Kind::Null {
-                    absent = score;
-                    continue;
-                }
-                if best.is_none_or(|(known, ..)| score > known) {
-                    best = Some((score, candidate.kind, candidate.from));
-                }
-                let margin = score - absent;
-                let slot = placed.entry(candidate.from).or_insert(f32::MIN);
-                *slot = slot.max(margin);
-            }
-            let margin = best.map_or(f32::MIN, |(score, ..)| score - absent);
-            let grade = match grade(margin) {
+            let grade = match grade(*margin) {
                 // the tool before this one finds it
                 "none" | "bad" | "weak" if param.required && param.role == Role::Id && the.supplier.is_some() => "supplied",
                 grade => grade,
             };
             facts.add(&["fit", grade, need, &role]);
             facts.add(&["fit", grade, need]);
-            if let Some((_, kind, _)) = best {
+            if let Some(kind) = kind.filter(|_| grade != "supplied") {
                 facts.add(&["fit+kind", grade, kind.name(), need]);
             }
+        }
+        let before: Vec<Rc<Fits>> = the.suppliers.iter().map(|before| self.fits(from, to, *before, arguments)).collect();
+        let place = |fits: &Fits, at: usize| grade(fits.placed.get(&at).copied().unwrap_or(f32::MIN));
+        for entity in self.u.entities.iter().filter(|entity| inside(entity.from)) {
+            let kind = Kind::of(&entity.what).name();
+            let grade = match place(&fits, entity.from) {
+                // "a court at 3pm": what the tool before this one asks for
+                "none" | "bad" | "weak"
+                    if before
+                        .iter()
+                        .any(|fits| matches!(place(fits, entity.from), "fair" | "good" | "sure")) =>
+                {
+                    "supplied"
+                }
+                grade => grade,
+            };
+            facts.add(&["mention", kind, grade]);
         }
         if let Some(pending) = self.pending {
             let (state, before) = pending.parts();
@@ -432,11 +481,6 @@ impl<'a> Message<'a> {
         }
         if the.params.iter().all(|param| !param.required) {
             facts.add(&["undemanding", reads]);
-        }
-        for entity in scene.entities() {
-            let kind = Kind::of(&entity.what).name();
-            let grade = grade(placed.get(&entity.from).copied().unwrap_or(f32::MIN));
-            facts.add(&["mention", kind, grade]);
         }
     }
 
@@ -529,7 +573,7 @@ impl<'a> Message<'a> {
         &self,
         arguments: &dyn Judge,
         wishes: Option<&dyn Judge>,
-        names: &mut Option<std::collections::HashMap<u64, String>>,
+        names: &mut Option<HashMap<u64, String>>,
     ) -> Vec<(Reading, Vec<u64>)> {
         let mut out = Vec::new();
         let mut facts = Facts {
@@ -686,6 +730,49 @@ impl Message<'_> {
             score,
             words,
             verb: clause.verb.as_ref().map(near),
+        }
+    }
+
+    /// Tells the best readings with what speaks most for and against each, and the arguments of tools.
+    pub(crate) fn explain(&self, out: &mut String) {
+        use std::fmt::Write as _;
+        let judge = Weights::wishes();
+        let mut names = Some(HashMap::new());
+        let mut all = self.readings(Weights::arguments(), None, &mut names);
+        all.sort_by(|a, b| judge.score(&b.1).total_cmp(&judge.score(&a.1)));
+        for (reading, facts) in all.iter().take(READINGS_SHOWN) {
+            let tools = match reading {
+                Reading::None => Vec::new(),
+                Reading::One(tool) => vec![(0, self.fine.len(), *tool)],
+                Reading::Two(border, first, second) => vec![(0, *border, *first), (*border, self.fine.len(), *second)],
+            };
+            let _ = writeln!(out, "      {:.2} for {} wishes", judge.score(facts), tools.len());
+            for (from, to, tool) in tools {
+                let given = self.wish(from, to, tool, 0.0).assigned;
+                let values: Vec<String> = self.tools[tool]
+                    .params
+                    .iter()
+                    .zip(&given.values)
+                    .filter_map(|(param, value)| value.as_ref().map(|value| format!("{}={value}", param.name)))
+                    .collect();
+                let _ = writeln!(out, "        {} {}", self.tools[tool].name, values.join(" "));
+            }
+            let mut votes: Vec<(f32, &str)> = facts
+                .iter()
+                .map(|fact| {
+                    (
+                        judge.score(&[*fact]),
+                        names.as_ref().and_then(|names| names.get(fact)).map_or("", String::as_str),
+                    )
+                })
+                .collect();
+            votes.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
+            let votes: Vec<String> = votes
+                .iter()
+                .take(VOTES_SHOWN)
+                .map(|(vote, fact)| format!("{vote:+.2} {fact}"))
+                .collect();
+            let _ = writeln!(out, "        {}", votes.join(", "));
         }
     }
 
