@@ -8,10 +8,13 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::answer;
+use crate::arguments::assign;
 use crate::chain::{Note, Situation, advance};
-use crate::dialogue::turns;
+use crate::clause::analyse;
+use crate::dialogue::{Turn, turns};
 use crate::goals::{Reading, understand};
-use crate::schema;
+use crate::schema::{self, ToolFacts};
+use crate::wish::matches;
 use bedplate_language::tokens::{Shape, name_words, tokens};
 use bedplate_language::when::{self, When};
 
@@ -64,21 +67,51 @@ pub fn plan(request: &Request, now: Moment) -> Reply {
     let (attributes, now) = attributes(&system, now.local);
     let mut facts = schema::tools(&request.tools);
     if let ToolChoice::Tool(name) = &request.tool_choice {
-        facts.retain(|tool| tool.name == *name || tool.asks);
+        facts.retain(|tool| tool.name == *name);
     }
     let turns = turns(&request.messages, &facts, now);
+    let reply = decide(request, &facts, &turns, &attributes, now);
+    let free = request.tool_choice == ToolChoice::Auto || reply.stop == StopReason::ToolUse;
+    match turns.last().filter(|turn| !free && turn.calls.is_empty()) {
+        Some(turn) => forced(request, turn, &facts, now).unwrap_or(reply),
+        None => reply,
+    }
+}
+
+/// The call of the tool that fits best, with what is known of its parameters: for a request that leaves no choice.
+fn forced(request: &Request, turn: &Turn, facts: &[ToolFacts], now: DateTime) -> Option<Reply> {
+    let u = &turn.said;
+    let clause = analyse(u, 0, u.tokens.len());
+    let best = matches(u, &clause, &[], facts, now).into_iter().next()?;
+    let tool = &facts[best.tool];
+    let values = assign(u, &clause, &[], tool, now).values;
+    let input = tool
+        .params
+        .iter()
+        .zip(values)
+        .filter_map(|(param, value)| Some((param.name.clone(), value?)))
+        .collect();
+    Some(call(
+        request,
+        "some tool must be used".into(),
+        vec![(tool.name.clone(), Value::Object(input))],
+    ))
+}
+
+/// The next calls or the answer, as the conversation has it.
+fn decide(request: &Request, facts: &[ToolFacts], turns: &[Turn], attributes: &BTreeMap<String, String>, now: DateTime) -> Reply {
     let Some(current) = turns.last() else {
-        return text(request, answer::without_goal(&Reading::Greeting, &facts));
+        return text(request, answer::without_goal(&Reading::Greeting, facts));
     };
-    let (reading, memory) = understand(&turns, &facts, now);
+    let (reading, memory) = understand(turns, facts, now);
     let Reading::Goals(goals) = &reading else {
-        return text(request, answer::without_goal(&reading, &facts));
+        return text(request, answer::without_goal(&reading, facts));
     };
     let situation = Situation {
-        tools: &facts,
+        tools: facts,
         memory: &memory,
         calls: &current.calls,
-        attributes: &attributes,
+        attributes,
         now,
     };
     let plan = advance(&situation, goals);
@@ -107,7 +140,7 @@ pub fn plan(request: &Request, now: Moment) -> Reply {
         );
     }
     if said.is_empty() {
-        return text(request, answer::without_goal(&Reading::Nothing, &facts));
+        return text(request, answer::without_goal(&Reading::Nothing, facts));
     }
     text(request, said)
 }

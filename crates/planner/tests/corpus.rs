@@ -8,7 +8,7 @@ mod sets;
 
 use std::sync::Arc;
 
-use bedplate_converse::{Block, Message, Request, Role, StopReason, SystemBlock, Tool, ToolStatus};
+use bedplate_converse::{Block, Message, Request, Role, StopReason, SystemBlock, Tool, ToolChoice, ToolStatus};
 use bedplate_planner::{Moment, plan};
 use serde_json::{Value, json};
 use sets::tool;
@@ -335,5 +335,40 @@ fn junk() {
             ..Request::default()
         };
         let _ = plan(&request, now.clone());
+    }
+}
+
+#[test]
+fn a_tool_must_be_used() {
+    let tools: Arc<[Tool]> = [
+        json!({"name": "extract_person", "description": "Keeps a person", "params": {"name": "string!: Full name", "age": "integer: Age in years"}}),
+        json!({"name": "extract_place", "description": "Keeps a place", "params": {"town": "string!: Town"}}),
+    ]
+    .iter()
+    .map(tool)
+    .collect();
+    let now = Moment {
+        local: sets::now(),
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    for (choice, wanted) in [
+        (ToolChoice::Any, ["extract_person", "extract_place"].as_slice()),
+        (ToolChoice::Tool("extract_person".into()), &["extract_person"]),
+        (ToolChoice::Auto, &[]),
+    ] {
+        let request = Request {
+            model: "m".into(),
+            messages: vec![Arc::new(Message::user("Hello, how are you?"))],
+            tools: tools.clone(),
+            tool_choice: choice,
+            ..Request::default()
+        };
+        let reply = plan(&request, now.clone());
+        let called = reply.message.content.iter().find_map(|block| match block {
+            Block::ToolUse { name, .. } => Some(name.as_str()),
+            _ => None,
+        });
+        assert_eq!(called.is_some(), !wanted.is_empty(), "{:?}", request.tool_choice);
+        assert!(called.is_none_or(|called| wanted.contains(&called)), "{called:?}");
     }
 }
