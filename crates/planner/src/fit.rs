@@ -31,7 +31,7 @@ use bedplate_language::entities::Utterance;
 const FOLDS: usize = 5;
 /// Rounds over all samples, and how far the first step goes.
 const EPOCHS: usize = 12;
-const RATE: f32 = 0.1;
+const RATE: f32 = 0.05;
 /// How strongly weights are pulled to zero.
 const ARGUMENTS_PULL: f32 = 0.0005;
 const WISHES_PULL: f32 = 0.001;
