@@ -1,0 +1,76 @@
+//! Words that may say yes or no.
+
+use serde_json::json;
+
+use super::options::derived;
+use super::{Candidate, Kind, Scene};
+use crate::schema::Param;
+use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::Token;
+
+/// Words that say nothing in the name of a yes-or-no.
+const EMPTY: &[&str] = &[
+    "is", "has", "include", "includ", "with", "want", "need", "enabl", "allow", "use", "flag", "requir", "send", "only", "add", "apply",
+    "true", "if", "when", "whether", "should", "fals", "be", "the", "or", "and", "not",
+];
+
+/// Words of parameters that say whether something is on.
+const SWITCHES: &[&str] = &[
+    "enabl", "enabled", "on", "activ", "active", "state", "power", "open", "lock", "locked", "run", "live", "publish", "visibl",
+];
+
+/// How near a word is that only shares its stem with another.
+const DERIVED: f64 = 0.5;
+/// Nearness of the same word and of a synonym in the thesaurus.
+const SAME: f64 = 1.0;
+const SYNONYM: f64 = 0.8;
+
+/// Every word that has to do with a yes-or-no, once as a yes and once as a no.
+pub(super) fn flags(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
+    for at in scene.open_tokens() {
+        let Some(how) = named(&scene.u.tokens[at], param) else { continue };
+        for (kind, value) in [(Kind::True, true), (Kind::False, false)] {
+            out.push(Candidate::new((at, at + 1), kind, how, json!(value)));
+        }
+    }
+}
+
+/// How a word names a yes-or-no, if it does.
+fn named(token: &Token, param: &Param) -> Option<&'static str> {
+    let known = thesaurus();
+    let near = |word: &String| {
+        let derived = if derived(word, &token.stem) { DERIVED } else { 0.0 };
+        known.similarity(word, &token.stem).max(derived)
+    };
+    let best = |words: &[String]| {
+        words
+            .iter()
+            .filter(|word| !EMPTY.contains(&word.as_str()))
+            .map(near)
+            .fold(0.0, f64::max)
+    };
+    let switches = param.words.iter().any(|word| SWITCHES.contains(&word.as_str()));
+    let on = matches!(token.lower.as_str(), "enable" | "activate");
+    let off = matches!(token.lower.as_str(), "disable" | "deactivate");
+    let turned = |class: &str| switches && (known.has_class(&token.stem, class) || on || off);
+    if turned("stop") && !on {
+        return Some("stop");
+    }
+    if turned("start") {
+        return Some("start");
+    }
+    let (name, about) = (best(&param.words), best(&param.about));
+    if name >= SAME {
+        Some("name")
+    } else if name >= SYNONYM {
+        Some("name~")
+    } else if about >= SAME {
+        Some("about")
+    } else if name >= DERIVED {
+        Some("name-")
+    } else if about >= SYNONYM {
+        Some("about~")
+    } else {
+        matches!(token.lower.as_str(), "on" | "off").then_some("switch")
+    }
+}

@@ -1,0 +1,114 @@
+//! Mentions that may be a value: days, amounts, ids, names.
+
+use jiff::ToSpan as _;
+
+use super::times::{between, combined};
+use super::{Candidate, Kind, Scene};
+use crate::arguments::option_or;
+use crate::schema::{Param, Role, Type};
+use crate::values;
+use bedplate_language::entities::{Entity, What, currency};
+use bedplate_language::when::When;
+
+/// From noon on a time may have been said for the half day before: "at 3" was read as 15:00.
+const NOON: i8 = 12;
+
+/// All readings of all mentions, alone and put together.
+pub(super) fn mentions(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
+    for entity in scene.entities() {
+        mention(scene, param, entity, out);
+    }
+    if matches!(param.role, Role::Percent) || param.is_any(&["percent", "percentage", "share", "rollout"]) {
+        shares(scene, param, out);
+    }
+    if param.role == Role::Length {
+        between(scene, param, out);
+    }
+    if param.role == Role::Currency {
+        currencies(scene, param, out);
+    }
+    if matches!(param.role, Role::Date | Role::DateTime | Role::Time) {
+        combined(scene, param, out);
+    }
+}
+
+/// The readings of one mention.
+fn mention(scene: &Scene, param: &Param, entity: &Entity, out: &mut Vec<Candidate>) {
+    let u = scene.u;
+    let span = (entity.from, entity.to);
+    // "the second one" is one of a list
+    if matches!(entity.what, What::Ordinal(_)) && (param.role != Role::Count || matches!(u.word(entity.to), "one" | "ones")) {
+        return;
+    }
+    if let What::Money(_, code) = &entity.what
+        && param.role == Role::Currency
+    {
+        out.extend(
+            code.iter()
+                .map(|code| Candidate::new(span, Kind::Money, "code", option_or(param, code))),
+        );
+        return;
+    }
+    let said = u.slice(entity.from, entity.to).trim_start_matches('#');
+    let mut push = |what: &What, how: &'static str| {
+        if let Some(value) = values::value(what, said, param, scene.now) {
+            out.push(Candidate::new(span, Kind::of(what), how, value));
+        }
+    };
+    match &entity.what {
+        What::When(When::Range(first, last)) if matches!(param.role, Role::Date | Role::DateTime) => {
+            push(&What::When(When::Date(*first)), "first");
+            push(&What::When(When::Date(*last)), "last");
+        }
+        What::When(When::Time(time)) if time.hour() >= NOON => {
+            push(&entity.what, "");
+            push(&What::When(When::Time(time.saturating_sub(i64::from(NOON).hours()))), "early");
+        }
+        what => push(what, ""),
+    }
+    // "taken on the 10th"
+    if let What::When(When::Date(day)) = &entity.what
+        && matches!(param.items, Type::Integer | Type::Number)
+    {
+        if param.is_any(&["day"]) {
+            push(&What::Number(f64::from(day.day())), "day");
+        } else if param.is_any(&["month"]) {
+            push(&What::Number(f64::from(day.month())), "month");
+        }
+    }
+    // "in twenty minutes"
+    if matches!(entity.what, What::When(When::Time(_) | When::DateTime(_)))
+        && matches!(u.word(entity.from), "in" | "within" | "after")
+        && let Some((length @ When::Length(..), _)) = bedplate_language::when::read(&u.tokens, entity.from + 1, scene.now, false)
+    {
+        push(&What::When(length), "in");
+    }
+    if let Some(other) = &entity.other {
+        push(&What::When(other.clone()), "other");
+    }
+}
+
+/// "Half", "everyone": shares in words, as percent.
+fn shares(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
+    let u = scene.u;
+    for at in scene.open_tokens() {
+        let share = match u.word(at) {
+            "half" => 50.0,
+            "quarter" if at > 0 && u.word(at - 1) == "three" => 75.0,
+            "quarter" => 25.0,
+            "third" => 33.0,
+            "everyone" | "everybody" | "all" | "fully" => 100.0,
+            _ => continue,
+        };
+        out.push(Candidate::new((at, at + 1), Kind::Percent, "word", values::number(share, param)));
+    }
+}
+
+/// "In euros": a currency without an amount.
+fn currencies(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
+    for at in scene.open_tokens() {
+        if let Some(code) = currency(scene.u.word(at)) {
+            out.push(Candidate::new((at, at + 1), Kind::Option, "currency", option_or(param, code)));
+        }
+    }
+}
