@@ -4,9 +4,9 @@ use crate::schema::{End, Param, Role, Type};
 
 /// Nearness of the same word. The thesaurus says 1 for that, 0.8 for a synonym, 0.6 for a word that begins with the other; these borders lie
 /// between.
-pub(super) const SAME: f64 = 0.99;
+pub(crate) const SAME: f64 = 0.99;
 /// Nearness of a synonym.
-pub(super) const NEAR: f64 = 0.75;
+pub(crate) const NEAR: f64 = 0.75;
 /// Nearness of a word that begins with the other.
 pub(super) const ALIKE: f64 = 0.45;
 

@@ -23,6 +23,7 @@ use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::Shape;
 use bedplate_language::words::is_determiner;
 
+pub(crate) use grades::{NEAR, SAME, need, role_name, when};
 use place::Weighed;
 use tags::tag;
 
