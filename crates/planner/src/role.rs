@@ -2,6 +2,8 @@
 
 use crate::schema::{End, Role, Type};
 use crate::told::id_examples;
+use bedplate_language::kinds::kinds_of;
+use bedplate_language::lexicon::classes;
 use bedplate_language::stem::stem;
 use bedplate_language::thesaurus::thesaurus;
 
@@ -138,6 +140,10 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
     {
         return Role::Date;
     }
+    // "watered_on", "neededOn"
+    if last == "on" && words.len() > 1 {
+        return Role::Date;
+    }
     if (has(&["in", "out"]) && has(&["check"])) && (about.contains("date") || about.is_empty() || about.contains("day")) {
         return Role::Date;
     }
@@ -180,7 +186,7 @@ pub(crate) fn role(words: &[String], about: &str, ty: Type, format: &str) -> Rol
     {
         return Role::Email;
     }
-    if has(&["phone", "mobile", "telephone", "cell"]) || about.contains("phone number") {
+    if has(&["phone", "mobile", "telephone", "cell", "msisdn"]) || about.contains("phone number") {
         return Role::Phone;
     }
     if ends(&["url", "link", "website", "uri"]) {
@@ -469,9 +475,9 @@ fn shows_only_id(about: &str) -> bool {
 }
 
 /// The role of a name that no list has: by its synonyms, then by what the description says.
-pub(crate) fn by_synonym(last: &str, about: &str) -> Role {
+pub(crate) fn by_synonym(said: &str, about: &str) -> Role {
     let known = thesaurus();
-    let last = stem(last);
+    let last = stem(said);
     let table = [
         (Role::Date, "date"),
         (Role::Time, "hour"),
@@ -548,7 +554,19 @@ pub(crate) fn by_synonym(last: &str, about: &str) -> Role {
     if about.contains("identifier") || starts(&["id of", "number of the", "reference of", "code of", "unique"]) {
         return Role::Id;
     }
+    let profession = stem("profession");
+    if kinds_of(&[said]).map_or(acts(said), |kinds| kinds.has(&profession)) {
+        return Role::Person;
+    }
     Role::Thing
+}
+
+/// "giver", "borrower", "player": who does it. Machines that do it are kinds of things.
+fn acts(word: &str) -> bool {
+    ["er", "or"]
+        .iter()
+        .filter_map(|ending| word.strip_suffix(ending))
+        .any(|base| base.len() >= 3 && (classes(base).verb() || classes(&format!("{base}e")).verb()))
 }
 
 pub(crate) fn end(words: &[String], about: &str, role: Role) -> End {

@@ -72,6 +72,15 @@ impl Weighed<'_> {
             return;
         }
         let (sheet, c, kind, role) = (self.sheet, self.c, self.kind, self.role);
+        if c.kind == Kind::Number {
+            // "20239982", "07700900872": more likely an id or a telephone than a count
+            let said = sheet.scene.u.slice(c.from, c.to);
+            let digits = size(said.chars().filter(char::is_ascii_digit).count());
+            let zero = when(said.starts_with('0') && said.len() > 1, "zero");
+            facts.add(&["digits", digits, zero, role]);
+            facts.add(&["digits", digits, zero, type_name(self.param.items)]);
+            facts.add(&["digits", digits, self.head]);
+        }
         let noun =
             (c.to..(c.to + COUNTED_GAP).min(self.region.1)).find(|at| sheet.tags[*at].contains('n') || sheet.tags[*at].starts_with('u'));
         let near = |row: &[f64]| noun.map_or(0.0, |at| row[at]);
