@@ -84,6 +84,8 @@ impl Weighed<'_> {
         facts.add(&["flag+tool", kind, bucket(sheet.tool[c.from]), how]);
         facts.add(&["flag+tag", how, &sheet.tags[c.from]]);
         facts.add(&["flag+first", kind, sign, self.first]);
+        facts.add(&["flag+how", kind, how, sign]);
+        facts.add(&["flag+how", kind, how, self.head]);
         let whole = param
             .words
             .iter()

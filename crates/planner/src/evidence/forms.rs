@@ -95,11 +95,13 @@ fn coarse_form(text: &str) -> String {
     let digits = text.chars().any(|c| c.is_ascii_digit());
     let upper = text.chars().next().is_some_and(char::is_uppercase);
     let words = text.split(' ').count();
+    let coded = words == 1 && text.contains(['-', '_', '.', '/']);
     format!(
-        "{}{}{}",
+        "{}{}{}{}",
         if digits { '9' } else { 'a' },
         if upper { 'A' } else { 'a' },
-        words.min(WORDS_MAX)
+        words.min(WORDS_MAX),
+        if coded { "-" } else { "" }
     )
 }
 

@@ -15,9 +15,7 @@ const EMPTY: &[&str] = &[
 ];
 
 /// Words of parameters that say whether something is on.
-const SWITCHES: &[&str] = &[
-    "enabl", "enabled", "on", "activ", "active", "state", "power", "open", "lock", "locked", "run", "live", "publish", "visibl",
-];
+const SWITCHES: &[&str] = &["enabl", "enabled", "on", "activ", "active", "power", "run", "live"];
 
 /// How near a word is that only shares its stem with another.
 const DERIVED: f64 = 0.5;
@@ -49,15 +47,16 @@ fn named(token: &Token, param: &Param) -> Option<&'static str> {
             .map(near)
             .fold(0.0, f64::max)
     };
-    let switches = param.words.iter().any(|word| SWITCHES.contains(&word.as_str()));
-    let on = matches!(token.lower.as_str(), "enable" | "activate");
-    let off = matches!(token.lower.as_str(), "disable" | "deactivate");
-    let turned = |class: &str| switches && (known.has_class(&token.stem, class) || on || off);
-    if turned("stop") && !on {
-        return Some("stop");
-    }
-    if turned("start") {
-        return Some("start");
+    let said = token.lower.as_str();
+    let turned = match said {
+        "on" | "enable" | "enabled" | "activate" | "activated" => Some("on"),
+        "off" | "disable" | "disabled" | "deactivate" | "deactivated" => Some("off"),
+        _ if known.has_class(&token.stem, "stop") => Some("stop"),
+        _ if known.has_class(&token.stem, "start") => Some("start"),
+        _ => None,
+    };
+    if turned.is_some() && param.words.iter().any(|word| SWITCHES.contains(&word.as_str())) {
+        return turned;
     }
     let (name, about) = (best(&param.words), best(&param.about));
     if name >= SAME {
@@ -71,6 +70,6 @@ fn named(token: &Token, param: &Param) -> Option<&'static str> {
     } else if about >= SYNONYM {
         Some("about~")
     } else {
-        matches!(token.lower.as_str(), "on" | "off").then_some("switch")
+        turned.filter(|_| matches!(said, "on" | "off"))
     }
 }
