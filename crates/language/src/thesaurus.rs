@@ -1,4 +1,4 @@
-//! Which words may stand for one another: the groups of `data/thesaurus.txt`, read once.
+//! Which words may stand for one another: the groups of `thesaurus.txt`, read once.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
