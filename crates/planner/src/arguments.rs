@@ -23,6 +23,8 @@ const SAME_COST: f32 = 5.0;
 const TOLD_COST: f32 = 0.7;
 /// The same words for two parameters.
 const ALIKE_COST: f32 = 12.0;
+/// Phrases of more tokens than this are no names, and may have other values in them.
+const NAME_MAX: usize = 3;
 /// What a yes-or-no pays for words that are another value.
 const FLAG_COST: f32 = 0.5;
 
@@ -108,30 +110,35 @@ pub(crate) fn assign_open(
         taken: vec![false; u.tokens.len()],
         left: 0,
     };
-    for (choice, c) in choices.into_iter().zip(chosen) {
-        let Candidate { from, to, value, .. } = choice.list[c].1.clone();
+    for (mut choice, c) in choices.into_iter().zip(chosen) {
+        let Candidate { from, to, value, .. } = choice.list.swap_remove(c).1;
         if value.is_some() {
             out.taken[from..to].fill(true);
         }
         out.values.push(value);
     }
-    out.left = scene
-        .entities()
-        .filter(|entity| !out.taken[entity.from])
-        .filter(|entity| {
-            matches!(
-                entity.what,
-                What::Id(_)
-                    | What::Email(_)
-                    | What::Money(..)
-                    | What::When(When::Date(_) | When::Time(_) | When::DateTime(_))
-                    | What::Phone(_)
-                    | What::Percent(_)
-                    | What::Proper(_)
-            )
-        })
-        .count();
+    out.left = left(&scene, &out.taken);
     out
+}
+
+/// How many mentions that are rarely said for nothing have found no place.
+fn left(scene: &Scene, taken: &[bool]) -> usize {
+    let telling = |what: &What| {
+        matches!(
+            what,
+            What::Id(_)
+                | What::Email(_)
+                | What::Money(..)
+                | What::When(When::Date(_) | When::Time(_) | When::DateTime(_))
+                | What::Phone(_)
+                | What::Percent(_)
+                | What::Proper(_)
+        )
+    };
+    scene
+        .entities()
+        .filter(|entity| !taken[entity.from] && telling(&entity.what))
+        .count()
 }
 
 /// The candidates of one parameter that have a chance, with their probabilities (logarithms), the best first; "not said" is among them.
@@ -203,7 +210,7 @@ fn overlap(a: &Candidate, b: &Candidate, told: bool) -> f32 {
         return 0.0;
     }
     let flag = |kind: Kind| matches!(kind, Kind::True | Kind::False);
-    let long = |candidate: &Candidate| candidate.kind == Kind::Phrase && candidate.to - candidate.from > 3;
+    let long = |candidate: &Candidate| candidate.kind == Kind::Phrase && candidate.to - candidate.from > NAME_MAX;
     if shares(a.kind) && shares(b.kind) || a.kind == Kind::Ends || b.kind == Kind::Ends {
         0.0
     } else if flag(a.kind) || flag(b.kind) {

@@ -157,53 +157,29 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
         }
         return if refused || declines(u) { Reading::Refusal } else { small_talk(u) };
     }
+    Reading::Goals(goals(u, &wanted, tools))
+}
+
+/// The goals that wishes come to: a wish completes another of the same tool, or becomes a goal of its own, or several.
+fn goals(u: &Utterance, wanted: &[Wish], tools: &[ToolFacts]) -> Vec<Goal> {
     let mut goals: Vec<Goal> = Vec::new();
     for (index, wish) in wanted.iter().enumerate().take(GOALS_MAX) {
         let Wish {
             clause,
             context,
             found: best,
-            assigned,
+            ..
         } = wish;
-        let mut assigned = assigned.clone();
         // a later wish about the same thing: "… and cancel it"
         let reference = refers(u, clause.from, clause.to);
-        if index > 0 {
-            for (p, param) in tools[best.tool].params.iter().enumerate() {
-                if assigned.values[p].is_some() {
-                    continue;
-                }
-                let before = goals.iter().rev().find_map(|goal| {
-                    tools[goal.tool]
-                        .params
-                        .iter()
-                        .zip(&goal.values)
-                        .find(|(other, value)| value.is_some() && alike(param, &tools[best.tool], other, &tools[goal.tool]))
-                        .and_then(|(_, value)| value.clone())
-                });
-                if before.is_some() && (reference || param.required) {
-                    assigned.values[p] = before;
-                }
-            }
-        } else if wanted.len() > 1 {
-            // the first wish may be completed by the second: "check the weather and book a court in Berlin"
-            for (p, param) in tools[best.tool].params.iter().enumerate() {
-                if assigned.values[p].is_none() && param.required && param.role != Role::Text {
-                    let later = wanted.iter().skip(1).find_map(|other| {
-                        tools[other.found.tool]
-                            .params
-                            .iter()
-                            .zip(&other.assigned.values)
-                            .find(|(known, value)| value.is_some() && known.name == param.name)
-                            .and_then(|(_, value)| value.clone())
-                    });
-                    assigned.values[p] = later;
-                }
-            }
-        }
+        let values = if index > 0 {
+            carried(&goals, wish, reference, tools)
+        } else {
+            completed(wanted, tools)
+        };
         let condition = clause.condition.clone().map(|condition| (u.clone(), condition));
-        let multiples = several(u, clause, best.tool, &assigned.values, tools);
-        let duplicate = goals.iter().any(|goal| goal.tool == best.tool && goal.values == assigned.values);
+        let multiples = several(u, clause, best.tool, &values, tools);
+        let duplicate = goals.iter().any(|goal| goal.tool == best.tool && goal.values == values);
         if duplicate {
             continue;
         }
@@ -217,10 +193,10 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
             && tools[best.tool]
                 .params
                 .iter()
-                .zip(last.values.iter().zip(&assigned.values))
+                .zip(last.values.iter().zip(&values))
                 .all(|(param, (a, b))| a.is_none() || b.is_none() || a == b || matches!(param.role, Role::Text | Role::Query))
         {
-            for (a, b) in last.values.iter_mut().zip(assigned.values) {
+            for (a, b) in last.values.iter_mut().zip(values) {
                 *a = b.or(a.take());
             }
             last.said.push((u.clone(), clause.from, clause.to));
@@ -230,19 +206,15 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
         if let Some(last) = goals.last_mut()
             && last.tool == best.tool
             && condition.is_none()
-            && last
-                .values
-                .iter()
-                .zip(&assigned.values)
-                .all(|(a, b)| a.is_none() || b.is_none() || a == b)
+            && last.values.iter().zip(&values).all(|(a, b)| a.is_none() || b.is_none() || a == b)
         {
-            for (a, b) in last.values.iter_mut().zip(assigned.values) {
+            for (a, b) in last.values.iter_mut().zip(values) {
                 *a = a.take().or(b);
             }
             last.said.push((u.clone(), clause.from, clause.to));
             continue;
         }
-        for values in multiples.unwrap_or_else(|| vec![assigned.values.clone()]) {
+        for values in multiples.unwrap_or_else(|| vec![values]) {
             goals.push(Goal {
                 tool: best.tool,
                 values,
@@ -255,7 +227,47 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
         }
     }
     goals.truncate(GOALS_MAX);
-    Reading::Goals(goals)
+    goals
+}
+
+/// The values of a later wish, with those of the goals before it where it points at them or needs them.
+fn carried(goals: &[Goal], wish: &Wish, reference: bool, tools: &[ToolFacts]) -> Vec<Option<Value>> {
+    let tool = &tools[wish.found.tool];
+    let mut values = wish.assigned.values.clone();
+    for (value, param) in values.iter_mut().zip(&tool.params) {
+        if value.is_some() || !reference && !param.required {
+            continue;
+        }
+        *value = goals.iter().rev().find_map(|goal| {
+            let other = &tools[goal.tool];
+            other
+                .params
+                .iter()
+                .zip(&goal.values)
+                .find(|(known, value)| value.is_some() && alike(param, tool, known, other))
+                .and_then(|(_, value)| value.clone())
+        });
+    }
+    values
+}
+
+/// The values of the first wish, completed by the others: "check the weather and book a court in Berlin".
+fn completed(wanted: &[Wish], tools: &[ToolFacts]) -> Vec<Option<Value>> {
+    let mut values = wanted[0].assigned.values.clone();
+    for (value, param) in values.iter_mut().zip(&tools[wanted[0].found.tool].params) {
+        if value.is_some() || !param.required || param.role == Role::Text {
+            continue;
+        }
+        *value = wanted.iter().skip(1).find_map(|other| {
+            tools[other.found.tool]
+                .params
+                .iter()
+                .zip(&other.assigned.values)
+                .find(|(known, value)| value.is_some() && known.name == param.name)
+                .and_then(|(_, value)| value.clone())
+        });
+    }
+    values
 }
 
 /// Whether the words point at something said before.

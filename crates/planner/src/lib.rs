@@ -25,7 +25,6 @@ mod evidence;
 #[cfg(test)]
 mod fit;
 mod goals;
-
 mod own;
 mod pick;
 mod plan;
