@@ -28,6 +28,7 @@ pub(super) struct Near {
 }
 
 impl Near {
+    /// The better of the two everywhere, where the other counts only its `share`.
     fn max(self, other: Self, share: f64) -> Self {
         Self {
             before: self.before.max(share * other.before),
@@ -61,6 +62,7 @@ fn kind_names(param: &Param) -> impl Iterator<Item = String> {
     std::iter::once(whole).chain(last).chain(first).chain(about)
 }
 
+/// Whether the values of a parameter are of one of these kinds.
 fn names_kind(param: &Param, kinds: Kinds) -> bool {
     kind_names(param).any(|name| kinds.has(&name))
 }

@@ -53,10 +53,12 @@ impl Weighed<'_> {
         self.ownership(facts);
     }
 
+    /// How many tokens it has.
     fn length(&self) -> &'static str {
         size(self.c.to - self.c.from)
     }
 
+    /// How many of its tokens are such.
     fn count(&self, of: impl Fn(&str) -> bool) -> usize {
         self.tags().iter().filter(|tag| of(tag)).count()
     }

@@ -28,6 +28,7 @@ pub(super) fn lists(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
     }
 }
 
+/// Whether the token stands between two items.
 fn separator(u: &Utterance, at: usize) -> bool {
     matches!(u.word(at), "," | "and" | "&" | "plus" | "or" | ";")
 }

@@ -57,6 +57,7 @@ pub(crate) struct Wish {
 }
 
 impl Message<'_> {
+    /// The wish of clauses `from..to` for `tool`, with its arguments.
     fn wish(&self, from: usize, to: usize, tool: usize, score: f32) -> Wish {
         let part = self.part(from, to);
         let clause = &part[main_clause(&part, 0, part.len())];
@@ -91,6 +92,7 @@ impl Message<'_> {
             .collect()
     }
 
+    /// How clauses `from..to` name `tool`.
     fn found(&self, from: usize, to: usize, tool: usize, score: f32) -> Match {
         let part = self.part(from, to);
         let clause = &part[main_clause(&part, 0, part.len())];

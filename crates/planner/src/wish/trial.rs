@@ -92,10 +92,12 @@ impl Message<'_> {
 }
 
 impl Trial<'_> {
+    /// Whether a token is of these clauses.
     fn inside(&self, at: usize) -> bool {
         self.spans.iter().any(|(from, to)| (*from..*to).contains(&at))
     }
 
+    /// The words of these clauses.
     fn own_words(&self) -> impl Iterator<Item = &Word> {
         self.message.words.iter().filter(|word| self.inside(word.at))
     }
