@@ -36,7 +36,7 @@ const RATE: f32 = 0.05;
 const ARGUMENTS_PULL: f32 = 0.0005;
 const WISHES_PULL: f32 = 0.001;
 /// Facts of fewer decisions than this are left out of the tables.
-const DECISIONS_MIN: u32 = 25;
+const DECISIONS_MIN: u32 = 40;
 
 /// One choice to learn from: the facts of each candidate, and which candidates are right.
 struct Decision {

@@ -1,10 +1,10 @@
 //! How well the planner does on conversations that were written from the schemas of tools alone, without a look at its rules.
 //!
-//! Two folders: `tests/known` is the development set, its failures are printed; `tests/blind` is not to be read by who writes rules, so only
-//! totals are. `BLIND=/folder` measures any other folder, totals only. Every set runs twice: as written, and with the names of tools and
-//! parameters (and the words of descriptions that repeat them) replaced by synonyms, so that a planner that only compares words with names is
-//! found out. `KNOWN_HALF=even|odd` prints the failures of one half of the known sets (by a hash of the name); `KNOWN_CASE=ID` prints the
-//! whole conversation of one case (`ID~` with synonyms).
+//! Two folders: `tests/known` is among what the weights are fitted to, its failures are printed; `tests/blind` is fitted to by nobody and not to
+//! be read by who works on the planner, so only totals are. `BLIND=/folder` measures any other folder, with `BLIND_SHOW=1` its failures too.
+//! Every set runs twice: as written, and with the names of tools and parameters (and the words of descriptions that repeat them) replaced by
+//! synonyms, so that a planner that only compares words with names is found out. `KNOWN_CASE=ID` prints the whole conversation of one case
+//! (`ID~` with synonyms).
 
 #![allow(clippy::unwrap_used, reason = "a malformed case file shall stop the test")]
 
@@ -23,11 +23,11 @@ use serde_json::Value;
 use sets::{Set, equal, files, function, read, rename};
 
 /// Share of the blind cases that must pass as written: what was reached, to be raised; the goal is 0.85.
-const ACCURACY_MIN: f64 = 0.72;
+const ACCURACY_MIN: f64 = 0.75;
 /// Most of that share that may be lost with synonyms: what was reached, to be lowered; the goal is 0.05.
-const LOSS_MAX: f64 = 0.09;
+const LOSS_MAX: f64 = 0.075;
 /// Share of the known cases that must pass as written: what was reached.
-const KNOWN_MIN: f64 = 0.86;
+const KNOWN_MIN: f64 = 0.92;
 /// Most replies with calls in one turn.
 const STEPS_MAX: usize = 8;
 
@@ -42,8 +42,12 @@ struct Score {
 #[test]
 fn blind() {
     let folder = wanted("BLIND").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/blind"), PathBuf::from);
-    let score = measure(&folder, false, |_| wanted("BLIND_SHOW").is_some());
-    score.failures.iter().for_each(|failure| println!("{failure}"));
+    let score = measure(&folder, false);
+    score
+        .failures
+        .iter()
+        .filter(|_| wanted("BLIND_SHOW").is_some())
+        .for_each(|failure| println!("{failure}"));
     if score.cases > 0 {
         assert!(
             score.accuracy >= ACCURACY_MIN,
@@ -56,57 +60,29 @@ fn blind() {
 
 #[test]
 fn known() {
-    let shown = wanted("KNOWN_HALF");
-    let shows = |name: &str| shown.as_deref().is_none_or(|half| half == half_of(name));
-    let score = measure(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/known"), true, shows);
+    let score = measure(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/known"), true);
     score.failures.iter().for_each(|failure| println!("{failure}"));
     assert!(score.accuracy >= KNOWN_MIN, "accuracy {:.3} is below {KNOWN_MIN}", score.accuracy);
 }
 
-/// The half of the known sets that a set is in; stable when sets are added.
-fn half_of(name: &str) -> &'static str {
-    let hash = name
-        .bytes()
-        .fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619));
-    if hash >> 23 & 1 == 0 { "even" } else { "odd" }
-}
-
-/// Runs all sets of a folder and prints totals, `detailed` by set too. Failures of the sets that `shows` are kept; others stay untold.
-fn measure(folder: &Path, detailed: bool, shows: impl Fn(&str) -> bool) -> Score {
+/// Runs all sets of a folder and prints totals, `detailed` by set too.
+fn measure(folder: &Path, detailed: bool) -> Score {
     let mut failures = Vec::new();
     let mut kinds: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
-    let mut halves: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
     let mut all = [0; 3];
     let mut lines = String::new();
     for file in &files(folder) {
         let set = read(file);
         let mut own = [0; 3];
         let renaming = rename(&set);
-        let mut found = Vec::new();
         for (case, again) in set.cases.iter().zip(&renaming.cases) {
-            let (first, second) = (passes(&set, case, "", &mut found), passes(&renaming, again, "~", &mut found));
+            let (first, second) = (passes(&set, case, "", &mut failures), passes(&renaming, again, "~", &mut failures));
             let counts = [1, usize::from(first), usize::from(second)];
-            for row in [
-                &mut own,
-                &mut all,
-                kinds.entry(kind(case)).or_default(),
-                halves.entry(half_of(&set.name)).or_default(),
-            ] {
+            for row in [&mut own, &mut all, kinds.entry(kind(case)).or_default()] {
                 row.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
             }
         }
-        let _ = writeln!(
-            lines,
-            "{:<5}{:<14} {:>5} {:>8} {:>9}",
-            half_of(&set.name),
-            set.name,
-            own[0],
-            own[1],
-            own[2]
-        );
-        if shows(&set.name) {
-            failures.append(&mut found);
-        }
+        let _ = writeln!(lines, "{:<19} {:>5} {:>8} {:>9}", set.name, own[0], own[1], own[2]);
     }
     #[expect(clippy::cast_precision_loss, reason = "a few hundred cases")]
     let share = |count: usize| count as f64 / all[0].max(1) as f64;
@@ -117,9 +93,6 @@ fn measure(folder: &Path, detailed: bool, shows: impl Fn(&str) -> bool) -> Score
         println!("{name:<19} {cases:>5} {plain:>8} {renamed:>9}");
     }
     if detailed {
-        for (name, [cases, plain, renamed]) in &halves {
-            println!("{name:<19} {cases:>5} {plain:>8} {renamed:>9}");
-        }
         print!("{lines}");
     }
     Score {
