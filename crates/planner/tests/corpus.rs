@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bedplate_converse::{Block, Message, Request, Role, StopReason, SystemBlock, Tool, ToolChoice, ToolStatus};
 use bedplate_planner::{Moment, plan};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sets::tool;
 
 /// The least share of turns that must be right.
@@ -371,4 +371,40 @@ fn a_tool_must_be_used() {
         assert_eq!(called.is_some(), !wanted.is_empty(), "{:?}", request.tool_choice);
         assert!(called.is_none_or(|called| wanted.contains(&called)), "{called:?}");
     }
+}
+
+/// The largest request that is read, with as many tools, parameters, words and clauses as there may be, takes seconds: not minutes, as it would
+/// if every tool were weighed for every part of the message.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is real time that must not pass")]
+fn the_largest_request() {
+    let params: Map<String, Value> = (0..40)
+        .map(|p| {
+            let schema = match p % 5 {
+                0 => json!({"type": "string", "description": "Name of the thing, e.g. red lamp"}),
+                1 => json!({"type": "string", "enum": ["small", "medium", "large", "extra_large"], "required": true}),
+                2 => json!({"type": "array", "items": {"type": "string"}, "description": "Items"}),
+                3 => json!({"type": "string", "description": "Message to send", "required": true}),
+                _ => json!({"type": "string", "description": "Day (YYYY-MM-DD)"}),
+            };
+            (format!("param_{p}"), schema)
+        })
+        .collect();
+    let tools: Arc<[Tool]> = (0..128)
+        .map(|t| tool(&json!({"name": format!("group__order_thing_{t}"), "description": "Orders a thing for a person on a day", "params": params})))
+        .collect();
+    let words = "please order a large red lamp and two small chairs for Anna Berg on Friday, then tell her that it is done. ";
+    let request = Request {
+        model: "m".into(),
+        messages: vec![Arc::new(Message::user(words.repeat(80)))],
+        tools,
+        ..Request::default()
+    };
+    let now = Moment {
+        local: sets::now(),
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    let began = std::time::Instant::now();
+    let _ = plan(&request, now);
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }

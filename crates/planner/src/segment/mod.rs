@@ -10,7 +10,7 @@ mod times;
 use jiff::civil::DateTime;
 use serde_json::Value;
 
-use crate::schema::{Role, ToolFacts, Type};
+use crate::schema::{Param, Role, ToolFacts, Type};
 use bedplate_language::entities::{Entity, Utterance, What};
 use bedplate_language::when::When;
 
@@ -185,32 +185,45 @@ impl Scene<'_> {
 /// All that may be the value of parameter `p`; "not said" is the first.
 pub(crate) fn candidates(scene: &Scene, p: usize) -> Vec<Candidate> {
     let param = &scene.tool.params[p];
-    let mut out = vec![Candidate::absent()];
-    if param.ty == Type::Object {
-        return out;
-    }
-    if param.role == Role::Flag {
-        flags(scene, param, &mut out);
-        return out;
+    let mut out = named(scene, p);
+    if param.ty == Type::List && is_loose(param) {
+        lists(scene, param, &mut out);
     }
     let closed = !param.options.is_empty() && !param.open;
-    if param.ty == Type::List {
-        lists(scene, param, &mut out);
-        return out;
+    let phrased = param.textual()
+        && !matches!(param.ty, Type::Object | Type::List)
+        && !matches!(
+            param.role,
+            Role::Flag | Role::Date | Role::Time | Role::DateTime | Role::Email | Role::Phone | Role::Url
+        );
+    if !closed && phrased {
+        phrases(scene, param, &mut out);
     }
-    if !param.options.is_empty() {
-        options(scene, param, &mut out);
-    }
-    if !closed {
-        mentions(scene, param, &mut out);
-        let phrased = param.textual()
-            && !matches!(
-                param.role,
-                Role::Date | Role::Time | Role::DateTime | Role::Email | Role::Phone | Role::Url
-            );
-        if phrased {
-            phrases(scene, param, &mut out);
+    out
+}
+
+/// The same without loose words, which fit everywhere.
+pub(crate) fn named(scene: &Scene, p: usize) -> Vec<Candidate> {
+    let param = &scene.tool.params[p];
+    let mut out = vec![Candidate::absent()];
+    match (param.ty, param.role) {
+        (Type::Object, _) => {}
+        (_, Role::Flag) => flags(scene, param, &mut out),
+        (Type::List, _) if is_loose(param) => {}
+        (Type::List, _) => lists(scene, param, &mut out),
+        _ => {
+            if !param.options.is_empty() {
+                options(scene, param, &mut out);
+            }
+            if param.options.is_empty() || param.open {
+                mentions(scene, param, &mut out);
+            }
         }
     }
     out
+}
+
+/// Whether any words may be its value.
+fn is_loose(param: &Param) -> bool {
+    matches!(param.role, Role::Text | Role::Thing | Role::Query)
 }

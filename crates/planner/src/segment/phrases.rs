@@ -13,6 +13,8 @@ use bedplate_language::words::is_determiner;
 const TEXT_MAX: usize = 24;
 const NAME_MAX: usize = 9;
 const ID_MAX: usize = 3;
+/// Tokens of a message beyond which phrases are half as long.
+const LONG: usize = 150;
 
 /// Whether a phrase may begin or end with the token.
 pub(super) fn edge(u: &Utterance, at: usize, last: bool) -> bool {
@@ -39,6 +41,7 @@ pub(super) fn phrases(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
         Role::Text | Role::Query => TEXT_MAX,
         _ => NAME_MAX,
     };
+    let longest = if u.tokens.len() > LONG { longest.div_ceil(2) } else { longest };
     let everything = [(0, u.tokens.len())];
     let regions = if matches!(param.role, Role::Text) {
         &everything[..]

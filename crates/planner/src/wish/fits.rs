@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use super::Message;
 use crate::evidence::{Facts, Sheet};
-use crate::schema::Role;
-use crate::segment::{Kind, Scene, candidates};
+use crate::segment::{Kind, Scene, named};
 use crate::weights::Judge;
 
 /// How well mentions fit a tool.
@@ -77,15 +76,10 @@ impl Message<'_> {
         let sheet = Sheet::new(&scene);
         let mut facts = Facts::default();
         let mut out = Fits::default();
-        for (p, param) in scene.tool.params.iter().enumerate() {
+        for p in 0..scene.tool.params.len() {
             let mut best: Option<(f32, Kind)> = None;
             let mut absent = 0.0;
-            for candidate in candidates(&scene, p) {
-                // loose words fit everywhere
-                let loose = candidate.kind == Kind::List && matches!(param.role, Role::Text | Role::Thing | Role::Query);
-                if candidate.kind == Kind::Phrase || loose {
-                    continue;
-                }
+            for candidate in named(&scene, p) {
                 sheet.facts(p, &candidate, &mut facts);
                 let score = arguments.score(&facts.ids);
                 if candidate.kind == Kind::Null {

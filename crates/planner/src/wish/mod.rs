@@ -157,8 +157,9 @@ pub(crate) fn matches(u: &Utterance, clause: &Clause, context: &[(usize, usize)]
     let mut facts = Facts::default();
     message.nothing(&mut facts);
     let none = judge.score(&std::mem::take(&mut facts.ids));
-    let mut out: Vec<Match> = (0..tools.len())
-        .filter(|tool| !tools[*tool].asks)
+    let mut out: Vec<Match> = message
+        .nearest()
+        .into_iter()
         .map(|tool| {
             message.facts(0, message.fine.len(), tool, Weights::arguments(), &mut facts);
             let score = judge.score(&std::mem::take(&mut facts.ids)) - none;

@@ -13,6 +13,11 @@ use crate::weights::Judge;
 /// How many tools of each half are paired, for each border between clauses.
 const PAIRS_MAX: usize = 3;
 
+/// Most tools that are weighed: those that the words are nearest to.
+const WEIGHED_MAX: usize = 16;
+/// Longest message that is read as two wishes, in tokens. Every border between clauses doubles the work, and what is longer is a story.
+const PAIRED_TOKENS_MAX: usize = 120;
+
 /// One way to read a message.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reading {
@@ -92,6 +97,18 @@ impl Message<'_> {
         }
     }
 
+    /// The tools that may be wished for, in their order; of many, those that the words are nearest to.
+    pub(super) fn nearest(&self) -> Vec<usize> {
+        let mut tools: Vec<usize> = (0..self.tools.len()).filter(|tool| !self.tools[*tool].asks).collect();
+        if tools.len() > WEIGHED_MAX {
+            let near = |tool: usize| self.words.iter().map(|word| u32::from(word.ranks[tool])).sum::<u32>();
+            tools.sort_by_key(|tool| std::cmp::Reverse(near(*tool)));
+            tools.truncate(WEIGHED_MAX);
+            tools.sort_unstable();
+        }
+        tools
+    }
+
     /// All readings with the facts of each; `wishes` leaves out pairs that have no chance.
     pub(crate) fn readings(
         &self,
@@ -107,7 +124,7 @@ impl Message<'_> {
         self.nothing(&mut facts);
         out.push((Reading::None, std::mem::take(&mut facts.ids)));
         let count = self.fine.len();
-        let usable: Vec<usize> = (0..self.tools.len()).filter(|tool| !self.tools[*tool].asks).collect();
+        let usable = self.nearest();
         let of = |from: usize, to: usize, facts: &mut Facts| -> Vec<(usize, Vec<u64>)> {
             usable
                 .iter()
@@ -120,7 +137,8 @@ impl Message<'_> {
         for (tool, ids) in of(0, count, &mut facts) {
             out.push((Reading::One(tool), ids));
         }
-        for border in 1..count {
+        let borders = if self.u.tokens.len() <= PAIRED_TOKENS_MAX { 1..count } else { 0..0 };
+        for border in borders {
             let mut halves = [of(0, border, &mut facts), of(border, count, &mut facts)];
             if let Some(judge) = wishes {
                 for half in &mut halves {
