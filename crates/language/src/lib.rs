@@ -6,6 +6,7 @@
 // rules are written as they are spoken: "not this, and not that"
 #![allow(clippy::nonminimal_bool, clippy::collapsible_match)]
 
+pub mod codes;
 pub mod entities;
 pub mod kinds;
 pub mod lexicon;

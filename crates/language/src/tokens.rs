@@ -71,7 +71,7 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
         r"|(?P<date>\d{4}[-/]\d{1,2}[-/]\d{1,2}\b|\d{1,2}[/.]\d{1,2}[/.](?:\d{4}|\d{2})\b)",
         r"|(?P<clock>\d{1,2}[:.]\d{2}\s?[aApP]\.?[mM]\b|\d{1,2}\s?[aApP]\.?[mM]\b|\d{1,2}:\d{2}(?::\d{2})?\b)",
         r"|(?P<money>[$€£¥]\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?(?:[kK]|million|thousand|hundred)\b)?)",
-        r"|(?P<phone>\+\d[\d\s().\-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b|\b\d{3}-\d{4}\b|\b0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}\b)",
+        r"|(?P<phone>\+\d[\d\s().\-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b|\b\d{3}-\d{4}\b|\b0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}\b|\b0\d{9,11}\b)",
         r"|(?P<grouped>\b[A-Z]{2}\d{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?\b|\b\d{4}(?: \d{4}){3}\b|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b|\b[A-Z]{1,3}-[A-Z]{1,2} \d{1,4}\b)",
         r"|(?P<decimal>\b\d{1,3}(?:\.\d{3})+,\d{1,2}\b|\b\d+,\d{1,2}\b(?:\s?(?:°|€|kg\b|g\b|km\b|cm\b|mm\b|m\b|l\b|ml\b|h\b|kwh\b|kWh\b|eur\b|EUR\b|euros?\b|litres?\b|liters?\b|kilos?\b|degrees?\b|percent\b|%)))",
         r"|(?P<times>\b\d+x\b)",

@@ -1,12 +1,14 @@
 //! Mentions that may be a value: days, amounts, ids, names.
 
 use jiff::ToSpan as _;
+use serde_json::json;
 
 use super::times::{between, combined};
 use super::{Candidate, Kind, Scene};
 use crate::arguments::option_or;
 use crate::schema::{Param, Role, Type};
 use crate::values;
+use bedplate_language::codes::language;
 use bedplate_language::entities::{Entity, What, currency};
 use bedplate_language::when::When;
 
@@ -27,6 +29,7 @@ pub(super) fn mentions(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
     if param.role == Role::Currency {
         currencies(scene, param, out);
     }
+    languages(scene, param, out);
     if matches!(param.role, Role::Date | Role::DateTime | Role::Time) {
         combined(scene, param, out);
     }
@@ -101,6 +104,22 @@ fn shares(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
             _ => continue,
         };
         out.push(Candidate::new((at, at + 1), Kind::Percent, "word", values::number(share, param)));
+    }
+}
+
+/// "Into German" where a code is wanted.
+fn languages(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
+    let about = param.description.to_lowercase();
+    if !["iso 639", "language code", "two-letter", "two letter"]
+        .iter()
+        .any(|hint| about.contains(hint))
+    {
+        return;
+    }
+    for at in scene.open_tokens() {
+        if let Some(code) = language(scene.u.word(at)) {
+            out.push(Candidate::new((at, at + 1), Kind::Option, "language", json!(code)));
+        }
     }
 }
 

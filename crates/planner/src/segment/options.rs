@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Candidate, Kind, Scene};
 use crate::schema::Param;
+use bedplate_language::codes::language;
 use bedplate_language::entities::Utterance;
 use bedplate_language::kinds::{is_kind, kinds};
 use bedplate_language::stem::stem;
@@ -76,6 +77,10 @@ pub(crate) fn option_at(u: &Utterance, at: usize, option: &Value) -> Named {
     }
     if token.shape != Shape::Word {
         return None;
+    }
+    // "de" or "de-AT" for "German"
+    if language(&token.lower).is_some_and(|code| text.split(['-', '_']).next().is_some_and(|first| first.eq_ignore_ascii_case(code))) {
+        return Some(("exact", 1));
     }
     let found = spot.phrase().or_else(|| spot.verb()).or_else(|| spot.kind());
     match &words[..] {
