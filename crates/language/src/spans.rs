@@ -175,11 +175,15 @@ impl Said<'_> {
                 (value as i64, used)
             }
         };
+        // more than the calendar has is no length
+        if count.abs() >= 10_000 {
+            return None;
+        }
         if self.word(used) == "fortnight" {
             return Some((2 * count, "weeks", used + 1));
         }
         let unit = when::unit(self.word(used)).filter(|unit| !matches!(*unit, "seconds" | "minutes" | "hours"))?;
-        (count.abs() < 10_000).then_some((count, unit, used + 1))
+        Some((count, unit, used + 1))
     }
 
     /// "Friday week", "tomorrow week", "Monday after next", "the week after next", "Wednesday of next week".

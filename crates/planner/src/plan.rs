@@ -65,10 +65,11 @@ impl Moment {
 pub fn plan(request: &Request, now: Moment) -> Reply {
     let system = request.system_text();
     let (attributes, now) = attributes(&system, now.local);
-    let mut facts = schema::tools(&request.tools);
-    if let ToolChoice::Tool(name) = &request.tool_choice {
-        facts.retain(|tool| tool.name == *name);
-    }
+    // tools know each other by number, so one that must be used is read alone
+    let facts = match &request.tool_choice {
+        ToolChoice::Tool(name) => schema::tools(&request.tools.iter().filter(|tool| tool.name == *name).cloned().collect::<Vec<_>>()),
+        _ => schema::tools(&request.tools),
+    };
     let turns = turns(&request.messages, &facts, now);
     let reply = decide(request, &facts, &turns, &attributes, now);
     let free = request.tool_choice == ToolChoice::Auto || reply.stop == StopReason::ToolUse;

@@ -238,6 +238,9 @@ fn junk() {
         "January",
         "ſ",
         "ǅ",
+        "from Monday for 99999999999 days",
+        "at 3pm for 999999999999999 hours",
+        "9000000 fortnight from Monday",
     ];
     let mut sets: Vec<(Arc<[Tool]>, Vec<String>)> = Vec::new();
     for entry in std::fs::read_dir(folder).expect("cases") {
@@ -407,4 +410,73 @@ fn the_largest_request() {
     let began = std::time::Instant::now();
     let _ = plan(&request, now);
     assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+}
+
+/// Lengths that no calendar has are no reason to panic.
+#[test]
+fn lengths_beyond_the_calendar() {
+    let tools: Arc<[Tool]> = [json!({"name": "book_room", "description": "Books a room", "params": {
+        "first_day": "string!: First day, YYYY-MM-DD",
+        "last_day": "string!: Last day, YYYY-MM-DD",
+        "end_time": "string!: End, HH:MM",
+        "ends_at": "string: End, ISO 8601 date and time",
+    }})]
+    .iter()
+    .map(tool)
+    .collect();
+    for said in [
+        "Book a room from Monday for 99999999999 days",
+        "Book a room from Monday for 99999999999 weeks",
+        "Book a room at 3pm for 999999999999999 hours",
+        "Book a room tomorrow at 3pm for 999999999999999 minutes",
+        "Book a room 9000000 fortnight from Monday",
+        "Book a room 9000000000000000000 fortnight from Monday",
+    ] {
+        let request = Request {
+            model: "m".into(),
+            messages: vec![Arc::new(Message::user(said))],
+            tools: tools.clone(),
+            ..Request::default()
+        };
+        let now = Moment {
+            local: sets::now(),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let _ = plan(&request, now);
+    }
+}
+
+/// A tool that must be used may be one that needs another before it, and may stand behind it.
+#[test]
+fn the_tool_that_must_be_used_needs_another() {
+    let tools: Arc<[Tool]> = [
+        json!({"name": "say_hello", "description": "Says hello"}),
+        json!({"name": "find_customer", "description": "Finds a customer", "params": {"name": "string!: Name"}}),
+        json!({"name": "list_orders", "description": "Lists the orders of a customer", "params": {"customer_id": "string!: Id of the customer"}}),
+        json!({"name": "cancel_order", "description": "Cancels an order", "params": {"order_id": "string!: Id of the order"}}),
+    ]
+    .iter()
+    .map(tool)
+    .collect();
+    for tool in tools.iter() {
+        let request = Request {
+            model: "m".into(),
+            messages: vec![Arc::new(Message::user("The order of Anna Berg, please"))],
+            tools: tools.clone(),
+            tool_choice: ToolChoice::Tool(tool.name.clone()),
+            ..Request::default()
+        };
+        let now = Moment {
+            local: sets::now(),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let reply = plan(&request, now);
+        assert!(
+            reply
+                .message
+                .content
+                .iter()
+                .all(|block| !matches!(block, Block::ToolUse { name, .. } if *name != tool.name))
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! Days and times put together: what was said apart, and how long something lasts.
 
-use jiff::ToSpan as _;
+use jiff::Span;
 use jiff::civil::{Date, Time};
 use serde_json::Value;
 
@@ -13,9 +13,9 @@ use bedplate_language::when::When;
 const DAYS_A_WEEK: i32 = 7;
 const MINUTES_AN_HOUR: i64 = 60;
 
-/// The minutes of a length in hours or minutes.
-fn minutes(count: f64, unit: &str) -> i64 {
-    (count * if unit == "hours" { MINUTES_AN_HOUR as f64 } else { 1.0 }) as i64
+/// The minutes of a length in hours or minutes, unless they are more than the calendar has.
+fn minutes(count: f64, unit: &str) -> Result<Span, jiff::Error> {
+    Span::new().try_minutes((count * if unit == "hours" { MINUTES_AN_HOUR as f64 } else { 1.0 }) as i64)
 }
 
 /// A day with a time of its own elsewhere; the end of a stay of three nights.
@@ -37,19 +37,20 @@ pub(super) fn combined(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
                 }
                 (What::When(When::Date(date)), What::When(When::Length(count, unit @ ("days" | "nights" | "weeks"))), Role::Date) => {
                     let days = (*count as i32).saturating_mul(if *unit == "weeks" { DAYS_A_WEEK } else { 1 });
-                    for (how, days) in [("", days), ("less", days - 1)] {
-                        if let Ok(end) = date.checked_add(days.days()) {
+                    for (how, days) in [("", days), ("less", days.saturating_sub(1))] {
+                        // nothing ends after more days than the calendar has
+                        if let Ok(end) = Span::new().try_days(days).and_then(|days| date.checked_add(days)) {
                             push(Kind::Ends, how, values::date(end, param));
                         }
                     }
                 }
                 (What::When(When::Time(time)), What::When(When::Length(count, unit @ ("hours" | "minutes"))), Role::Time) => {
-                    if let Ok(end) = time.checked_add(minutes(*count, unit).minutes()) {
+                    if let Ok(end) = minutes(*count, unit).and_then(|minutes| time.checked_add(minutes)) {
                         push(Kind::Ends, "", values::time(end, param));
                     }
                 }
                 (What::When(When::DateTime(at)), What::When(When::Length(count, unit @ ("hours" | "minutes"))), Role::DateTime) => {
-                    if let Ok(end) = at.checked_add(minutes(*count, unit).minutes()) {
+                    if let Ok(end) = minutes(*count, unit).and_then(|minutes| at.checked_add(minutes)) {
                         push(Kind::Ends, "", values::datetime(end, param));
                     }
                 }
