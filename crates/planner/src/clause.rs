@@ -378,6 +378,12 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
                 next += 1;
             }
             let subject = at > from && matches!(u.word(at - 1), "i" | "we");
+            // "don't forget to …" is a wish
+            if !subject && matches!(u.word(next), "forget" | "hesitate") && u.word(next + 1) == "to" && next + 1 < to {
+                polite = true;
+                at = next + 2;
+                continue;
+            }
             let wanted = next > at + skip
                 && u.tokens[at + skip..next]
                     .iter()

@@ -4,6 +4,7 @@ use jiff::civil::DateTime;
 use serde_json::Value;
 
 use crate::clause::{Condition, Mood, clauses};
+use crate::denied::{Denial, denied, forbids};
 use crate::dialogue::{Call, Turn};
 use crate::recall::{alike, claim};
 use crate::results::Outcome;
@@ -106,7 +107,7 @@ pub(crate) fn understand(turns: &[Turn], tools: &[ToolFacts], now: DateTime) -> 
 
 fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Reading {
     let list = clauses(u);
-    let refused = list.iter().any(|clause| clause.forbidden);
+    let mut refused = list.iter().any(|clause| clause.forbidden);
     // "no, make it four": the last wish again, with something else in it
     if memory.open.is_empty()
         && corrects(u)
@@ -124,10 +125,21 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
         true => Vec::new(),
         false => Message::new(u, &list, tools, pending, now).wishes(&bonuses(u, &list, memory, tools)),
     };
-    wanted.retain(|wish| !wish.clause.forbidden);
+    let mut told = false;
+    wanted.retain(|wish| {
+        let denial = denied(u, &list, wish, tools);
+        refused |= denial == Some(Denial::Refused);
+        told |= denial == Some(Denial::Told);
+        denial.is_none() && !wish.clause.forbidden
+    });
+    if told && wanted.is_empty() {
+        return Reading::Nothing;
+    }
     // an answer to what was asked
     if !memory.open.is_empty() {
-        if wanted.is_empty() && declines(u) {
+        // "no, don't cancel it"
+        let stopped = refused && memory.open.iter().any(|goal| forbids(&list, &tools[goal.tool]));
+        if wanted.is_empty() && (stopped || declines(u)) {
             return Reading::Refusal;
         }
         let fresh = wanted

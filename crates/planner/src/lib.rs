@@ -5,7 +5,7 @@
 //! example: English is in the crate `language`, what a tool is about is read from the tool.
 //!
 //! The main path: `schema` and `role` (what the tools are) → `dialogue` (turns) → `goals` (what is wanted, with `clause`, `wish`, `wishes`,
-//! `talk`; its arguments with `segment`, `evidence`, `arguments`) → `chain` (which calls come next, with `supply`, `pick`, `condition`,
+//! `talk`, `denied`; its arguments with `segment`, `evidence`, `arguments`) → `chain` (which calls come next, with `supply`, `pick`, `condition`,
 //! `recall`, `results`) → `answer`.
 //!
 //! Two questions are decided by votes: which tools a message wishes for (`wish`), and which words are the arguments (`arguments`). For each
@@ -20,6 +20,7 @@ mod arguments;
 mod chain;
 mod clause;
 mod condition;
+mod denied;
 mod dialogue;
 mod evidence;
 #[cfg(test)]

@@ -480,3 +480,66 @@ fn the_tool_that_must_be_used_needs_another() {
         );
     }
 }
+
+/// What is denied, asked back or told is not done; what only sounds so is.
+#[test]
+fn no_wish() {
+    let tools: Arc<[Tool]> = [
+        json!({"name": "get_order_status", "description": "Where an order is", "params": {"order_id": "string!: Id of the order, like A-1001"}}),
+        json!({"name": "cancel_order", "description": "Cancels an order", "params": {"order_id": "string!: Id of the order, like A-1001"}}),
+    ]
+    .iter()
+    .map(tool)
+    .collect();
+    let cancels = |said: &[&str]| {
+        let mut messages = Vec::new();
+        for said in said {
+            messages.push(Arc::new(Message::user(*said)));
+            let request = Request {
+                model: "m".into(),
+                messages: messages.clone(),
+                tools: tools.clone(),
+                ..Request::default()
+            };
+            let now = Moment {
+                local: sets::now(),
+                zone: jiff::tz::TimeZone::UTC,
+            };
+            messages.push(Arc::new(plan(&request, now).message));
+        }
+        let last = messages.last().expect("a reply");
+        last.content
+            .iter()
+            .any(|block| matches!(block, Block::ToolUse { name, .. } if name == "cancel_order"))
+    };
+    for said in [
+        "Please don't cancel order A-1001, I still want it.",
+        "You shouldn't cancel order A-1001.",
+        "Order A-1001 must not be cancelled.",
+        "Avoid cancelling order A-1001.",
+        "No need to cancel order A-1001.",
+        "I'd rather not cancel order A-1001.",
+        "Under no circumstances cancel order A-1001.",
+        "It would be a mistake to cancel order A-1001.",
+        "I'm not sure whether to cancel order A-1001.",
+        "Should I cancel order A-1001?",
+        "Did you cancel order A-1001?",
+        "Why was order A-1001 cancelled?",
+        "Who cancelled order A-1001?",
+        "I cancelled order A-1001 yesterday.",
+        "I was going to cancel order A-1001.",
+        "Thank you for cancelling order A-1001.",
+    ] {
+        assert!(!cancels(&[said]), "{said}");
+    }
+    assert!(!cancels(&["Cancel my order", "No, don't cancel order A-1001"]));
+    for said in [
+        "Cancel order A-1001, I do not need it.",
+        "Can order A-1001 be cancelled?",
+        "Order A-1001 has to be cancelled.",
+        "Why is order A-1001 not cancelled? Cancel it now.",
+        "Don't forget to cancel order A-1001.",
+    ] {
+        assert!(cancels(&[said]), "{said}");
+    }
+}

@@ -22,7 +22,7 @@ use bedplate_language::entities::Utterance;
 use message::spans;
 pub(crate) use message::{Message, Pending};
 pub(crate) use readings::Reading;
-use words::verb_nearness;
+pub(crate) use words::{VERB_NEAR, verb_nearness};
 
 /// A tool with what speaks for it.
 #[derive(Clone, Debug)]

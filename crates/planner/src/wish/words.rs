@@ -16,7 +16,7 @@ use bedplate_language::words::{is_filler, is_stop};
 pub(super) const NAMES_TOOL: u8 = 7;
 pub(super) const NAMES_PART: u8 = 5;
 /// Nearness of verbs that mean the same: the thesaurus says 0.85, and 0.4 for verbs that only do the same sort of thing.
-pub(super) const VERB_NEAR: f64 = 0.8;
+pub(crate) const VERB_NEAR: f64 = 0.8;
 /// Nearness of a word that begins with the other; the thesaurus says 0.6.
 const ALIKE: f64 = 0.5;
 /// How far behind its verb a particle may stand: "switch the big red lamp off".
@@ -114,7 +114,7 @@ fn class(u: &Utterance, list: &[Clause], at: usize) -> &'static str {
 }
 
 /// How near a verb is to the nearest verb of a tool.
-pub(super) fn verb_nearness(verb: &str, tool: &ToolFacts) -> f64 {
+pub(crate) fn verb_nearness(verb: &str, tool: &ToolFacts) -> f64 {
     tool.verbs
         .iter()
         .map(|other| thesaurus().verb_similarity(verb, other))
