@@ -373,7 +373,7 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
             let mut next = at + skip;
             while matches!(
                 u.word(next),
-                "want" | "need" | "you" | "to" | "wish" | "have" | "even" | "ever" | "please" | "would" | "like"
+                "want" | "need" | "you" | "to" | "wish" | "have" | "even" | "ever" | "please" | "would" | "like" | "dare"
             ) {
                 next += 1;
             }

@@ -10,6 +10,8 @@ use bedplate_language::words::is_question_word;
 
 /// How many words may stand between a denial and its verb: "must not ever have to be cancelled".
 const DENIAL_GAP: usize = 5;
+/// How far behind its verb a particle may stand.
+const PARTICLE_GAP: usize = 5;
 
 /// Why a wish is none.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,7 +32,11 @@ pub(crate) fn denied(u: &Utterance, list: &[Clause], wish: &Wish, tools: &[ToolF
     let mut out = None;
     for (from, to) in spans {
         for at in (from..to).filter(|at| u.tokens[*at].shape == Shape::Word) {
-            if verb_nearness(&u.tokens[at].stem, tool) < VERB_NEAR {
+            if is_state(u, (from, to), at, tool) {
+                out = out.or(Some(Denial::Told));
+                continue;
+            }
+            if !names(u, to, at, tool) {
                 continue;
             }
             let clause = list.iter().find(|clause| (clause.from..clause.to).contains(&at));
@@ -42,6 +48,28 @@ pub(crate) fn denied(u: &Utterance, list: &[Clause], wish: &Wish, tools: &[ToolF
         }
     }
     out
+}
+
+/// Whether the word at `at` names what the tool does, alone or with its particle: "turn the lamp off".
+fn names(u: &Utterance, to: usize, at: usize, tool: &ToolFacts) -> bool {
+    let stem = &u.tokens[at].stem;
+    let near = |verb: &str| verb_nearness(verb, tool) >= VERB_NEAR;
+    let particle = (at + 1..to.min(at + 1 + PARTICLE_GAP)).find(|at| matches!(u.word(*at), "on" | "off" | "up" | "down" | "out" | "back"));
+    near(stem) || particle.is_some_and(|particle| near(&format!("{stem}_{}", u.word(particle))))
+}
+
+/// Whether something is said or asked to be on or off, for a tool that turns it so: "why are the lights on?".
+fn is_state(u: &Utterance, (from, to): (usize, usize), at: usize, tool: &ToolFacts) -> bool {
+    let word = u.word(at);
+    let is = |at: usize| matches!(u.word(at), "is" | "are" | "was" | "were");
+    let asked = is(from) || is_question_word(u.word(from)) && is(from + 1);
+    matches!(word, "on" | "off")
+        && at + 1 == to
+        && (asked || at > from && is(at - 1))
+        && tool
+            .verbs
+            .iter()
+            .any(|verb| verb.strip_suffix(word).is_some_and(|verb| verb.ends_with('_')))
 }
 
 /// Whether a clause forbids what `tool` does.
@@ -74,13 +102,33 @@ fn denial(u: &Utterance, clause: &Clause, at: usize) -> Option<Denial> {
         || word == "instead" && gap > 1
         || gap > 1 && before == "no" && matches!(word, "need" | "reason" | "point")
         || before == "no" && word == "circumstances"
-        || gap > 1 && matches!(word, "mistake" | "wrong")
+        || gap > 1 && matches!(word, "mistake" | "wrong" | "hate")
+        || matches!(word, "should" | "must" | "may") && matches!(before, "nobody" | "noone" | "never")
+        || word == "you" && before == "before"
+        || unwanted(u, from, at)
+        // "Cancel it? No!"
+        || u.word(clause.to) == "?" && u.word(clause.to + 1) == "no"
         || word == "whether" && gap > 1;
     // "not only cancel it", "can you not cancel it"
     if refused && !(word == "not" && matches!(before, "you" | "why")) {
         return Some(Denial::Refused);
     }
-    told(u, clause, at).then_some(Denial::Told)
+    let advice = gap > 1 && matches!(word, "how" | "safe" | "wise" | "necessary" | "sensible");
+    (advice || told(u, clause, at)).then_some(Denial::Told)
+}
+
+/// "I don't want it unlocked": the verb says how something should not be.
+fn unwanted(u: &Utterance, from: usize, at: usize) -> bool {
+    is_past(u, at)
+        && (from + 1..at).rev().take_while(|at| u.tokens[*at].shape != Shape::Punct).any(|at| {
+            matches!(u.word(at), "want" | "wish" | "like") && matches!(u.word(at - 1), "not" | "don't" | "dont" | "doesn't" | "never")
+        })
+}
+
+/// Whether a verb is in a form of the past.
+fn is_past(u: &Utterance, at: usize) -> bool {
+    let word = u.word(at);
+    word.ends_with("ed") || !thesaurus().is_imperative(word) && !word.ends_with('s') && !word.ends_with("ing")
 }
 
 /// Whether the verb at `at` is asked back or told: "did you cancel it", "why was it cancelled", "I cancelled it".
@@ -88,8 +136,7 @@ fn told(u: &Utterance, clause: &Clause, at: usize) -> bool {
     let known = thesaurus();
     let from = clause.from;
     let token = &u.tokens[at];
-    let past =
-        token.lower.ends_with("ed") || !known.is_imperative(&token.lower) && !token.lower.ends_with('s') && !token.lower.ends_with("ing");
+    let past = is_past(u, at);
     let said = |words: &[&str]| (from..at).any(|at| words.contains(&u.word(at)));
     // "should it be cancelled" is asked politely, "it has to be cancelled" is a wish
     let wished = said(&[
@@ -111,7 +158,11 @@ fn told(u: &Utterance, clause: &Clause, at: usize) -> bool {
         _ => {
             let thanks = from + 1 < at && matches!(u.word(from), "thank" | "thanks") && token.lower.ends_with("ing");
             let plan = (from + 2..at).any(|at| u.word(at) == "going" && matches!(u.word(at - 1), "was" | "were"));
-            let subject = at > from && matches!(u.word(at - 1), "i" | "we" | "he" | "she" | "they" | "friend" | "already");
+            let subject = at > from
+                && matches!(
+                    u.word(at - 1),
+                    "i" | "we" | "he" | "she" | "they" | "you" | "friend" | "somebody" | "someone" | "already" | "was" | "were"
+                );
             let done = past && subject && known.has_class(&token.stem, "delete") && clause.mood != Mood::Question && !clause.desire;
             thanks || plan || done
         }

@@ -529,6 +529,15 @@ fn no_wish() {
         "I cancelled order A-1001 yesterday.",
         "I was going to cancel order A-1001.",
         "Thank you for cancelling order A-1001.",
+        "Nobody should cancel order A-1001.",
+        "Don't you dare cancel order A-1001!",
+        "I don't want order A-1001 cancelled.",
+        "You cancelled order A-1001!",
+        "Order A-1001 was cancelled.",
+        "Can you tell me how to cancel order A-1001?",
+        "Ask me before you cancel order A-1001.",
+        "I'd hate to cancel order A-1001.",
+        "Cancel order A-1001? No!",
     ] {
         assert!(!cancels(&[said]), "{said}");
     }
