@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The shop's assistant without an agent: code keeps the flow, and a model does two narrow jobs for it.
 
-    1. what does the customer want     Converse with the three actions as tools; the model must name one and its arguments
+    1. what does the customer want     Converse with the three actions as tools; the model names one with its arguments, or none
     2. do it                           code: one call of the service's function, or a question first when something is to be changed
     3. how to say it                   Converse again, with the service's result
 
@@ -101,7 +101,7 @@ class Orchestrator:
         return reply
 
     def understand(self, messages, state):
-        answer = self.ask(UNDERSTAND, messages, {"any": {}})
+        answer = self.ask(UNDERSTAND, messages, {"auto": {}})
         uses = [block["toolUse"] for block in answer["content"] if "toolUse" in block]
         if not uses:  # small talk, or a question of the model's own
             messages.append(answer)

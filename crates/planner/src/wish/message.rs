@@ -7,8 +7,9 @@ use std::rc::Rc;
 use jiff::civil::DateTime;
 
 use super::fits::Fits;
-use super::words::Word;
-use crate::clause::{Clause, analyse};
+use super::words::{VERB_NEAR, Word, verb_nearness};
+use crate::clause::{Clause, Mood, analyse};
+use crate::goals::refers;
 use crate::schema::ToolFacts;
 use bedplate_language::entities::Utterance;
 
@@ -62,7 +63,7 @@ impl<'a> Message<'a> {
             list,
             tools,
             now,
-            pending,
+            pending: pending.filter(|pending| matches!(pending, Pending::Open(_)) || !says_all(u, list, tools)),
             fine: fine(u, list),
             words: (0..u.tokens.len()).filter_map(|at| Word::read(u, list, tools, at)).collect(),
             known: RefCell::default(),
@@ -73,6 +74,15 @@ impl<'a> Message<'a> {
     pub(super) fn spans(&self, from: usize, to: usize) -> Vec<(usize, usize)> {
         spans(&self.fine[from..to]).filter(|(from, to)| from < to).collect()
     }
+}
+
+/// Whether a message names its action itself and points at nothing, so that what was done before says nothing about it.
+fn says_all(u: &Utterance, list: &[Clause], tools: &[ToolFacts]) -> bool {
+    !refers(u, 0, u.tokens.len())
+        && list.iter().any(|clause| {
+            let verb = clause.verb.as_ref().filter(|_| clause.mood == Mood::Command);
+            verb.is_some_and(|verb| tools.iter().any(|tool| verb_nearness(verb, tool) >= VERB_NEAR))
+        })
 }
 
 /// The clauses cut at every "and" between words: "the abstract of A and the papers that cite B".

@@ -114,6 +114,10 @@ impl Message<'_> {
 
     /// The wishes of the message in its best reading; `bonus` is what else speaks for each tool.
     pub(crate) fn wishes(&self, bonus: &[f32]) -> Vec<Wish> {
+        // "hello": nothing in it has to do with any tool
+        if self.u.entities.is_empty() && self.words.iter().all(|word| word.ranks.iter().all(|rank| *rank == 0)) {
+            return Vec::new();
+        }
         let judge = Weights::wishes();
         let all = self.readings(Weights::arguments(), Some(judge), &mut None);
         let more = |tool: &usize| bonus.get(*tool).copied().unwrap_or(0.0);
