@@ -112,8 +112,11 @@ class Talker(Worker):
                     agentId=self.house.agent.id, agentAliasId="TSTALIASID", sessionId=session, enableTrace=True, **more
                 )
         except ClientError as error:
-            # The answer to a question of which the server had taken the first try already.
-            if "sessionState" in more and known.get("unsure") and "No return of control is waiting" in str(error):
+            # The answer to a question of which the server had taken the first try already: the turn is over, or at its next question,
+            # which nobody heard.
+            taken = "sessionState" in more and known.get("unsure")
+            known["late"] = taken and "does not match the one that is waiting" in str(error)
+            if known["late"] or taken and "No return of control is waiting" in str(error):
                 return None
             raise
         except BROKEN:
