@@ -64,6 +64,8 @@ pub struct Utterance {
     pub verbs: Arc<[String]>,
     /// Tokens of mentions that were taken back.
     pub dropped: Vec<(usize, usize)>,
+    /// Whether it tells of what has happened.
+    pub past: bool,
 }
 
 /// Most bytes of a text that are read.
@@ -116,6 +118,7 @@ impl Utterance {
             entities,
             verbs: verbs.clone(),
             dropped,
+            past,
         }
     }
 
@@ -170,7 +173,8 @@ fn entities(tokens: &[Token], now: DateTime, past: bool, verbs: &[String]) -> Ve
         let other = match &what {
             What::When(found @ (When::Date(_) | When::Range(..))) => when::read(tokens, at, now, !past)
                 .map(|(other, _)| other)
-                .filter(|other| other != found),
+                .filter(|other| other != found)
+                .or_else(|| when::weekday_before(tokens, at, found, used)),
             _ => None,
         };
         out.push(Entity {

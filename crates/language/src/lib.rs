@@ -7,9 +7,12 @@
 #![allow(clippy::nonminimal_bool, clippy::collapsible_match)]
 
 pub mod codes;
+pub mod cues;
 pub mod entities;
 pub mod kinds;
 pub mod lexicon;
+pub mod measures;
+pub mod names;
 pub mod numbers;
 mod spans;
 pub mod stem;

@@ -1,5 +1,6 @@
 //! Raw text into tokens: what one regular expression can tell by shape alone.
 
+use crate::lexicon::classes;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -146,7 +147,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 out.push(token(Shape::Number, text, start, end));
             } else if text.chars().any(|c| c.is_ascii_digit()) {
                 out.push(token(Shape::Id, text.trim_start_matches('#'), start, end));
-            } else if is_file_name(text) {
+            } else if is_file_name(text) || is_login(text) {
                 out.push(token(Shape::Id, text, start, end));
             } else if text.starts_with('#') || text.contains(['_', '/']) || text.contains('.') {
                 // `and/or`, `a.m`: the parts are words
@@ -191,6 +192,14 @@ const ENDINGS: &str = " pdf doc docx xls xlsx csv tsv txt png jpg jpeg gif svg s
 fn is_file_name(text: &str) -> bool {
     text.rsplit_once('.')
         .is_some_and(|(name, ending)| name.len() >= 2 && ENDINGS.contains(&format!(" {} ", ending.to_lowercase())))
+}
+
+/// `j.smith`, `anna.kern`: parts that are not words which lost the blank between them.
+fn is_login(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    let [first, .., last] = parts[..] else { return false };
+    let letters = parts.iter().all(|part| part.chars().all(|c| c.is_ascii_lowercase()));
+    letters && last.len() > 2 && (first.len() == 1 || !(classes(first).known() && classes(last).known()))
 }
 
 /// `'…'` is a quotation only when it opens after a space and closes before one.

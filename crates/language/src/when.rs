@@ -564,6 +564,14 @@ fn day_word(tokens: &[Token], at: usize, today: Date, past: bool) -> Option<(Whe
     Some((When::Date(date), used))
 }
 
+/// "On Thursday" was read as the one to come: the one before.
+pub(crate) fn weekday_before(tokens: &[Token], at: usize, found: &When, used: usize) -> Option<When> {
+    let When::Date(date) = found else { return None };
+    (used == 1 && weekday(&tokens[at].lower).is_some())
+        .then(|| date.checked_sub(7.days()).ok().map(When::Date))
+        .flatten()
+}
+
 fn read_after_weekday(tokens: &[Token], at: usize, today: Date, past: bool) -> Option<(When, usize)> {
     if tokens[at].shape == Shape::Ordinal
         && month(tokens.get(at + 1).map_or("", |t| t.lower.as_str())).is_none()
@@ -658,6 +666,11 @@ fn noun_follows(tokens: &[Token], at: usize) -> bool {
     })
 }
 
+/// A length of time that begins at `at`, whatever stands before it: its count, its unit and how many tokens it takes.
+pub fn length_at(tokens: &[Token], at: usize) -> Option<(When, usize)> {
+    length(tokens, at).map(|((count, unit), used)| (When::Length(count, unit), used))
+}
+
 /// "3 days", "two hours", "half an hour", "a week", "an hour and a half".
 fn length(tokens: &[Token], at: usize) -> Option<((f64, &'static str), usize)> {
     let word = |offset: usize| tokens.get(at + offset).map_or("", |token| token.lower.as_str());
@@ -681,6 +694,14 @@ fn length(tokens: &[Token], at: usize) -> Option<((f64, &'static str), usize)> {
     }
     if word(0) == "half" && word(1) == "hour" {
         return Some(((30.0, "minutes"), 2));
+    }
+    if word(0) == "half" && word(1) == "year" {
+        return Some(((6.0, "months"), 2));
+    }
+    match word(0) {
+        "half-hour" => return Some(((30.0, "minutes"), 1)),
+        "half-day" => return Some(((0.5, "days"), 1)),
+        _ => {}
     }
     let (count, used) = if matches!(word(0), "a" | "an") && unit(word(1)).is_some() {
         if word(1) == "day" && word(2) == "off" || at > 0 && matches!(tokens[at - 1].lower.as_str(), "times" | "once" | "twice") {
@@ -711,17 +732,24 @@ fn length(tokens: &[Token], at: usize) -> Option<((f64, &'static str), usize)> {
 }
 
 pub(crate) fn unit(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "second" | "seconds" | "sec" | "secs" | "s" => "seconds",
-        "minute" | "minutes" | "min" | "mins" => "minutes",
-        "hour" | "hours" | "hr" | "hrs" => "hours",
-        "day" | "days" => "days",
-        "night" | "nights" => "nights",
-        "week" | "weeks" => "weeks",
-        "month" | "months" => "months",
-        "year" | "years" => "years",
-        _ => return None,
-    })
+    // "half an hour's walk"
+    Some(
+        match word
+            .trim_end_matches(&['\'', '’'][..])
+            .trim_end_matches("'s")
+            .trim_end_matches("’s")
+        {
+            "second" | "seconds" | "sec" | "secs" | "s" => "seconds",
+            "minute" | "minutes" | "min" | "mins" => "minutes",
+            "hour" | "hours" | "hr" | "hrs" => "hours",
+            "day" | "days" => "days",
+            "night" | "nights" => "nights",
+            "week" | "weeks" => "weeks",
+            "month" | "months" => "months",
+            "year" | "years" => "years",
+            _ => return None,
+        },
+    )
 }
 
 fn shift(now: DateTime, count: f64, unit: &str) -> Option<When> {

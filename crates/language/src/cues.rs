@@ -1,0 +1,236 @@
+//! What people say when they mean a value that has another name: "keep my name out of it" for `anonymous`, "it drips" for `leak`.
+//!
+//! The lists of `cues.txt`, read once. A cue speaks for a value only to somebody who asks for one of several such values: alone, "drips" names
+//! nothing.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::stem::stem;
+use crate::tokens::{Shape, Token};
+use crate::words::is_determiner;
+
+/// Most words of a cue; the longest listed has eight.
+pub const CUE_WORDS_MAX: usize = 8;
+
+/// What a list of cues speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sense {
+    /// One of several values.
+    Value,
+    /// A yes or a no.
+    Flag(bool),
+}
+
+/// One line of the lists.
+struct Entry {
+    sense: Sense,
+    /// Stems of what the question is about, if the cues speak for the value only then.
+    topics: Vec<String>,
+    /// The names of the value, each as its stems.
+    names: Vec<Vec<String>>,
+}
+
+/// The stems of a cue behind its first, and the entry that it belongs to.
+type Rest = (Vec<String>, u16);
+
+struct Lists {
+    entries: Vec<Entry>,
+    /// By the first stem of a cue; longer cues first.
+    by_first: HashMap<String, Vec<Rest>>,
+}
+
+static LISTS: LazyLock<Lists> = LazyLock::new(|| Lists::read(include_str!("cues.txt")));
+
+/// Stems of words, each worked out once.
+#[derive(Default)]
+struct Stems<'t>(HashMap<&'t str, String>);
+
+impl<'t> Stems<'t> {
+    /// The stems of a phrase.
+    fn all(&mut self, phrase: &'t str) -> Vec<String> {
+        phrase
+            .split_whitespace()
+            .map(|word| self.0.entry(word).or_insert_with(|| stem(word)).clone())
+            .collect()
+    }
+
+    /// The same without articles and the like.
+    fn content(&mut self, phrase: &'t str) -> Vec<String> {
+        phrase
+            .split_whitespace()
+            .filter(|word| !skipped(word))
+            .map(|word| self.0.entry(word).or_insert_with(|| stem(word)).clone())
+            .collect()
+    }
+}
+
+/// Words that stand in a text where a cue has none.
+fn skipped(word: &str) -> bool {
+    is_determiner(word)
+}
+
+impl Lists {
+    fn read(text: &str) -> Self {
+        let mut known = Stems::default();
+        let mut out = Self {
+            entries: Vec::new(),
+            by_first: HashMap::new(),
+        };
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (topics, line) = match line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+                Some((topics, rest)) => (known.all(topics), rest.trim_start()),
+                None => (Vec::new(), line),
+            };
+            let (sense, line) = match line.split_at_checked(1) {
+                Some(("+", rest)) => (Sense::Flag(true), rest),
+                Some(("-", rest)) => (Sense::Flag(false), rest),
+                _ => (Sense::Value, line),
+            };
+            let Some((names, cues)) = line.split_once(':') else { continue };
+            let Ok(number) = u16::try_from(out.entries.len()) else { break };
+            // one name of a value speaks for its others
+            for cue in cues.split(';').chain(names.split(',')) {
+                let mut words = known.content(cue);
+                if !words.is_empty() && words.len() <= CUE_WORDS_MAX {
+                    let first = words.remove(0);
+                    out.by_first.entry(first).or_default().push((words, number));
+                }
+            }
+            let names = names.split(',').map(|name| known.all(name)).collect();
+            out.entries.push(Entry { sense, topics, names });
+        }
+        for cues in out.by_first.values_mut() {
+            cues.sort_by_key(|(rest, number)| (std::cmp::Reverse(rest.len()), *number));
+        }
+        out
+    }
+
+    /// The entries with a cue at `at`, each with the number of its cue's tokens and of its words.
+    fn at<'a>(&'a self, tokens: &'a [Token], at: usize) -> impl Iterator<Item = (&'a Entry, usize, usize)> {
+        let first = tokens.get(at).filter(|token| token.shape == Shape::Word);
+        let found = first.and_then(|token| self.by_first.get(word(token).as_str()));
+        found.into_iter().flatten().filter_map(move |(rest, number)| {
+            let used = follows(tokens, at + 1, rest)?;
+            Some((&self.entries[usize::from(*number)], used + 1, rest.len() + 1))
+        })
+    }
+}
+
+/// The stem of a token as cues have it: "can't" is written `cant`.
+fn word(token: &Token) -> String {
+    if token.lower.contains(['\'', '’']) {
+        stem(&token.lower.replace(['\'', '’'], ""))
+    } else {
+        token.stem.clone()
+    }
+}
+
+/// How many tokens from `at` on are taken by `words`, with articles between them.
+fn follows(tokens: &[Token], from: usize, words: &[String]) -> Option<usize> {
+    let mut at = from;
+    for wanted in words {
+        while tokens.get(at).is_some_and(|token| skipped(&token.lower)) {
+            at += 1;
+        }
+        tokens.get(at).filter(|token| word(token) == *wanted)?;
+        at += 1;
+    }
+    Some(at - from)
+}
+
+/// How a cue speaks for a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cue {
+    /// How many tokens it takes.
+    pub tokens: usize,
+    /// How many words it has.
+    pub words: usize,
+    /// Whether the list is of the value itself, not of one of its words.
+    pub whole: bool,
+}
+
+/// The best cue at `at` for the value of these `words` (stems), when the question is `about` something.
+pub fn value_cue(tokens: &[Token], at: usize, words: &[String], about: &dyn Fn(&str) -> bool) -> Option<Cue> {
+    let mut best: Option<Cue> = None;
+    for (entry, tokens, length) in LISTS.at(tokens, at) {
+        let on_topic = entry.topics.is_empty() || entry.topics.iter().any(|topic| about(topic));
+        if entry.sense != Sense::Value || !on_topic {
+            continue;
+        }
+        let whole = entry.names.iter().any(|name| name == words);
+        let part = || words.len() > 1 && entry.names.iter().any(|name| name.len() == 1 && words.contains(&name[0]));
+        let better = best.is_none_or(|best| (whole, length) > (best.whole, best.words));
+        if better && (whole || part()) {
+            best = Some(Cue {
+                tokens,
+                words: length,
+                whole,
+            });
+        }
+    }
+    best
+}
+
+/// The best cue at `at` for a yes or a no of the parameter that is called by `words` (stems), and which of them it says.
+pub fn flag_cue(tokens: &[Token], at: usize, words: &[String]) -> Option<(bool, Cue)> {
+    let mut best: Option<(bool, Cue)> = None;
+    for (entry, tokens, length) in LISTS.at(tokens, at) {
+        let Sense::Flag(yes) = entry.sense else { continue };
+        let whole = entry.names.iter().any(|name| name == words);
+        let part = || entry.names.iter().any(|name| name.iter().all(|word| words.contains(word)));
+        let better = best.is_none_or(|(_, best)| (whole, length) > (best.whole, best.words));
+        if better && (whole || part()) {
+            best = Some((
+                yes,
+                Cue {
+                    tokens,
+                    words: length,
+                    whole,
+                },
+            ));
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::tokens::tokens;
+
+    fn words(name: &str) -> Vec<String> {
+        name.split(' ').map(stem).collect()
+    }
+
+    #[test]
+    fn cues_speak_for_values_and_for_yes_or_no() {
+        let text = tokens("please keep my name out of it, it dripped all night");
+        let said =
+            |at: usize, value: &str, topic: &str| value_cue(&text, at, &words(value), &|about| about == stem(topic)).map(|cue| cue.tokens);
+        let drips = text.iter().position(|token| token.lower == "dripped").unwrap();
+        assert_eq!(said(drips, "plumbing", "category"), Some(1));
+        assert_eq!(said(drips, "electrical", "category"), None);
+        let flags = tokens("no need to tell them");
+        let flag = (0..flags.len()).find_map(|at| flag_cue(&flags, at, &words("notify")));
+        assert_eq!(flag.map(|(yes, _)| yes), Some(false));
+    }
+
+    #[test]
+    fn the_lists_are_well_formed() {
+        let mut seen = HashSet::new();
+        for line in include_str!("cues.txt")
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        {
+            let (names, cues) = line.split_once(':').unwrap_or_else(|| panic!("no colon: {line}"));
+            assert!(seen.insert(names), "twice: {names}");
+            assert!(cues.split(';').all(|cue| !cue.trim().is_empty()), "an empty cue: {line}");
+            assert_eq!(line.to_lowercase(), line, "capitals: {line}");
+            assert!(!line.contains(['\'', '’']), "an apostrophe: {line}");
+        }
+        assert!(LISTS.entries.len() < usize::from(u16::MAX));
+    }
+}
