@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
 use crate::clause::Clause;
-use crate::evidence::{Facts, Sheet};
+use crate::evidence::{Facts, Ground, Sheet};
 use crate::schema::{Param, Role, ToolFacts, Type};
 use crate::segment::{Candidate, Kind, Scene, candidates};
 use crate::weights::{Judge, Weights};
@@ -104,7 +104,7 @@ pub(crate) fn assign_open(
             Choice::new(&tool.params[p], list, scores)
         })
         .collect();
-    let chosen = together(&choices);
+    let chosen = best(&sheet.ground(), &tool.params, &choices, Weights::calls(), &mut facts);
     let mut out = Assigned {
         values: Vec::with_capacity(choices.len()),
         taken: vec![false; u.tokens.len()],
@@ -146,6 +146,8 @@ pub(crate) struct Choice {
     pub(crate) list: Vec<(f32, Candidate)>,
     /// A story may tell what other parameters want as well.
     tells: bool,
+    /// Whether the parameter has its value already.
+    settled: bool,
 }
 
 impl Choice {
@@ -153,6 +155,7 @@ impl Choice {
         Self {
             list: vec![(0.0, Candidate::absent())],
             tells: false,
+            settled: true,
         }
     }
 
@@ -169,12 +172,32 @@ impl Choice {
         Self {
             list,
             tells: param.role == Role::Text,
+            settled: false,
         }
     }
 }
 
-/// The best candidate of every parameter, when words should not be used twice.
-pub(crate) fn together(choices: &[Choice]) -> Vec<usize> {
+/// The best candidate of every parameter, when all that speaks for them together counts as well.
+fn best(ground: &Ground, params: &[Param], choices: &[Choice], judge: &dyn Judge, facts: &mut Facts) -> Vec<usize> {
+    let mut best = (f32::MIN, Vec::new());
+    for (score, chosen) in together(choices) {
+        ground.facts(params, &picked(choices, &chosen), facts);
+        let score = score + judge.score(&facts.ids);
+        if score > best.0 || best.1.is_empty() {
+            best = (score, chosen);
+        }
+    }
+    best.1
+}
+
+/// The candidates that were chosen; those of settled parameters are none.
+pub(crate) fn picked<'a>(choices: &'a [Choice], chosen: &[usize]) -> Vec<Option<&'a Candidate>> {
+    let one = |(choice, c): (&'a Choice, &usize)| (!choice.settled).then(|| &choice.list[*c].1);
+    choices.iter().zip(chosen).map(one).collect()
+}
+
+/// The best assignments of a candidate to every parameter, when words should not be used twice, and what speaks for each.
+pub(crate) fn together(choices: &[Choice]) -> Vec<(f32, Vec<usize>)> {
     let mut beam: Vec<(f32, Vec<usize>)> = vec![(0.0, Vec::new())];
     for choice in choices {
         let mut next = Vec::with_capacity(beam.len() * choice.list.len());
@@ -194,7 +217,7 @@ pub(crate) fn together(choices: &[Choice]) -> Vec<usize> {
         next.truncate(BEAM);
         beam = next;
     }
-    beam.swap_remove(0).1
+    beam
 }
 
 /// What it costs that two values share words.

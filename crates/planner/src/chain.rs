@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
-use crate::arguments::{assign, assign_rest};
+use crate::arguments::assign;
 use crate::clause::{Clause, Condition, analyse};
 use crate::condition::holds;
 use crate::dialogue::Call;
 use crate::goals::{Goal, Memory};
-use crate::own::{names_only, spoken_for, told_items};
+use crate::own::{names_only, told_items};
 use crate::pick::{Pick, pick};
-use crate::recall::{alike, claim, field, recall, same};
+use crate::recall::{alike, claim, field, same};
 use crate::results::{Outcome, items, plain};
 use crate::schema::{Param, Role, ToolFacts, Type};
-use crate::supply::producers;
+use crate::supply::{blindly, pair, producers};
 use crate::wish::matches;
 use bedplate_language::entities::{Utterance, What};
 use bedplate_language::thesaurus::thesaurus;
@@ -201,6 +201,10 @@ impl Situation<'_> {
                     continue;
                 }
             }
+            if let Some(value) = self.mentioned(goal, p) {
+                values[p] = Some(value);
+                continue;
+            }
             if let Some(value) = self.carried(goal, p, &values) {
                 values[p] = Some(value);
                 continue;
@@ -266,173 +270,6 @@ impl Situation<'_> {
             .map(|text| typed(Value::String(text.clone()), param))
     }
 
-    /// What the turn before was about still holds where nothing else was said: the customer, the day.
-    fn carried(&self, goal: &Goal, p: usize, values: &[Option<Value>]) -> Option<Value> {
-        let tool = &self.tools[goal.tool];
-        let param = &tool.params[p];
-        if !matches!(
-            param.role,
-            Role::Id | Role::Date | Role::Place | Role::Person | Role::Thing | Role::Email | Role::Phone | Role::Option
-        ) {
-            return None;
-        }
-        // a name that has no place yet is to be looked up
-        let named = goal.said.iter().any(|(u, from, to)| {
-            u.entities.iter().any(|entity| {
-                *from <= entity.from
-                    && entity.to <= *to
-                    && match &entity.what {
-                        What::Proper(text) | What::Email(text) | What::Phone(text) | What::Quoted(text) | What::Id(text) => {
-                            !values.iter().flatten().any(|value| value.as_str() == Some(text.as_str()))
-                        }
-                        _ => false,
-                    }
-            })
-        });
-        if named && param.role == Role::Id {
-            return None;
-        }
-        // "… for tomorrow at 4": a time that only the search for this id takes means another one than before
-        let timed = |param: &Param| matches!(param.role, Role::Date | Role::Time | Role::DateTime);
-        let moment = goal.said.iter().any(|(u, from, to)| {
-            u.entities
-                .iter()
-                .any(|entity| *from <= entity.from && entity.to <= *to && matches!(entity.what, What::When(_)))
-        });
-        if param.role == Role::Id
-            && moment
-            && !tool.params.iter().any(timed)
-            && producers(self.tools, goal.tool, p)
-                .into_iter()
-                .any(|producer| self.tools[producer].params.iter().any(timed))
-        {
-            return None;
-        }
-        // what was made a moment ago: "add her, and send her 35 euros"
-        for call in self
-            .calls
-            .iter()
-            .rev()
-            .filter(|call| call.tool.is_some_and(|tool| !self.tools[tool].reads))
-        {
-            if param.role == Role::Id
-                && let Some(outcome) = &call.outcome
-                && let [Value::Object(map)] = &items(outcome)[..]
-                && let Some(value) = field(map, param, tool)
-            {
-                return Some(typed(value, param));
-            }
-        }
-        let call = self.memory.calls.last()?;
-        // many were listed: which of them is not known
-        let several = call.outcome.as_ref().is_some_and(|outcome| items(outcome).len() > 1);
-        for call in self.memory.calls.iter().rev().take(2) {
-            let source = call.tool.map(|tool| &self.tools[tool])?;
-            for (name, value) in &call.input {
-                if let Some(other) = source.params.iter().find(|other| other.name == *name)
-                    && (other.name == param.name || alike(param, tool, other, source))
-                    && (matches!(param.role, Role::Id | Role::Date | Role::Place | Role::Email | Role::Phone) || other.name == param.name)
-                {
-                    return Some(typed(value.clone(), param));
-                }
-            }
-            if !several
-                && param.role == Role::Id
-                && let Some(outcome) = &call.outcome
-                && let [Value::Object(map)] = &items(outcome)[..]
-                && let Some(value) = field(map, param, tool)
-            {
-                return Some(typed(value, param));
-            }
-        }
-        None
-    }
-
-    /// Whether an id of the goal comes from a list that was shown before: what else was said about that list still holds.
-    fn listed(&self, goal: &Goal) -> bool {
-        let tool = &self.tools[goal.tool];
-        let mut ids = tool
-            .params
-            .iter()
-            .zip(&goal.values)
-            .filter(|(param, _)| param.role == Role::Id)
-            .filter_map(|(_, value)| value.as_ref());
-        ids.any(|id| {
-            self.memory
-                .calls
-                .iter()
-                .rev()
-                .take(4)
-                .filter_map(|call| call.outcome.as_ref())
-                .any(|outcome| {
-                    items(outcome).iter().any(|item| match item {
-                        Value::Object(map) => map.values().any(|value| same(value, id)),
-                        other => same(other, id),
-                    })
-                })
-        })
-    }
-
-    /// "The order", "my booking": a definite noun that names the parameter, or the tool's own noun for a bare id.
-    fn definite(&self, goal: &Goal, param: &Param, tool: &ToolFacts) -> bool {
-        if self.memory.calls.is_empty() && self.calls.is_empty() || param.role != Role::Id {
-            return false;
-        }
-        let nouns: Vec<&str> = if param.nouns().is_empty() { tool.nouns() } else { param.nouns() };
-        goal.said.iter().any(|(u, from, to)| {
-            let fresh = u
-                .entities
-                .iter()
-                .any(|entity| *from <= entity.from && entity.to <= *to && matches!(entity.what, What::When(_)));
-            !fresh
-                && (from + 1..*to).any(|at| {
-                    matches!(u.word(at - 1), "the" | "this" | "that" | "my")
-                        && nouns.iter().any(|noun| thesaurus().similarity(noun, &u.tokens[at].stem) >= 0.8)
-                })
-        })
-    }
-
-    /// "Her pass": of the person that was spoken of before, when nobody is named now.
-    fn possessive(&self, goal: &Goal) -> bool {
-        !self.memory.calls.is_empty()
-            && goal.said.iter().any(|(u, from, to)| {
-                (*from..*to).any(|at| matches!(u.word(at), "her" | "his" | "their" | "him" | "she" | "he"))
-                    && !u.entities.iter().any(|entity| {
-                        *from <= entity.from && entity.to <= *to && matches!(entity.what, What::Proper(_) | What::Id(_) | What::Email(_))
-                    })
-            })
-    }
-
-    /// "It", "the blue one": from earlier arguments, or one item of an earlier list.
-    fn referred(&self, goal: &Goal, p: usize) -> Option<Value> {
-        let tool = &self.tools[goal.tool];
-        let param = &tool.params[p];
-        let all: Vec<Call> = self.memory.calls.iter().chain(self.calls).cloned().collect();
-        for call in all.iter().rev() {
-            let Some(outcome) = &call.outcome else { continue };
-            let list = items(outcome);
-            if list.len() > 1 {
-                if let Pick::One(Value::Object(map)) = pick(&list, &goal.said, false)
-                    && let Some(value) = field(&map, param, tool)
-                {
-                    return Some(typed(value, param));
-                }
-                let named = goal.said.iter().any(|(u, from, to)| {
-                    u.entities
-                        .iter()
-                        .any(|entity| *from <= entity.from && entity.to <= *to && matches!(entity.what, What::Ordinal(_)))
-                });
-                if named {
-                    return None;
-                }
-            }
-            if let Some(value) = recall(tool, p, std::slice::from_ref(call), self.tools) {
-                return Some(typed(value, param));
-            }
-        }
-        None
-    }
-
     /// Another tool that yields the parameter: what it has yielded, or its call.
     fn produced(&self, goal: &Goal, p: usize, values: &[Option<Value>], depth: usize) -> Option<Produced> {
         let tool = &self.tools[goal.tool];
@@ -455,8 +292,8 @@ impl Situation<'_> {
                     verb_at: self.verb_tokens(u, *from, *to),
                     ..analyse(u, *from, *to)
                 };
-                let given = assign_rest(u, &clause, &[], source, self.now, &spoken_for(u, tool, values));
-                for (q, value) in given.values.into_iter().enumerate() {
+                let given = assign(u, &clause, &[], &pair(tool, source, p), self.now);
+                for (q, value) in given.values.into_iter().skip(tool.params.len() - 1).enumerate() {
                     // "close the ticket" does not look for closed ones
                     let by_verb = source.params[q].role == Role::Option
                         && clause.verb.as_deref().is_some_and(|verb| {
@@ -468,13 +305,10 @@ impl Situation<'_> {
                     if by_verb {
                         continue;
                     }
-                    let loose = matches!(source.params[q].role, Role::Text | Role::Thing | Role::Flag)
-                        && !u.entities.iter().any(|entity| given.taken[entity.from])
-                        && !source.params[q].required;
                     if source.params[q].role != Role::Option && value.as_ref().is_some_and(|value| names_only(value, tool)) {
                         continue;
                     }
-                    if value.is_some() && !loose && (source.params[q].required || self.worth(&source.params[q])) {
+                    if value.is_some() {
                         sub.values[q] = value;
                     }
                 }
@@ -489,6 +323,9 @@ impl Situation<'_> {
                 {
                     sub.values[q].clone_from(value);
                 }
+            }
+            if !source.params.is_empty() && sub.values.iter().all(Option::is_none) && blindly(self.tools, goal.tool, p) {
+                continue;
             }
             let known = self
                 .calls
@@ -636,11 +473,6 @@ impl Situation<'_> {
         None
     }
 
-    /// Optional parameters of a tool that is asked first: only those that narrow by a hard fact.
-    fn worth(&self, param: &Param) -> bool {
-        !matches!(param.role, Role::Text | Role::Flag)
-    }
-
     fn verb_tokens(&self, u: &Utterance, from: usize, to: usize) -> Vec<usize> {
         analyse(u, from, to).verb_at
     }
@@ -769,7 +601,7 @@ fn goal_is_fresh(goal: &Goal) -> bool {
 }
 
 /// The value in the type of the parameter.
-fn typed(value: Value, param: &Param) -> Value {
+pub(crate) fn typed(value: Value, param: &Param) -> Value {
     match (param.ty, &value) {
         (Type::Text, Value::Number(number)) => Value::String(number.to_string()),
         (Type::Integer | Type::Number, Value::String(text)) => {

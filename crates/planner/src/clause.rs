@@ -336,6 +336,21 @@ fn conditional(u: &Utterance, from: usize, at: usize) -> bool {
     }
 }
 
+/// Where the verb stands of what has to be done to the thing at `at`, which is named by a word and an id.
+fn to_be_done(u: &Utterance, at: usize, to: usize) -> Option<usize> {
+    let named = u
+        .entities
+        .iter()
+        .find(|entity| entity.from == at + 1 && matches!(entity.what, What::Id(_) | What::Number(_)))?;
+    let words = |from: usize, count: usize| (from..from + count).map(|at| u.word(at)).collect::<Vec<&str>>();
+    let used = match &words(named.to, 3)[..] {
+        ["has" | "have" | "needs" | "need" | "ought", "to", "be"] => 3,
+        ["must" | "should" | "can" | "could" | "shall", "be", _] => 2,
+        _ => return None,
+    };
+    Some(named.to + used).filter(|verb| *verb < to)
+}
+
 /// Finds verb and mood of tokens `from..to`.
 pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
     let known = thesaurus();
@@ -428,6 +443,11 @@ pub(crate) fn analyse(u: &Utterance, from: usize, to: usize) -> Clause {
         out.desire = false;
         // "how do I cancel": still about cancelling; "did you send": about sending
         return out;
+    }
+    // "Order A-1001 has to be cancelled": the noun before an id is no verb
+    if let Some(done) = to_be_done(u, at, to) {
+        out.desire = true;
+        at = done;
     }
     let phrase = known
         .phrase(|index| (at + index < to).then(|| u.tokens[at + index].stem.as_str()))

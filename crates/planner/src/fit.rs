@@ -17,12 +17,13 @@ use bedplate_converse::Message as Said;
 use jiff::civil::DateTime;
 use serde_json::Value;
 
-use crate::arguments::{Choice, together};
+use crate::arguments::{Choice, picked, together};
 use crate::clause::{Clause, clauses};
-use crate::evidence::{Facts, Sheet};
+use crate::evidence::{Facts, Ground, Sheet};
 use crate::schema::ToolFacts;
 use crate::segment::{Candidate, Scene, candidates};
 use crate::sets::{Set, equal, files, function, read, read_cases, rename};
+use crate::supply::{pair, producers};
 use crate::weights::Judge;
 use crate::wish::{Message, Pending, Reading, main_clause};
 use bedplate_language::entities::Utterance;
@@ -36,7 +37,18 @@ const RATE: f32 = 0.05;
 const ARGUMENTS_PULL: f32 = 0.0005;
 const WISHES_PULL: f32 = 0.001;
 /// Facts of fewer decisions than this are left out of the tables.
-const DECISIONS_MIN: u32 = 40;
+const DECISIONS_MIN: u32 = 80;
+
+/// The same for the second round, in which whole calls are learned: rounds, how far a step goes for facts about calls and about arguments, what the
+/// latter count as having learned, and facts of fewer calls than this are left out.
+const CALLS_EPOCHS: usize = 2;
+const CALLS_RATE: f32 = 0.05;
+const SECOND_RATE: f32 = 0.02;
+const SECOND_SUMS: f32 = 1.0;
+const CALLS_MIN: u32 = 40;
+
+/// Smaller weights, in hundredths, are left out of the tables.
+const WEIGHT_MIN: i32 = 3;
 
 /// One choice to learn from: the facts of each candidate, and which candidates are right.
 struct Decision {
@@ -54,6 +66,7 @@ struct Sample {
     wanted: Vec<Option<Value>>,
     candidates: Vec<Vec<Candidate>>,
     decisions: Vec<Decision>,
+    ground: Ground,
 }
 
 /// The first message of a conversation with the tools that it is right to call.
@@ -90,9 +103,30 @@ impl Index {
             })
             .collect()
     }
+
+    /// The same for facts that are in it already.
+    fn known(&self, facts: &[u64]) -> Vec<u32> {
+        facts.iter().filter_map(|fact| self.at.get(fact)).copied().collect()
+    }
+}
+
+/// The same disorder on every run.
+struct Shuffle(u64);
+
+impl Shuffle {
+    fn mix<T>(&mut self, list: &mut [T]) {
+        for at in (1..list.len()).rev() {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            list.swap(at, (self.0 >> 33) as usize % (at + 1));
+        }
+    }
 }
 
 /// Weights in the making: AdaGrad.
+#[derive(Default)]
 struct Model {
     weights: Vec<f32>,
     sums: Vec<f32>,
@@ -120,12 +154,16 @@ impl Model {
             if step.abs() < 1e-4 {
                 continue;
             }
-            for fact in row {
-                let fact = *fact as usize;
-                let gradient = step - self.pull * self.weights[fact];
-                self.sums[fact] += gradient * gradient;
-                self.weights[fact] += rate * gradient / (self.sums[fact].sqrt() + 1e-3);
-            }
+            self.step(row, step, rate);
+        }
+    }
+
+    fn step(&mut self, row: &[u32], step: f32, rate: f32) {
+        for fact in row {
+            let fact = *fact as usize;
+            let gradient = step - self.pull * self.weights[fact];
+            self.sums[fact] += gradient * gradient;
+            self.weights[fact] += rate * gradient / (self.sums[fact].sqrt() + 1e-3);
         }
     }
 
@@ -137,14 +175,9 @@ impl Model {
             pull,
         };
         let mut order: Vec<&&Decision> = decisions.iter().filter(|decision| decision.good.contains(&true)).collect();
-        let mut state = 12_345_u64;
+        let mut shuffle = Shuffle(12_345);
         for epoch in 0..EPOCHS {
-            for at in (1..order.len()).rev() {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                order.swap(at, (state >> 33) as usize % (at + 1));
-            }
+            shuffle.mix(&mut order);
             let rate = RATE * (1.0 - 0.8 * epoch as f32 / EPOCHS as f32);
             order.iter().for_each(|decision| model.learn(decision, rate));
         }
@@ -159,7 +192,7 @@ impl Model {
             .filter_map(|(fact, weight)| {
                 let name = names.get(fact)?;
                 let weight = (weight * 100.0).round() as i32;
-                (weight != 0 && !name.contains('\n')).then(|| (name.clone(), weight))
+                (weight.abs() >= WEIGHT_MIN && !name.contains('\n')).then(|| (name.clone(), weight))
             })
             .collect();
         lines.sort();
@@ -168,6 +201,139 @@ impl Model {
             out
         })
     }
+}
+
+/// The two tables that fill calls: of single arguments and of all together.
+struct Pair {
+    single: Model,
+    whole: Model,
+    /// Facts about whole calls, with their names.
+    index: Index,
+    facts: Facts,
+}
+
+/// One way to fill a call: what speaks for it, the candidates, its facts.
+type Way = (f32, Vec<usize>, Vec<u32>);
+
+impl Pair {
+    /// Fits the single arguments first, and then both to the calls as they come out.
+    fn fit(samples: &[&Sample], facts: usize) -> Self {
+        let decisions: Vec<&Decision> = samples.iter().flat_map(|sample| &sample.decisions).collect();
+        let mut out = Self {
+            single: Model::fit(&decisions, facts, ARGUMENTS_PULL),
+            whole: Model::default(),
+            index: Index::default(),
+            facts: Facts {
+                names: Some(HashMap::new()),
+                ..Facts::default()
+            },
+        };
+        out.single.sums.fill(SECOND_SUMS);
+        out.whole.pull = ARGUMENTS_PULL;
+        let mut seen: Vec<u32> = Vec::new();
+        for sample in samples {
+            let mut own: Vec<u32> = out.ways(sample, true).1.into_iter().flat_map(|way| way.2).collect();
+            own.sort_unstable();
+            own.dedup();
+            seen.resize(out.index.facts.len(), 0);
+            own.iter().for_each(|fact| seen[*fact as usize] += 1);
+        }
+        let kept: Vec<u64> = out
+            .index
+            .facts
+            .iter()
+            .zip(&seen)
+            .filter(|(_, seen)| **seen >= CALLS_MIN)
+            .map(|(fact, _)| *fact)
+            .collect();
+        out.facts.names = out
+            .facts
+            .names
+            .map(|names| names.into_iter().filter(|(fact, _)| kept.contains(fact)).collect());
+        out.index = Index::default();
+        out.index.rows(&kept);
+        out.whole.weights = vec![0.0; kept.len()];
+        out.whole.sums = vec![0.0; kept.len()];
+        let names = out.facts.names.take();
+        let mut order: Vec<&&Sample> = samples.iter().collect();
+        let mut shuffle = Shuffle(12_345);
+        for epoch in 0..CALLS_EPOCHS {
+            shuffle.mix(&mut order);
+            let slower = 1.0 - 0.8 * epoch as f32 / CALLS_EPOCHS as f32;
+            order.iter().for_each(|sample| out.learn(sample, slower));
+        }
+        out.facts.names = names;
+        out
+    }
+
+    /// The choices of a call, and the best ways to fill it, the very best first.
+    fn ways(&mut self, sample: &Sample, grow: bool) -> (Vec<Choice>, Vec<Way>) {
+        let choices: Vec<Choice> = sample
+            .decisions
+            .iter()
+            .zip(&sample.candidates)
+            .zip(&sample.tool.params)
+            .map(|((decision, list), param)| Choice::new(param, list.clone(), self.single.scores(decision)))
+            .collect();
+        let mut ways: Vec<Way> = Vec::new();
+        for (score, chosen) in together(&choices) {
+            sample
+                .ground
+                .facts(&sample.tool.params, &picked(&choices, &chosen), &mut self.facts);
+            let row = if grow {
+                self.index.rows(&self.facts.ids)
+            } else {
+                self.index.known(&self.facts.ids)
+            };
+            let whole: f32 = row.iter().filter_map(|fact| self.whole.weights.get(*fact as usize)).sum();
+            ways.push((score + whole, chosen, row));
+        }
+        ways.sort_by(|a, b| b.0.total_cmp(&a.0));
+        (choices, ways)
+    }
+
+    fn learn(&mut self, sample: &Sample, slower: f32) {
+        let (choices, ways) = self.ways(sample, false);
+        // which row of the decision a choice came from
+        let at: Vec<Vec<usize>> = choices
+            .iter()
+            .enumerate()
+            .map(|(p, choice)| choice.list.iter().map(|(_, c)| row_of(sample, p, c)).collect())
+            .collect();
+        let right = |chosen: &[usize]| (0..chosen.len()).filter(|p| sample.decisions[*p].good[at[*p][chosen[*p]]]).count();
+        let rights: Vec<usize> = ways.iter().map(|way| right(&way.1)).collect();
+        let most = rights.iter().copied().max().unwrap_or(0);
+        let exps: Vec<f32> = ways.iter().map(|way| (way.0 - ways[0].0).exp()).collect();
+        let all: f32 = exps.iter().sum();
+        let good: f32 = exps
+            .iter()
+            .zip(&rights)
+            .filter(|(_, right)| **right == most)
+            .map(|(exp, _)| exp)
+            .sum();
+        let mut steps: BTreeMap<(usize, usize), f32> = BTreeMap::new();
+        for (((_, chosen, row), exp), right) in ways.iter().zip(&exps).zip(&rights) {
+            let target = if *right == most { exp / good.max(1e-20) } else { 0.0 };
+            let step = target - exp / all;
+            if step.abs() < 1e-4 {
+                continue;
+            }
+            self.whole.step(row, step, CALLS_RATE * slower);
+            for (p, c) in chosen.iter().enumerate() {
+                *steps.entry((p, at[p][*c])).or_default() += step;
+            }
+        }
+        for ((p, c), step) in steps.into_iter().filter(|(_, step)| step.abs() > 1e-4) {
+            self.single.step(&sample.decisions[p].facts[c], step, SECOND_RATE * slower);
+        }
+    }
+}
+
+/// Which candidate of a parameter one is.
+fn row_of(sample: &Sample, p: usize, candidate: &Candidate) -> usize {
+    let key = |c: &Candidate| (c.from, c.to, c.kind, c.how);
+    let same = |other: &Candidate| key(other) == key(candidate) && other.value == candidate.value;
+    sample.candidates[p].iter().position(same).unwrap()
 }
 
 struct Fitted<'a> {
@@ -250,6 +416,11 @@ fn load(set: &Set, number: usize, kept: bool, index: &mut Index, facts: &mut Fac
                 let tool = &tools[find(call).unwrap()];
                 samples.push(sample(number, kept, text, kind, &u, &list, tool, call, set.now, index, facts));
             }
+            if let [source, call] = calls[..]
+                && let Some((tool, call)) = both(&tools, find(call).unwrap(), find(source).unwrap(), call, source)
+            {
+                samples.push(sample(number, kept, text, "both", &u, &list, &tool, &call, set.now, index, facts));
+            }
             let before = at.checked_sub(1).map(|before| turns[before]["expect"].as_array().unwrap());
             let pending = before.and_then(|before| match before.last().and_then(|step| step.as_array()?.last()) {
                 Some(call) => Some(Pending::Done(find(call)?)),
@@ -269,6 +440,27 @@ fn load(set: &Set, number: usize, kept: bool, index: &mut Index, facts: &mut Fac
             });
         }
     }
+}
+
+/// A tool and the one that is asked first as one, and the call of both; their parameters are told apart by name.
+fn both(tools: &[ToolFacts], tool: usize, source: usize, call: &Value, first: &Value) -> Option<(ToolFacts, Value)> {
+    let the = &tools[tool];
+    let p = (0..the.params.len()).find(|p| {
+        !call["input"][&the.params[*p].name].is_null() && the.params[*p].required && producers(tools, tool, *p).contains(&source)
+    })?;
+    let mut out = pair(the, &tools[source], p);
+    let mut parts = serde_json::json!({"input": {}, "optional": {}});
+    for (at, param) in out.params.iter_mut().enumerate() {
+        let from = if at < the.params.len() - 1 { call } else { first };
+        let name = format!("{} {at}", param.name);
+        for part in ["input", "optional"] {
+            if let Some(value) = from[part].get(&param.name) {
+                parts[part][&name] = value.clone();
+            }
+        }
+        param.name = name;
+    }
+    Some((out, parts))
 }
 
 #[expect(clippy::too_many_arguments, reason = "one place calls it")]
@@ -313,12 +505,15 @@ fn sample(
         wanted: Vec::new(),
         candidates: Vec::new(),
         decisions: Vec::new(),
+        ground: sheet.ground(),
     };
     for (p, param) in tool.params.iter().enumerate() {
         let list = candidates(&scene, p);
         let mut wanted = call["input"].get(&param.name);
         // what is only said in the answer to the question was not said yet
-        if kind != "one" && wanted.is_some_and(|wanted| !list.iter().any(|c| c.value.as_ref().is_some_and(|value| equal(wanted, value)))) {
+        if !matches!(kind, "one" | "both")
+            && wanted.is_some_and(|wanted| !list.iter().any(|c| c.value.as_ref().is_some_and(|value| equal(wanted, value))))
+        {
             wanted = None;
         }
         let optional = call["optional"].get(&param.name);
@@ -428,30 +623,17 @@ fn fit() {
     let show = told("FIT_SHOW").is_some();
     let mut totals = Totals::new();
     for fold in 0..if told("FIT_ONLY").as_deref() == Some("all") { 0 } else { FOLDS } {
-        let learned: Vec<&Decision> = samples
-            .iter()
-            .filter(|sample| sample.set % FOLDS != fold)
-            .flat_map(|sample| &sample.decisions)
-            .collect();
-        let model = Model::fit(&learned, all, ARGUMENTS_PULL);
+        let learned: Vec<&Sample> = samples.iter().filter(|sample| sample.set % FOLDS != fold).collect();
+        let mut pair = Pair::fit(&learned, all);
+        pair.facts.names = None;
         for sample in samples.iter().filter(|sample| sample.set % FOLDS == fold) {
-            let choices: Vec<Choice> = sample
-                .decisions
-                .iter()
-                .zip(&sample.candidates)
-                .zip(&sample.tool.params)
-                .map(|((decision, list), param)| Choice::new(param, list.clone(), model.scores(decision)))
-                .collect();
-            let chosen = together(&choices);
+            let (choices, ways) = pair.ways(sample, false);
+            let chosen = &ways[0].1;
             let mut right = true;
             let mut notes = String::new();
             for (p, c) in chosen.iter().enumerate() {
                 let candidate = &choices[p].list[*c].1;
-                let at = sample.candidates[p].iter().position(|other| {
-                    (other.from, other.to, other.kind, other.how) == (candidate.from, candidate.to, candidate.kind, candidate.how)
-                        && other.value == candidate.value
-                });
-                if !sample.decisions[p].good[at.unwrap()] {
+                if !sample.decisions[p].good[row_of(sample, p, candidate)] {
                     right = false;
                     let reach = sample.decisions[p].good.contains(&true);
                     let _ = writeln!(
@@ -468,6 +650,8 @@ fn fit() {
                 &mut totals,
                 if !sample.kept {
                     "arguments~"
+                } else if sample.kind == "both" {
+                    "arguments++"
                 } else if sample.kind == "one" {
                     "arguments"
                 } else {
@@ -481,7 +665,7 @@ fn fit() {
         }
         let judge = Fitted {
             index: &index,
-            model: &model,
+            model: &pair.single,
         };
         let mut own = Index::default();
         let mut decisions: Vec<(Vec<Reading>, Decision)> = wished
@@ -523,13 +707,14 @@ fn fit() {
     if told("FIT_ONLY").as_deref() == Some("cross") {
         return;
     }
-    let learned: Vec<&Decision> = samples.iter().flat_map(|sample| &sample.decisions).collect();
-    let model = Model::fit(&learned, all, ARGUMENTS_PULL);
+    let pair = Pair::fit(&samples.iter().collect::<Vec<_>>(), all);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/weights");
-    std::fs::write(folder.join("arguments.txt"), model.table(&index, facts.names.as_ref().unwrap())).unwrap();
+    let write = |name: &str, table: String| std::fs::write(folder.join(name), table).unwrap();
+    write("arguments.txt", pair.single.table(&index, facts.names.as_ref().unwrap()));
+    write("calls.txt", pair.whole.table(&pair.index, pair.facts.names.as_ref().unwrap()));
     let judge = Fitted {
         index: &index,
-        model: &model,
+        model: &pair.single,
     };
     let (mut own, mut names) = (Index::default(), Some(HashMap::new()));
     let mut decisions: Vec<Decision> = wished
@@ -543,5 +728,5 @@ fn fit() {
     let many = own.facts.len();
     prune(decisions.iter_mut(), many);
     let model = Model::fit(&decisions.iter().collect::<Vec<_>>(), many, WISHES_PULL);
-    std::fs::write(folder.join("wishes.txt"), model.table(&own, names.as_ref().unwrap())).unwrap();
+    write("wishes.txt", model.table(&own, names.as_ref().unwrap()));
 }

@@ -9,7 +9,7 @@ use crate::dialogue::{Call, Turn};
 use crate::recall::{alike, claim};
 use crate::results::Outcome;
 use crate::schema::{Role, ToolFacts};
-use crate::talk::{about_us, answered, corrects, declines, follow_up, small_talk, smalltalk_only};
+use crate::talk::{about_us, again, answered, corrects, declines, follow_up, small_talk, smalltalk_only};
 use crate::wish::{Message, Pending, Wish};
 use crate::wishes::{bonuses, names_action, several};
 use bedplate_language::entities::{Utterance, What};
@@ -110,7 +110,7 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
     let mut refused = list.iter().any(|clause| clause.forbidden);
     // "no, make it four": the last wish again, with something else in it
     if memory.open.is_empty()
-        && corrects(u)
+        && (corrects(u) || again(u))
         && !list.iter().any(|clause| names_action(u, clause, tools, now))
         && let Some(goals) = follow_up(u, memory, tools, now)
     {

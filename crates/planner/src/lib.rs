@@ -17,6 +17,7 @@
 
 mod answer;
 mod arguments;
+mod before;
 mod chain;
 mod clause;
 mod condition;

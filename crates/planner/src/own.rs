@@ -1,12 +1,10 @@
-//! What belongs to a tool itself when another one is asked first: its own nouns, ids and options; and items told in prose.
+//! What belongs to a tool itself when another one is asked first: its own nouns; and items told in prose.
 
-use bedplate_language::entities::{Utterance, What};
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::name_words;
 use serde_json::Value;
 
-use crate::recall::same;
-use crate::schema::{Role, ToolFacts};
+use crate::schema::ToolFacts;
 
 /// Whether a text only names what the tool itself is about: "pass" for `extend_pass` is nobody's name.
 pub(crate) fn names_only(value: &Value, tool: &ToolFacts) -> bool {
@@ -18,38 +16,6 @@ pub(crate) fn names_only(value: &Value, tool: &ToolFacts) -> bool {
             let stem = bedplate_language::stem::stem(word);
             tool.nouns().iter().any(|noun| thesaurus().similarity(noun, &stem) >= 0.8)
         })
-}
-
-/// Tokens that are ids, amounts or options of the tool itself: not what another tool is to look for.
-pub(crate) fn spoken_for(u: &Utterance, tool: &ToolFacts, values: &[Option<Value>]) -> Vec<(usize, usize)> {
-    let mut out = Vec::new();
-    for (param, value) in tool.params.iter().zip(values) {
-        let Some(value) = value else { continue };
-        match param.role {
-            Role::Id | Role::Money | Role::Count | Role::Percent => {
-                out.extend(
-                    u.entities
-                        .iter()
-                        .filter(|entity| match &entity.what {
-                            What::Id(text) => same(&Value::String(text.clone()), value),
-                            What::Number(number) | What::Money(number, _) | What::Percent(number) => value.as_f64() == Some(*number),
-                            _ => false,
-                        })
-                        .map(|entity| (entity.from, entity.to)),
-                );
-            }
-            Role::Option => {
-                let words = value.as_str().map(name_words).unwrap_or_default();
-                out.extend(
-                    (0..u.tokens.len())
-                        .filter(|at| words.contains(&u.tokens[*at].lower))
-                        .map(|at| (at, at + 1)),
-                );
-            }
-            _ => {}
-        }
-    }
-    out
 }
 
 /// "FLD-1 North (apple), FLD-2 South (cherry)": every part of a prose with one id in it, as an item.

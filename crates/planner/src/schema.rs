@@ -264,7 +264,7 @@ fn tool(tool: &Tool) -> ToolFacts {
         let last = plain
             .iter()
             .rev()
-            .position(|word| known.is_imperative(word) && !known.is_noun(&stem(word)))
+            .position(|word| known.is_imperative(word) && !known.is_noun(&stem(word)) && !word.ends_with('s'))
             .map(|back| words.len() - 1 - back);
         verbs.push(last.filter(|_| !name_is_noun).map_or_else(|| "get".into(), |at| words[at].clone()));
     }

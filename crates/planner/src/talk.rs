@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::arguments::{assign, assign_open, assign_rest};
 use crate::clause::analyse;
+use crate::evidence::form;
 use crate::goals::{Goal, Memory, Reading, refers};
 use crate::results::Outcome;
 use crate::schema::{Role, ToolFacts};
@@ -134,6 +135,22 @@ pub(crate) fn corrects(u: &Utterance) -> bool {
         .any(|at| u.word(at) == "make" && matches!(u.word(at + 1), "it" | "that") && at + 4 >= u.tokens.len().saturating_sub(2))
 }
 
+/// Longest text, in tokens, that takes the place of another.
+const REPLACED_MAX: usize = 6;
+
+/// "The same for S-19", "him too": the last wish once more.
+pub(crate) fn again(u: &Utterance) -> bool {
+    let words: Vec<&str> = u
+        .tokens
+        .iter()
+        .filter(|token| token.shape != Shape::Punct)
+        .map(|token| token.lower.as_str())
+        .collect();
+    let same = words.iter().take(3).any(|word| matches!(*word, "same" | "ditto" | "likewise"));
+    let too = words.len() <= 8 && (words.ends_with(&["too"]) || words.ends_with(&["as", "well"]));
+    same || too
+}
+
 pub(crate) fn declines(u: &Utterance) -> bool {
     let text: Vec<&str> = u
         .tokens
@@ -180,7 +197,7 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
         || begins(&["now"]);
     let short = u.tokens.len() <= 8 && !u.entities.is_empty();
     let picks = refers(u, 0, u.tokens.len()) && u.tokens.len() <= 8;
-    if !(ellipsis || corrects(u) || short || picks) || u.tokens.len() > 16 {
+    if !(ellipsis || corrects(u) || again(u) || short || picks) || u.tokens.len() > 16 {
         return None;
     }
     let tool = &tools[last.tool];
@@ -196,7 +213,33 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
     let mut goal = last.clone();
     let mut changed = shifted(&mut goal, u, tool);
     let moved = changed;
-    for (p, value) in given.values.iter().enumerate() {
+    // "no, PO-34", "and the 41?"
+    let instead = replaced(u, &goal, tool);
+    if let Some((p, said)) = &instead {
+        goal.values[*p] = Some(json!(said));
+        changed = true;
+    }
+    // "and PO-7801 gets four"
+    let mut given = given;
+    for entity in &u.entities {
+        let What::Id(id) = &entity.what else { continue };
+        let alike = |p: &usize| {
+            goal.values[*p]
+                .as_ref()
+                .and_then(serde_json::Value::as_str)
+                .is_some_and(|text| form(text) == form(id))
+        };
+        let fitting: Vec<usize> = (0..tool.params.len()).filter(alike).collect();
+        if let [p] = fitting[..] {
+            given
+                .values
+                .iter_mut()
+                .filter(|value| **value == Some(json!(id)))
+                .for_each(|value| *value = None);
+            given.values[p] = Some(json!(id));
+        }
+    }
+    for (p, value) in given.values.iter().enumerate().filter(|_| instead.is_none()) {
         let mention = u.entities.iter().any(|entity| given.taken[entity.from]);
         if moved && !mention {
             break;
@@ -237,13 +280,19 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
     }
     // an id that was picked from a list belongs to the old wish
     goal.condition = None;
+    // "the first one too": what told which one before does so no longer
+    if u.entities.iter().any(|entity| matches!(entity.what, What::Ordinal(_))) {
+        goal.said.clear();
+        goal.refers = true;
+    }
     goal.said.push((u.clone(), 0, u.tokens.len()));
     // something that was done already is better changed than done twice
-    if !tool.reads && corrects(u) {
+    let of_class = |tool: &ToolFacts, class: &str| tool.verbs.iter().any(|verb| thesaurus().has_class(verb, class));
+    if corrects(u) && of_class(tool, "create") && !of_class(tool, "update") {
         let update = (0..tools.len())
             .filter(|index| *index != last.tool && !tools[*index].reads)
             .find(|index| {
-                tools[*index].verbs.iter().any(|verb| thesaurus().has_class(verb, "update"))
+                of_class(&tools[*index], "update")
                     && tools[*index]
                         .words
                         .iter()
@@ -263,6 +312,75 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
         }
     }
     Some(vec![goal])
+}
+
+/// What the text gives in the place of a value that looks alike: "PO-34" for "PO-33", "15 Harbour Steps" for "5 Harbour Steps".
+fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts) -> Option<(usize, String)> {
+    let lead = |word: &str| {
+        matches!(
+            word,
+            "no" | "sorry"
+                | "and"
+                | "i"
+                | "meant"
+                | "mean"
+                | "the"
+                | "same"
+                | "for"
+                | "it's"
+                | "its"
+                | "is"
+                | "was"
+                | "make"
+                | "it"
+                | "that"
+                | "to"
+                | "in"
+                | "on"
+                | "at"
+                | "with"
+                | "of"
+                | "what"
+                | "about"
+                | "actually"
+                | "oops"
+                | "wait"
+                | "rather"
+                | "instead"
+                | "also"
+                | "please"
+                | "now"
+                | "from"
+                | "by"
+                | "too"
+        )
+    };
+    let skipped = |at: usize| u.tokens[at].shape == Shape::Punct || lead(&u.tokens[at].lower);
+    let from = (0..u.tokens.len()).find(|at| !skipped(*at))?;
+    let to = (from..u.tokens.len()).rev().find(|at| !skipped(*at))? + 1;
+    let dated = |entity: &bedplate_language::entities::Entity| matches!(entity.what, What::When(_) | What::Ordinal(_));
+    if to - from > REPLACED_MAX || u.entities.iter().any(dated) {
+        return None;
+    }
+    let said = u.slice(from, to).trim_start_matches('#');
+    let digits = said.chars().any(|c| c.is_ascii_digit());
+    let name = said.split(' ').all(|word| word.starts_with(char::is_uppercase));
+    let alike = |p: &usize| match &goal.values[*p] {
+        Some(serde_json::Value::String(text)) if tool.params[*p].options.is_empty() => {
+            let shared = text
+                .split(' ')
+                .filter(|word| word.len() > 2 && said.split(' ').any(|other| other == *word))
+                .count();
+            let alike = digits || name && matches!(tool.params[*p].role, Role::Person | Role::Place);
+            text != said && (alike && form(text) == form(said) || shared > 0 && text.contains(' ') && said.contains(' '))
+        }
+        _ => false,
+    };
+    let fitting: Vec<usize> = (0..tool.params.len()).filter(alike).collect();
+    match fitting[..] {
+        [p] => Some((p, said.to_owned())),
+        _ => None,
+    }
 }
 
 /// "And the day after?", "and back?": the same with its day moved, or the other way round.

@@ -291,7 +291,7 @@ pub(crate) fn one_name(param: &Param) -> i32 {
 
 /// Numbers that are ids keep their zeros.
 fn number_or_code(value: f64, said: &str, param: &Param) -> Value {
-    if param.textual() && said.chars().all(|c| c.is_ascii_digit()) && !said.is_empty() {
+    if param.textual() && said.chars().all(|c| c.is_ascii_digit() || c == '.') && !said.is_empty() {
         return Value::String(said.to_owned());
     }
     number(value, param)

@@ -1,4 +1,4 @@
-//! How much each fact counts: two tables of numbers, fitted to the conversations in `fit/` (see `fit.rs`), that anybody can read.
+//! How much each fact counts: three tables of numbers, fitted to the conversations in `fit/` (see `fit.rs`), that anybody can read.
 //!
 //! A line is a weight in hundredths and the name of a fact, its parts divided by `|`.
 
@@ -45,6 +45,12 @@ impl Weights {
     /// For the arguments of a tool.
     pub(crate) fn arguments() -> &'static Self {
         static TABLE: LazyLock<Weights> = LazyLock::new(|| Weights::read(include_str!("weights/arguments.txt")));
+        &TABLE
+    }
+
+    /// For all arguments of a call together.
+    pub(crate) fn calls() -> &'static Self {
+        static TABLE: LazyLock<Weights> = LazyLock::new(|| Weights::read(include_str!("weights/calls.txt")));
         &TABLE
     }
 

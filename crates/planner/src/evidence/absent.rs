@@ -37,6 +37,7 @@ impl Sheet<'_> {
         for kind in KINDS {
             facts.add(&["null+kinds", kind, when(kinds.contains(kind), "there"), role]);
         }
+        facts.add(&["null+person", when(self.names_person(), "there"), role, need]);
         facts.add(&["null+words", size(said.len()), role, need]);
     }
 }

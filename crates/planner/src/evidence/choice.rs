@@ -24,7 +24,7 @@ impl Weighed<'_> {
         param
             .options
             .iter()
-            .any(|option| option_at(self.sheet.scene.u, at, option).is_some_and(|(how, _)| how.starts_with("exact")))
+            .any(|option| option_at(self.sheet.scene.u, at, option, param).is_some_and(|(how, _)| how.starts_with("exact")))
     }
 
     /// Whether one of the `gap` tokens before the candidate denies it.
@@ -54,7 +54,7 @@ impl Weighed<'_> {
             .param
             .options
             .iter()
-            .filter(|option| option_at(sheet.scene.u, c.from, option).is_some())
+            .filter(|option| option_at(sheet.scene.u, c.from, option, self.param).is_some())
             .count();
         facts.add(&["option+shared", how, size(fitting)]);
     }

@@ -81,7 +81,7 @@ fn runs(chars: impl Iterator<Item = char>, sort: impl Fn(char) -> char) -> Strin
 }
 
 /// The form of a text: `A-9` for `PT-1187`, `Aa Aa` for `Oslo Central`.
-fn form(text: &str) -> String {
+pub(crate) fn form(text: &str) -> String {
     runs(text.chars().take(EXAMPLE_CHARS_MAX), |c| match c {
         '0'..='9' => '9',
         c if c.is_uppercase() => 'A',

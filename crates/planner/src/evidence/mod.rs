@@ -10,11 +10,13 @@ mod choice;
 mod forms;
 mod grades;
 mod mention;
+mod names;
 mod nearness;
 mod phrase;
 mod place;
 mod tags;
 mod value;
+mod whole;
 
 use std::collections::HashMap;
 
@@ -23,9 +25,12 @@ use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::Shape;
 use bedplate_language::words::is_determiner;
 
+pub(crate) use forms::form;
+use grades::ALIKE;
 pub(crate) use grades::{NEAR, SAME, need, role_name, when};
 use place::Weighed;
 use tags::tag;
+pub(crate) use whole::Ground;
 
 /// The facts about one candidate, as hashes of their names.
 #[derive(Default)]
@@ -110,6 +115,7 @@ impl<'a> Sheet<'a> {
         weighed.nearness(facts);
         weighed.rivals(facts);
         weighed.kinds(facts);
+        weighed.names(facts);
         weighed.end(facts);
         weighed.example(facts);
         weighed.day(facts);

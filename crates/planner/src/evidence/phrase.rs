@@ -185,6 +185,10 @@ impl Weighed<'_> {
     fn foreign_words(&self, facts: &mut Facts) {
         let (sheet, c, length) = (self.sheet, self.c, self.length());
         let words = |row: &[f64], least: f64| row[c.from..c.to].iter().filter(|near| **near >= least).count();
+        let own = |at: usize| sheet.name[self.p][at] >= SAME;
+        let ends = (when(own(c.from), "first"), when(own(c.to - 1), "last"));
+        facts.add(&["own+ends", ends.0, ends.1, self.role, length]);
+        facts.add(&["own+ends", ends.0, ends.1, self.before]);
         facts.add(&["toolwords", size(words(&sheet.tool, NEAR)), length]);
         facts.add(&["namewords", size(words(&sheet.name[self.p], NEAR)), length]);
         let others = self.others().map(|(other, _)| words(&sheet.name[other], SAME)).max().unwrap_or(0);
@@ -209,6 +213,30 @@ impl Weighed<'_> {
         facts.add(&["upper", upper, role]);
         let first = capital(c.from) && c.from > region.0 && !matches!(u.word(c.from), "i" | "i'm" | "i've" | "i'd" | "i'll");
         facts.add(&["upper+first", when(first, "yes"), self.before, role]);
+        // "Hounds of Winter", "Ticket to Ride", "broad beans"
+        let mut cases = String::new();
+        for at in c.from..c.to {
+            let token = &u.tokens[at];
+            let case = match token.shape {
+                _ if capital(at) => 'U',
+                Shape::Word if is_preposition(&token.lower) || is_determiner(&token.lower) || token.lower == "and" => 'f',
+                Shape::Word => 'l',
+                Shape::Punct => '.',
+                _ => '9',
+            };
+            if !cases.ends_with(case) {
+                cases.push(case);
+            }
+        }
+        let open = |at: Option<usize>| at.is_some_and(|at| u.tokens[at].shape == Shape::Word && capital(at));
+        let beside = match (open(self.left()), open(self.right())) {
+            (true, true) => "<>",
+            (true, false) => "<",
+            (false, true) => ">",
+            _ => "",
+        };
+        facts.add(&["cases", &cases, beside, role]);
+        facts.add(&["cases", &cases, beside, self.before]);
         // a sentence begins with a capital letter anyway
         let before = c.from > region.0 + 1 && capital(c.from - 1) && u.tokens[c.from - 1].shape == Shape::Word;
         facts.add(&["upper+before", when(before, "yes"), when(first, "yes"), role]);

@@ -3,6 +3,7 @@
 use super::Sheet;
 use crate::segment::{Kind, Scene};
 use bedplate_language::lexicon::classes;
+use bedplate_language::names::named;
 use bedplate_language::tokens::Shape;
 use bedplate_language::words::{is_determiner, is_filler, is_modal, is_negation, is_preposition, is_pronoun, is_question_word};
 
@@ -38,7 +39,13 @@ pub(super) fn tag(scene: &Scene, at: usize) -> String {
     if is_filler(word) {
         return "filler".into();
     }
-    word_classes(&token.text, word)
+    let mut out = word_classes(&token.text, word);
+    // a word that is nothing but a name
+    let letter = named(word).letter();
+    if matches!(letter, 'G' | 'F' | 'T' | 'C' | 'W' | 'S') && out.starts_with(['u', 'U']) {
+        out.push(letter);
+    }
+    out
 }
 
 /// Whether a word is one of those that hold a sentence together.

@@ -45,6 +45,33 @@ impl Weighed<'_> {
             None => "?",
         };
         let reads = if tool.reads { "reads" } else { "writes" };
+        // a day of next year is seldom meant by a month and a day alone
+        let days = text
+            .get(..length)
+            .and_then(|text| text.parse::<jiff::civil::Date>().ok())
+            .and_then(|date| self.sheet.scene.now.date().until(date).ok())
+            .map_or(0, |span| span.get_days());
+        let far = match days {
+            0 => "today",
+            1..=14 => "soon",
+            15..=60 => "weeks",
+            61..=200 => "months",
+            201.. => "year",
+            -14..=-1 => "-soon",
+            -60..=-15 => "-weeks",
+            -200..=-61 => "-months",
+            _ => "-year",
+        };
+        facts.add(&["day+far", far, how]);
+        facts.add(&["day+far", far, tense, how]);
+        facts.add(&["day+far", far, reads, how]);
+        facts.add(&["day+far", far, self.head, how]);
+        let introduced = self.sheet.preposition(self.c.from, self.region);
+        let told = when(self.sheet.scene.u.past, "told");
+        facts.add(&["day+told", day, told, self.c.how]);
+        facts.add(&["day+told", day, told, tense]);
+        facts.add(&["day+prep", day, introduced, self.c.how]);
+        facts.add(&["day+prep", day, introduced, reads]);
         facts.add(&["day", day, tense, how]);
         facts.add(&["day", day, reads, how]);
         facts.add(&["day", day, tense, reads]);

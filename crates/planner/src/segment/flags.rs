@@ -5,6 +5,7 @@ use serde_json::json;
 use super::options::derived;
 use super::{Candidate, Kind, Scene};
 use crate::schema::Param;
+use bedplate_language::cues::flag_cue;
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::Token;
 
@@ -25,7 +26,22 @@ const SYNONYM: f64 = 0.8;
 
 /// Every word that has to do with a yes-or-no, once as a yes and once as a no.
 pub(super) fn flags(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
+    let words: Vec<String> = param.words.iter().filter(|word| !EMPTY.contains(&word.as_str())).cloned().collect();
     for at in scene.open_tokens() {
+        if let Some((yes, cue)) = flag_cue(&scene.u.tokens, at, &words)
+            && scene.open(at, at + cue.tokens)
+        {
+            let (said, other) = match (cue.whole, cue.words) {
+                (true, 1) => ("cue", "cue!"),
+                (true, 2) => ("cue2", "cue2!"),
+                (true, _) => ("cue3", "cue3!"),
+                (false, 1) => ("cue~", "cue~!"),
+                (false, _) => ("cue2~", "cue2~!"),
+            };
+            let (first, second) = if yes { (said, other) } else { (other, said) };
+            out.push(Candidate::new((at, at + cue.tokens), Kind::True, first, json!(true)));
+            out.push(Candidate::new((at, at + cue.tokens), Kind::False, second, json!(false)));
+        }
         let Some(how) = named(&scene.u.tokens[at], param) else { continue };
         for (kind, value) in [(Kind::True, true), (Kind::False, false)] {
             out.push(Candidate::new((at, at + 1), kind, how, json!(value)));

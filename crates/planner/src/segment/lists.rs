@@ -99,7 +99,7 @@ fn item(scene: &Scene, param: &Param, from: usize, to: usize) -> Option<Value> {
         let found = param
             .options
             .iter()
-            .find(|option| (from..to).any(|at| option_at(u, at, option).is_some_and(|(how, _)| !how.starts_with("part"))));
+            .find(|option| (from..to).any(|at| option_at(u, at, option, param).is_some_and(|(how, _)| !how.starts_with("part"))));
         if found.is_some() || !param.open {
             return found.cloned();
         }

@@ -10,7 +10,8 @@ use crate::schema::{Param, Role, Type};
 use crate::values;
 use bedplate_language::codes::language;
 use bedplate_language::entities::{Entity, What, currency};
-use bedplate_language::when::When;
+use bedplate_language::measures::measure;
+use bedplate_language::when::{When, length_at};
 
 /// From noon on a time may have been said for the half day before: "at 3" was read as 15:00.
 const NOON: i8 = 12;
@@ -28,6 +29,10 @@ pub(super) fn mentions(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
     }
     if param.role == Role::Currency {
         currencies(scene, param, out);
+    }
+    if matches!(param.items, Type::Integer | Type::Number) {
+        counts(scene, param, out);
+        measures(scene, param, out);
     }
     languages(scene, param, out);
     if matches!(param.role, Role::Date | Role::DateTime | Role::Time) {
@@ -79,10 +84,12 @@ fn mention(scene: &Scene, param: &Param, entity: &Entity, out: &mut Vec<Candidat
             push(&What::Number(f64::from(day.month())), "month");
         }
     }
-    // "in twenty minutes"
-    if matches!(entity.what, What::When(When::Time(_) | When::DateTime(_)))
-        && matches!(u.word(entity.from), "in" | "within" | "after")
-        && let Some((length @ When::Length(..), _)) = bedplate_language::when::read(&u.tokens, entity.from + 1, scene.now, false)
+    // "in twenty minutes", "the next 60 days"
+    if matches!(
+        entity.what,
+        What::When(When::Time(_) | When::DateTime(_) | When::Date(_) | When::Range(..))
+    ) && matches!(param.role, Role::Length | Role::Count)
+        && let Some((length, _)) = (entity.from..entity.to).find_map(|at| length_at(&u.tokens, at))
     {
         push(&What::When(length), "in");
     }
@@ -104,6 +111,72 @@ fn shares(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
             _ => continue,
         };
         out.push(Candidate::new((at, at + 1), Kind::Percent, "word", values::number(share, param)));
+    }
+}
+
+/// "Twice", "a foursome", "just me": numbers that are no numerals.
+fn counts(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
+    let u = scene.u;
+    // "the blue one"
+    let pointed = |at: usize| {
+        let near = |gap: usize| at.checked_sub(gap).map_or("", |at| u.word(at));
+        [1, 2].iter().any(|gap| {
+            matches!(
+                near(*gap),
+                "the" | "this" | "that" | "which" | "another" | "any" | "no" | "every" | "each" | "last"
+            )
+        })
+    };
+    for at in scene.open_tokens().filter(|at| scene.entity_at(*at).is_none()) {
+        let (count, how) = match u.word(at) {
+            "once" => (1.0, "times"),
+            "twice" => (2.0, "times"),
+            "thrice" => (3.0, "times"),
+            "one" if !pointed(at) => (1.0, "one"),
+            "pair" | "couple" | "duo" | "twosome" => (2.0, "group"),
+            "trio" | "threesome" => (3.0, "group"),
+            "foursome" | "quartet" => (4.0, "group"),
+            "quintet" | "fivesome" => (5.0, "group"),
+            "half-dozen" => (6.0, "group"),
+            "dozen" => (12.0, "group"),
+            _ => continue,
+        };
+        out.push(Candidate::new((at, at + 1), Kind::Number, how, values::number(count, param)));
+    }
+}
+
+/// How far before its unit an amount may end: "half a kilo".
+const UNIT_GAP: usize = 1;
+/// Digits behind the point that a converted amount keeps.
+const CONVERTED_PRECISION: f64 = 1e3;
+
+/// "Half a kilo" where grams are wanted: amounts with a unit, in the unit of the parameter.
+fn measures(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
+    let u = scene.u;
+    let Some((dimension, one)) = param.plain.iter().chain(&param.about).find_map(|word| measure(word)) else {
+        return;
+    };
+    for at in scene.open_tokens() {
+        let Some((_, unit)) = measure(u.word(at)).filter(|(other, _)| *other == dimension) else {
+            continue;
+        };
+        let amount = scene.entities().find_map(|entity| match entity.what {
+            What::Number(count) if entity.to <= at && at - entity.to <= UNIT_GAP => Some((entity.from, count)),
+            _ => None,
+        });
+        let amount = amount.or_else(|| {
+            let before = at.checked_sub(1)?;
+            match u.word(before) {
+                "a" | "one" => Some((before, 1.0)),
+                "half" => Some((before, 0.5)),
+                "quarter" => Some((before, 0.25)),
+                _ => None,
+            }
+        });
+        let Some((from, count)) = amount else { continue };
+        let value = (count * unit / one * CONVERTED_PRECISION).round() / CONVERTED_PRECISION;
+        let how = if unit == one { "unit" } else { "converted" };
+        out.push(Candidate::new((from, at + 1), Kind::Number, how, values::number(value, param)));
     }
 }
 

@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::{Candidate, Kind, Scene};
 use crate::schema::Param;
 use bedplate_language::codes::language;
+use bedplate_language::cues::value_cue;
 use bedplate_language::entities::Utterance;
 use bedplate_language::kinds::{is_kind, kinds};
+use bedplate_language::measures::measure;
 use bedplate_language::stem::stem;
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::{Shape, Token, name_words};
@@ -32,7 +34,7 @@ pub(super) fn options(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
     let u = scene.u;
     for option in &param.options {
         for at in (0..u.tokens.len()).filter(|at| scene.region(*at).is_some()) {
-            if let Some((how, used)) = option_at(u, at, option)
+            if let Some((how, used)) = option_at(u, at, option, param)
                 && scene.open(at, at + used)
             {
                 out.push(Candidate::new((at, at + used), Kind::Option, how, option.clone()));
@@ -52,10 +54,11 @@ struct Spot<'a> {
     text: &'a str,
     /// Stems of the value's words; there is at least one.
     words: &'a [String],
+    param: &'a Param,
 }
 
 /// Whether the text names an allowed value at `at`: how surely, and with how many tokens.
-pub(crate) fn option_at(u: &Utterance, at: usize, option: &Value) -> Named {
+pub(crate) fn option_at(u: &Utterance, at: usize, option: &Value, param: &Param) -> Named {
     let text = match option {
         Value::String(text) => Cow::Borrowed(text.as_str()),
         other => Cow::Owned(other.to_string()),
@@ -68,6 +71,7 @@ pub(crate) fn option_at(u: &Utterance, at: usize, option: &Value) -> Named {
         token,
         text: &text,
         words: &words,
+        param,
     };
     if words.is_empty() || spot.is_article() {
         return None;
@@ -82,10 +86,16 @@ pub(crate) fn option_at(u: &Utterance, at: usize, option: &Value) -> Named {
     if language(&token.lower).is_some_and(|code| text.split(['-', '_']).next().is_some_and(|first| first.eq_ignore_ascii_case(code))) {
         return Some(("exact", 1));
     }
+    let cue = spot.cue();
     let found = spot.phrase().or_else(|| spot.verb()).or_else(|| spot.kind());
-    match &words[..] {
+    let found = found.or_else(|| cue.filter(|(_, used)| *used > 1));
+    let found = match &words[..] {
         [word] => found.or_else(|| spot.word(word)),
         _ => found.or_else(|| spot.part()),
+    };
+    match found {
+        None | Some(("alike" | "part~", _)) => cue.or(found),
+        found => found,
     }
 }
 
@@ -110,6 +120,10 @@ impl Spot<'_> {
         }
         let joined = self.text.to_lowercase().replace(['-', '_', ' '], "");
         if token.lower.replace(['-', ' '], "") == joined {
+            return Some(("exact", 1));
+        }
+        // "250 grams" for `g`
+        if measure(&token.lower).is_some_and(|unit| measure(&joined) == Some(unit)) {
             return Some(("exact", 1));
         }
         let next = u.tokens.get(at + 1)?;
@@ -151,6 +165,24 @@ impl Spot<'_> {
         let here: Vec<&str> = (self.at..end).map(|at| self.u.word(at)).collect();
         let (_, used) = kinds(&here)?;
         is_kind(&here[..used], &self.words.join("_")).then_some(("kind", used))
+    }
+
+    /// What people say who mean the value.
+    fn cue(&self) -> Named {
+        let about = |topic: &str| {
+            [&self.param.words, &self.param.about]
+                .iter()
+                .any(|words| words.iter().any(|word| word == topic))
+        };
+        let cue = value_cue(&self.u.tokens, self.at, self.words, &about)?;
+        let how = match (cue.whole, cue.words) {
+            (true, 1) => "cue",
+            (true, 2) => "cue2",
+            (true, _) => "cue3",
+            (false, 1) => "cue~",
+            (false, _) => "cue2~",
+        };
+        Some((how, cue.tokens))
     }
 
     /// A word that means the same as the one of the value.

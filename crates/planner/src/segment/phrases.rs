@@ -50,7 +50,8 @@ pub(super) fn phrases(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
     };
     for (begin, end) in regions {
         for from in *begin..*end {
-            if scene.region(from).is_none() || !edge(u, from, false) || scene.entity_at(from).is_some_and(|entity| entity.from < from) {
+            let begins = edge(u, from, false) || matches!(param.role, Role::Text | Role::Query) && u.word(from) == "please";
+            if scene.region(from).is_none() || !begins || scene.entity_at(from).is_some_and(|entity| entity.from < from) {
                 continue;
             }
             for to in from + 1..=(from + longest).min(*end) {

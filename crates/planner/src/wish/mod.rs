@@ -16,6 +16,7 @@ use crate::arguments::{Assigned, assign};
 use crate::clause::{Clause, Mood, analyse};
 use crate::evidence::Facts;
 use crate::schema::ToolFacts;
+use crate::supply::{pair, wanting};
 use crate::weights::{Judge, Weights};
 use bedplate_language::entities::Utterance;
 
@@ -62,9 +63,20 @@ impl Message<'_> {
         let part = self.part(from, to);
         let clause = &part[main_clause(&part, 0, part.len())];
         let context: Vec<(usize, usize)> = spans(&part).filter(|span| *span != (clause.from, clause.to)).collect();
+        let the = &self.tools[tool];
+        let mut assigned = assign(self.u, clause, &context, the, self.now);
+        // what has to be looked up takes its own part of the sentence
+        if self.pending.is_none()
+            && let Some((p, source)) = wanting(self.tools, tool, &assigned.values)
+        {
+            let mut both = assign(self.u, clause, &context, &pair(the, &self.tools[source], p), self.now);
+            both.values.truncate(the.params.len() - 1);
+            both.values.insert(p, None);
+            assigned = both;
+        }
         Wish {
             found: self.found(from, to, tool, score),
-            assigned: assign(self.u, clause, &context, &self.tools[tool], self.now),
+            assigned,
             clause: clause.clone(),
             context,
         }
