@@ -11,6 +11,7 @@ use crate::results::items;
 use crate::schema::{Param, Role, ToolFacts};
 use crate::supply::producers;
 use bedplate_language::entities::{Utterance, What};
+use bedplate_language::lexicon::classes;
 use bedplate_language::thesaurus::thesaurus;
 
 /// Earlier results that are looked through for what is mentioned by name, their longest list, and the shortest word that names something.
@@ -112,7 +113,12 @@ impl Situation<'_> {
         if let Some(other) = self.other(u, param, tool) {
             return Some(typed(other, param));
         }
-        let said = |text: &str| (*from..*to).any(|at| u.word(at).trim_end_matches("'s").trim_end_matches("’s") == text);
+        // a name, not "the court"
+        let names_it = |at: usize| {
+            let token = &u.tokens[at];
+            token.text.starts_with(char::is_uppercase) && at > *from || !classes(&token.lower).known()
+        };
+        let said = |text: &str| (*from..*to).any(|at| u.word(at).trim_end_matches("'s").trim_end_matches("’s") == text && names_it(at));
         let names = |item: &Value| -> Vec<String> {
             let Value::Object(map) = item else { return Vec::new() };
             let texts = map.values().filter_map(Value::as_str);
