@@ -41,6 +41,19 @@ pub(super) fn options(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
             }
         }
     }
+    // "one of these: A, B or C": whoever leaves the choice gets the first
+    let offer = (1..u.tokens.len())
+        .find(|at| u.word(*at) == "of" && matches!(u.word(at - 1), "one" | "any"))
+        .and_then(|at| (at..u.tokens.len()).find(|at| u.word(*at) == ":"));
+    let offered = |candidate: &Candidate| candidate.kind == Kind::Option && offer.is_some_and(|at| candidate.from > at);
+    if let Some(first) = out
+        .iter()
+        .filter(|candidate| offered(candidate))
+        .map(|candidate| candidate.from)
+        .min()
+    {
+        out.retain(|candidate| !offered(candidate) || candidate.from == first);
+    }
 }
 
 /// How surely a value is named, and with how many tokens.
