@@ -1,6 +1,6 @@
 //! Fitting the weights: softmax regression over the candidates of every argument and over the readings of every message.
 //!
-//! `cargo test --release -p bedplate-planner --lib fit -- --ignored --nocapture` fits both tables of `weights/` to the conversations in `fit/`,
+//! `cargo test --release -p bedplate-planner --lib fit -- --ignored --nocapture` fits the three tables of `weights/` to the conversations in `fit/`,
 //! `tests/known` and `tests/cases`, and tells first how well that does on sets that were left out. `FIT=a,b` names other folders, `FIT_ONLY=cross` writes
 //! nothing, `FIT_ONLY=all` only writes, `FIT_SHOW=1` prints what was wrong.
 

@@ -10,7 +10,7 @@
 //!
 //! Two questions are decided by votes: which tools a message wishes for (`wish`), and which words are the arguments (`arguments`). For each
 //! possible answer short facts are collected ("a number behind `for`, counted by the parameter's noun"), and each fact has a weight in
-//! `weights/`, two tables that can be read. The weights are fitted to conversations by `fit`.
+//! `weights/`, three tables that can be read. The weights are fitted to conversations by `fit`.
 
 // rules are written as they are spoken: "not this, and not that"
 #![allow(clippy::nonminimal_bool, clippy::collapsible_match)]
