@@ -3,6 +3,7 @@
 //! The lists of `cues.txt`, read once. A cue speaks for a value only to somebody who asks for one of several such values: alone, "drips" names
 //! nothing.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -106,23 +107,41 @@ impl Lists {
         out
     }
 
-    /// The entries with a cue at `at`, each with the number of its cue's tokens and of its words.
-    fn at<'a>(&'a self, tokens: &'a [Token], at: usize) -> impl Iterator<Item = (&'a Entry, usize, usize)> {
-        let first = tokens.get(at).filter(|token| token.shape == Shape::Word);
-        let found = first.and_then(|token| self.by_first.get(word(token).as_str()));
-        found.into_iter().flatten().filter_map(move |(rest, number)| {
-            let used = follows(tokens, at + 1, rest)?;
-            Some((&self.entries[usize::from(*number)], used + 1, rest.len() + 1))
-        })
+    /// The cues at `at`.
+    fn at(&self, tokens: &[Token], at: usize) -> Vec<Hit> {
+        let Some(first) = tokens.get(at).filter(|token| token.shape == Shape::Word) else {
+            return Vec::new();
+        };
+        let hit = |(rest, entry): &Rest| {
+            Some(Hit {
+                entry: *entry,
+                tokens: follows(tokens, at + 1, rest)? + 1,
+                words: rest.len() + 1,
+            })
+        };
+        self.by_first.get(&*word(first)).into_iter().flatten().filter_map(hit).collect()
     }
 }
 
+/// A cue that stands in a text.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    entry: u16,
+    tokens: usize,
+    words: usize,
+}
+
+/// The cues that begin at each token. The lists are long, so a text is looked through once.
+pub fn cues(tokens: &[Token]) -> Vec<Vec<Hit>> {
+    (0..tokens.len()).map(|at| LISTS.at(tokens, at)).collect()
+}
+
 /// The stem of a token as cues have it: "can't" is written `cant`.
-fn word(token: &Token) -> String {
+fn word(token: &Token) -> Cow<'_, str> {
     if token.lower.contains(['\'', '’']) {
-        stem(&token.lower.replace(['\'', '’'], ""))
+        Cow::Owned(stem(&token.lower.replace(['\'', '’'], "")))
     } else {
-        token.stem.clone()
+        Cow::Borrowed(&token.stem)
     }
 }
 
@@ -150,48 +169,49 @@ pub struct Cue {
     pub whole: bool,
 }
 
-/// The best cue at `at` for the value of these `words` (stems), when the question is `about` something.
-pub fn value_cue(tokens: &[Token], at: usize, words: &[String], about: &dyn Fn(&str) -> bool) -> Option<Cue> {
+/// The best of the cues at one token for the value of these `words` (stems), when the question is `about` something.
+pub fn value_cue(hits: &[Hit], words: &[String], about: &dyn Fn(&str) -> bool) -> Option<Cue> {
     let mut best: Option<Cue> = None;
-    for (entry, tokens, length) in LISTS.at(tokens, at) {
+    for hit in hits {
+        let entry = &LISTS.entries[usize::from(hit.entry)];
         let on_topic = entry.topics.is_empty() || entry.topics.iter().any(|topic| about(topic));
         if entry.sense != Sense::Value || !on_topic {
             continue;
         }
         let whole = entry.names.iter().any(|name| name == words);
         let part = || words.len() > 1 && entry.names.iter().any(|name| name.len() == 1 && words.contains(&name[0]));
-        let better = best.is_none_or(|best| (whole, length) > (best.whole, best.words));
+        let better = best.is_none_or(|best| (whole, hit.words) > (best.whole, best.words));
         if better && (whole || part()) {
-            best = Some(Cue {
-                tokens,
-                words: length,
-                whole,
-            });
+            best = Some(hit.cue(whole));
         }
     }
     best
 }
 
-/// The best cue at `at` for a yes or a no of the parameter that is called by `words` (stems), and which of them it says.
-pub fn flag_cue(tokens: &[Token], at: usize, words: &[String]) -> Option<(bool, Cue)> {
+/// The best of the cues at one token for a yes or a no of the parameter that is called by `words` (stems), and which of them it says.
+pub fn flag_cue(hits: &[Hit], words: &[String]) -> Option<(bool, Cue)> {
     let mut best: Option<(bool, Cue)> = None;
-    for (entry, tokens, length) in LISTS.at(tokens, at) {
+    for hit in hits {
+        let entry = &LISTS.entries[usize::from(hit.entry)];
         let Sense::Flag(yes) = entry.sense else { continue };
         let whole = entry.names.iter().any(|name| name == words);
         let part = || entry.names.iter().any(|name| name.iter().all(|word| words.contains(word)));
-        let better = best.is_none_or(|(_, best)| (whole, length) > (best.whole, best.words));
+        let better = best.is_none_or(|(_, best)| (whole, hit.words) > (best.whole, best.words));
         if better && (whole || part()) {
-            best = Some((
-                yes,
-                Cue {
-                    tokens,
-                    words: length,
-                    whole,
-                },
-            ));
+            best = Some((yes, hit.cue(whole)));
         }
     }
     best
+}
+
+impl Hit {
+    fn cue(&self, whole: bool) -> Cue {
+        Cue {
+            tokens: self.tokens,
+            words: self.words,
+            whole,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -208,13 +228,14 @@ mod tests {
     #[test]
     fn cues_speak_for_values_and_for_yes_or_no() {
         let text = tokens("please keep my name out of it, it dripped all night");
+        let hits = cues(&text);
         let said =
-            |at: usize, value: &str, topic: &str| value_cue(&text, at, &words(value), &|about| about == stem(topic)).map(|cue| cue.tokens);
+            |at: usize, value: &str, topic: &str| value_cue(&hits[at], &words(value), &|about| about == stem(topic)).map(|cue| cue.tokens);
         let drips = text.iter().position(|token| token.lower == "dripped").unwrap();
         assert_eq!(said(drips, "plumbing", "category"), Some(1));
         assert_eq!(said(drips, "electrical", "category"), None);
         let flags = tokens("no need to tell them");
-        let flag = (0..flags.len()).find_map(|at| flag_cue(&flags, at, &words("notify")));
+        let flag = cues(&flags).iter().find_map(|hits| flag_cue(hits, &words("notify")));
         assert_eq!(flag.map(|(yes, _)| yes), Some(false));
     }
 
@@ -230,6 +251,10 @@ mod tests {
             assert!(cues.split(';').all(|cue| !cue.trim().is_empty()), "an empty cue: {line}");
             assert_eq!(line.to_lowercase(), line, "capitals: {line}");
             assert!(!line.contains(['\'', '’']), "an apostrophe: {line}");
+            assert!(
+                cues.split(';').all(|cue| cue.split_whitespace().count() <= CUE_WORDS_MAX),
+                "too long a cue: {line}"
+            );
         }
         assert!(LISTS.entries.len() < usize::from(u16::MAX));
     }

@@ -1,5 +1,6 @@
 //! What a text mentions that has a value of its own: dates, numbers, ids, names, quotations.
 
+use crate::cues::{Hit, cues};
 use std::sync::Arc;
 
 use jiff::civil::DateTime;
@@ -66,6 +67,8 @@ pub struct Utterance {
     pub dropped: Vec<(usize, usize)>,
     /// Whether it tells of what has happened.
     pub past: bool,
+    /// What people say who mean a value, for each token where such words begin.
+    pub cues: Vec<Vec<Hit>>,
 }
 
 /// Most bytes of a text that are read.
@@ -113,6 +116,7 @@ impl Utterance {
         order_ranges(&tokens, &mut entities);
         let dropped = drop_corrected(&tokens, &mut entities);
         Self {
+            cues: cues(&tokens),
             text,
             tokens,
             entities,

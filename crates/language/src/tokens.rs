@@ -194,12 +194,12 @@ fn is_file_name(text: &str) -> bool {
         .is_some_and(|(name, ending)| name.len() >= 2 && ENDINGS.contains(&format!(" {} ", ending.to_lowercase())))
 }
 
-/// `j.smith`, `anna.kern`: parts that are not words which lost the blank between them.
+/// `j.smith`, `anna.kern`: not two words that lost the blank between them.
 fn is_login(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let [first, .., last] = parts[..] else { return false };
     let letters = parts.iter().all(|part| part.chars().all(|c| c.is_ascii_lowercase()));
-    letters && last.len() > 2 && (first.len() == 1 || !(classes(first).known() && classes(last).known()))
+    letters && last.len() > 2 && (first.len() == 1 || !classes(last).known())
 }
 
 /// `'…'` is a quotation only when it opens after a space and closes before one.

@@ -1,18 +1,21 @@
 //! What the conversation told before: the customer who was spoken of, one item of a list that was shown, the id that a call was made with.
 
-use serde_json::Value;
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
 
 use crate::chain::{Situation, typed};
 use crate::dialogue::Call;
 use crate::goals::Goal;
 use crate::pick::{Pick, pick};
 use crate::recall::{alike, field, recall, same};
-use crate::results::items;
+use crate::results::{Outcome, items};
 use crate::schema::{Param, Role, ToolFacts};
 use crate::supply::producers;
 use bedplate_language::entities::{Utterance, What};
 use bedplate_language::lexicon::classes;
 use bedplate_language::thesaurus::thesaurus;
+use bedplate_language::tokens::Shape;
 
 /// Earlier results that are looked through for what is mentioned by name, their longest list, and the shortest word that names something.
 const LISTS_MAX: usize = 3;
@@ -110,7 +113,7 @@ impl Situation<'_> {
             return None;
         }
         let (u, from, to) = goal.said.last()?;
-        if let Some(other) = self.other(u, param, tool) {
+        if let Some(other) = self.other(u, (*from, *to), param, tool) {
             return Some(typed(other, param));
         }
         // a name, not "the court"
@@ -118,32 +121,27 @@ impl Situation<'_> {
             let token = &u.tokens[at];
             token.text.starts_with(char::is_uppercase) && at > *from || !classes(&token.lower).known()
         };
-        let said = |text: &str| (*from..*to).any(|at| u.word(at).trim_end_matches("'s").trim_end_matches("’s") == text && names_it(at));
-        let names = |item: &Value| -> Vec<String> {
-            let Value::Object(map) = item else { return Vec::new() };
-            let texts = map.values().filter_map(Value::as_str);
-            texts
-                .flat_map(|text| text.split_whitespace().map(str::to_lowercase))
-                .filter(|word| word.chars().count() >= NAMED_CHARS_MIN)
-                .collect()
-        };
-        let lists = self
-            .memory
-            .calls
-            .iter()
-            .rev()
-            .take(LISTS_MAX)
-            .filter_map(|call| call.outcome.as_ref())
-            .map(items);
-        for list in lists.filter(|list| (2..=LISTED_MAX).contains(&list.len())) {
-            let words: Vec<Vec<String>> = list.iter().map(names).collect();
+        let said: HashSet<&str> = (*from..*to)
+            .filter(|at| names_it(*at))
+            .map(|at| u.word(at).trim_end_matches("'s").trim_end_matches("’s"))
+            .filter(|word| word.chars().count() >= NAMED_CHARS_MIN)
+            .collect();
+        let sources = producers(self.tools, goal.tool, p);
+        let asked = |call: &&Call| call.tool.is_some_and(|tool| sources.contains(&tool));
+        for call in self.memory.calls.iter().rev().take(LISTS_MAX).filter(asked) {
+            let Some(outcome) = call.outcome.as_ref().filter(|outcome| (2..=LISTED_MAX).contains(&listed(outcome))) else {
+                continue;
+            };
+            let list = items(outcome);
+            let words: Vec<HashSet<String>> = list.iter().map(|item| named_in(item, &said)).collect();
             let own = |at: usize| {
                 let elsewhere = |word: &String| words.iter().enumerate().any(|(other, words)| other != at && words.contains(word));
-                words[at].iter().any(|word| said(word) && !elsewhere(word))
+                words[at].iter().any(|word| !elsewhere(word))
             };
             let called: Vec<usize> = (0..list.len()).filter(|at| own(*at)).collect();
             if let [only] = called[..]
                 && let Value::Object(map) = &list[only]
+                && !strangers(u, (*from, *to), map, &goal.values)
                 && let Some(value) = field(map, param, tool)
             {
                 return Some(typed(value, param));
@@ -153,18 +151,31 @@ impl Situation<'_> {
     }
 
     /// "And the other one": of two that were listed, the one that was not used.
-    pub(crate) fn other(&self, u: &Utterance, param: &Param, tool: &ToolFacts) -> Option<Value> {
-        let asked = (1..u.tokens.len()).any(|at| u.word(at) == "other" && matches!(u.word(at - 1), "the" | "his" | "her" | "their"));
-        let list = |call: &Call| call.outcome.as_ref().map(items).filter(|list| list.len() == 2);
+    fn other(&self, u: &Utterance, (from, to): (usize, usize), param: &Param, tool: &ToolFacts) -> Option<Value> {
+        // not "the other day"
+        let ends = |at: usize| {
+            at >= to || u.tokens[at].shape == Shape::Punct || matches!(u.word(at), "one" | "to" | "too" | "for" | "as") || {
+                let nouns = if param.nouns().is_empty() { tool.nouns() } else { param.nouns() };
+                nouns.contains(&u.tokens[at].stem.as_str())
+            }
+        };
+        let asked = |at: usize| u.word(at) == "other" && matches!(u.word(at - 1), "the" | "his" | "her" | "their") && ends(at + 1);
+        if !(from + 1..to).any(asked) {
+            return None;
+        }
         let calls = &self.memory.calls;
-        let (at, pair) = calls
-            .iter()
-            .enumerate()
-            .rev()
-            .find_map(|(at, call)| Some((at, list(call)?)))
-            .filter(|_| asked)?;
+        let two = |call: &Call| call.outcome.as_ref().is_some_and(|outcome| listed(outcome) == 2);
+        let at = calls.iter().rposition(two)?;
+        let pair = items(calls[at].outcome.as_ref()?);
         let ids: Vec<Value> = pair.iter().filter_map(|item| field(item.as_object()?, param, tool)).collect();
-        let used = |id: &Value| calls[at + 1..].iter().any(|call| call.input.values().any(|value| same(value, id)));
+        let is_id = |call: &Call, name: &str| {
+            let tool = call.tool.map(|tool| &self.tools[tool]);
+            tool.is_some_and(|tool| tool.params.iter().any(|param| param.name == name && param.role == Role::Id))
+        };
+        let used = |id: &Value| {
+            let uses = |call: &Call| call.input.iter().any(|(name, value)| is_id(call, name) && same(value, id));
+            calls[at + 1..].iter().any(uses)
+        };
         match &ids[..] {
             [one, other] if used(one) && !used(other) => Some(other.clone()),
             [one, other] if used(other) && !used(one) => Some(one.clone()),
@@ -256,4 +267,39 @@ impl Situation<'_> {
         }
         None
     }
+}
+
+/// How many items a result lists, without a copy of them.
+fn listed(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Data(Value::Array(list)) => list.len(),
+        Outcome::Data(Value::Object(map)) => map.values().filter_map(Value::as_array).map(Vec::len).max().unwrap_or(1),
+        _ => 0,
+    }
+}
+
+/// The words of an item that were said.
+fn named_in(item: &Value, said: &HashSet<&str>) -> HashSet<String> {
+    let Value::Object(map) = item else { return HashSet::new() };
+    let texts = map.values().filter_map(Value::as_str);
+    texts
+        .flat_map(|text| text.split_whitespace().map(str::to_lowercase))
+        .filter(|word| said.contains(word.as_str()))
+        .collect()
+}
+
+/// Whether somebody or something is named that is neither in the item nor among the values: then another one may be meant.
+fn strangers(u: &Utterance, (from, to): (usize, usize), item: &Map<String, Value>, values: &[Option<Value>]) -> bool {
+    let known = |text: &str| {
+        let text = text.to_lowercase();
+        let has = |value: &Value| value.as_str().is_some_and(|own| own.to_lowercase().contains(&text));
+        item.values().any(has) || values.iter().flatten().any(has)
+    };
+    u.entities
+        .iter()
+        .filter(|entity| from <= entity.from && entity.to <= to)
+        .any(|entity| match &entity.what {
+            What::Proper(text) | What::Email(text) | What::Id(text) => !known(text),
+            _ => false,
+        })
 }

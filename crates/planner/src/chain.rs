@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
 use crate::arguments::assign;
-use crate::clause::{Clause, Condition, analyse};
+use crate::clause::{Condition, analyse};
 use crate::condition::holds;
 use crate::dialogue::Call;
 use crate::goals::{Goal, Memory};
@@ -231,9 +231,8 @@ impl Situation<'_> {
                     }
                 }
                 Some(Produced::State(state)) => {
-                    if first.is_none() {
-                        first = Some(state);
-                    }
+                    first = Some(state);
+                    break;
                 }
                 None => asks.push(p),
             }
@@ -278,6 +277,11 @@ impl Situation<'_> {
             return None;
         }
         let creates = tool.verbs.iter().any(|verb| thesaurus().has_class(verb, "create"));
+        // a search that says nothing of the id is tried for the wish itself alone
+        let blind = blindly(self.tools, goal.tool, p);
+        if blind && depth < DEPTH_MAX {
+            return None;
+        }
         for producer in producers(self.tools, goal.tool, p) {
             let source = &self.tools[producer];
             let mut sub = Goal {
@@ -288,10 +292,7 @@ impl Situation<'_> {
                 refers: false,
             };
             for (u, from, to) in &goal.said {
-                let clause = Clause {
-                    verb_at: self.verb_tokens(u, *from, *to),
-                    ..analyse(u, *from, *to)
-                };
+                let clause = analyse(u, *from, *to);
                 let given = assign(u, &clause, &[], &pair(tool, source, p), self.now);
                 for (q, value) in given.values.into_iter().skip(tool.params.len() - 1).enumerate() {
                     // "close the ticket" does not look for closed ones
@@ -324,7 +325,7 @@ impl Situation<'_> {
                     sub.values[q].clone_from(value);
                 }
             }
-            if !source.params.is_empty() && sub.values.iter().all(Option::is_none) && blindly(self.tools, goal.tool, p) {
+            if blind && !source.params.is_empty() && sub.values.iter().all(Option::is_none) {
                 continue;
             }
             let known = self
@@ -380,7 +381,7 @@ impl Situation<'_> {
                         let usable = scalar_list
                             || list
                                 .iter()
-                                .any(|item| item.as_object().is_some_and(|map| field(map, param, tool).is_some()));
+                                .any(|item| item.as_object().is_some_and(|map| yields(map, param, tool, blind)));
                         if !usable {
                             // it answered, but not with what is needed: its words are the answer
                             match index {
@@ -401,7 +402,7 @@ impl Situation<'_> {
                             Pick::None => Produced::State(State::Stop(Note::NoneFits { items: list })),
                         });
                     }
-                    Outcome::Prose(text) => {
+                    Outcome::Prose(text) if !blind => {
                         // an id in prose, when there is exactly one
                         let u = Utterance::read(text, self.now, &std::sync::Arc::from([]));
                         let ids: Vec<&String> = u
@@ -471,10 +472,6 @@ impl Situation<'_> {
             }
         }
         None
-    }
-
-    fn verb_tokens(&self, u: &Utterance, from: usize, to: usize) -> Vec<usize> {
-        analyse(u, from, to).verb_at
     }
 
     /// The date and time that were asked for, for the rationale.
@@ -601,6 +598,12 @@ fn goal_is_fresh(goal: &Goal) -> bool {
 }
 
 /// The value in the type of the parameter.
+/// Whether an item tells the parameter. Of a tool that says nothing of it, only a field of its very name counts.
+fn yields(item: &Map<String, Value>, param: &Param, tool: &ToolFacts, blind: bool) -> bool {
+    let named = || item.keys().any(|key| name_words(key) == name_words(&param.name));
+    (!blind || named()) && field(item, param, tool).is_some()
+}
+
 pub(crate) fn typed(value: Value, param: &Param) -> Value {
     match (param.ty, &value) {
         (Type::Text, Value::Number(number)) => Value::String(number.to_string()),

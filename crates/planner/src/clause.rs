@@ -345,10 +345,10 @@ fn to_be_done(u: &Utterance, at: usize, to: usize) -> Option<usize> {
     let words = |from: usize, count: usize| (from..from + count).map(|at| u.word(at)).collect::<Vec<&str>>();
     let used = match &words(named.to, 3)[..] {
         ["has" | "have" | "needs" | "need" | "ought", "to", "be"] => 3,
-        ["must" | "should" | "can" | "could" | "shall", "be", _] => 2,
+        ["must" | "should" | "shall", "be", _] => 2,
         _ => return None,
     };
-    Some(named.to + used).filter(|verb| *verb < to)
+    Some(named.to + used).filter(|verb| *verb < to && thesaurus().is_verb(&u.tokens[*verb].stem))
 }
 
 /// Finds verb and mood of tokens `from..to`.

@@ -110,7 +110,7 @@ fn read(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> R
     let mut refused = list.iter().any(|clause| clause.forbidden);
     // "no, make it four": the last wish again, with something else in it
     if memory.open.is_empty()
-        && (corrects(u) || again(u))
+        && (corrects(u) || again(u) && !refused && !list.iter().any(|clause| clause.verb.is_some() && clause.mood == Mood::Statement))
         && !list.iter().any(|clause| names_action(u, clause, tools, now))
         && let Some(goals) = follow_up(u, memory, tools, now)
     {

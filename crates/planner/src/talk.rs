@@ -12,6 +12,7 @@ use crate::schema::{Role, ToolFacts};
 use bedplate_language::entities::{Utterance, What};
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::Shape;
+use bedplate_language::words::is_stop;
 
 /// The open goal with what the user has added.
 pub(crate) fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Goal {
@@ -214,29 +215,38 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
     let mut changed = shifted(&mut goal, u, tool);
     let moved = changed;
     // "no, PO-34", "and the 41?"
-    let instead = replaced(u, &goal, tool);
+    let instead = replaced(u, &goal, tool, &given.values);
     if let Some((p, said)) = &instead {
         goal.values[*p] = Some(json!(said));
         changed = true;
     }
     // "and PO-7801 gets four"
     let mut given = given;
-    for entity in &u.entities {
-        let What::Id(id) = &entity.what else { continue };
-        let alike = |p: &usize| {
-            goal.values[*p]
-                .as_ref()
-                .and_then(serde_json::Value::as_str)
-                .is_some_and(|text| form(text) == form(id))
+    let ids: Vec<&String> = u
+        .entities
+        .iter()
+        .filter_map(|entity| if let What::Id(id) = &entity.what { Some(id) } else { None })
+        .collect();
+    if let [id] = ids[..] {
+        let begin = |text: &str| {
+            text.chars()
+                .take_while(char::is_ascii_alphabetic)
+                .collect::<String>()
+                .to_lowercase()
         };
-        let fitting: Vec<usize> = (0..tool.params.len()).filter(alike).collect();
-        if let [p] = fitting[..] {
+        let alike = |text: &str| form(text) == form(id) && begin(text) == begin(id);
+        let fitting: Vec<usize> = (0..tool.params.len())
+            .filter(|p| goal.values[*p].as_ref().and_then(serde_json::Value::as_str).is_some_and(alike))
+            .collect();
+        // "to AC-9 instead": a beginning and an end are told apart by what was said
+        let settled = (0..tool.params.len()).any(|p| given.values[p] == Some(json!(id)) && tool.params[p].end != crate::schema::End::None);
+        if let ([p], false) = (&fitting[..], settled) {
             given
                 .values
                 .iter_mut()
                 .filter(|value| **value == Some(json!(id)))
                 .for_each(|value| *value = None);
-            given.values[p] = Some(json!(id));
+            given.values[*p] = Some(json!(id));
         }
     }
     for (p, value) in given.values.iter().enumerate().filter(|_| instead.is_none()) {
@@ -278,12 +288,16 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
     if !changed && !time_only {
         return None;
     }
-    // an id that was picked from a list belongs to the old wish
     goal.condition = None;
     // "the first one too": what told which one before does so no longer
     if u.entities.iter().any(|entity| matches!(entity.what, What::Ordinal(_))) {
         goal.said.clear();
         goal.refers = true;
+        for (p, param) in tool.params.iter().enumerate() {
+            if param.role == Role::Id && given.values[p].is_none() {
+                goal.values[p] = None;
+            }
+        }
     }
     goal.said.push((u.clone(), 0, u.tokens.len()));
     // something that was done already is better changed than done twice
@@ -315,7 +329,8 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
 }
 
 /// What the text gives in the place of a value that looks alike: "PO-34" for "PO-33", "15 Harbour Steps" for "5 Harbour Steps".
-fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts) -> Option<(usize, String)> {
+/// Not where the text was read as the value of another parameter.
+fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts, given: &[Option<serde_json::Value>]) -> Option<(usize, String)> {
     let lead = |word: &str| {
         matches!(
             word,
@@ -366,10 +381,10 @@ fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts) -> Option<(usize, Stri
     let digits = said.chars().any(|c| c.is_ascii_digit());
     let name = said.split(' ').all(|word| word.starts_with(char::is_uppercase));
     let alike = |p: &usize| match &goal.values[*p] {
-        Some(serde_json::Value::String(text)) if tool.params[*p].options.is_empty() => {
+        Some(serde_json::Value::String(text)) if replaceable(&tool.params[*p]) => {
             let shared = text
                 .split(' ')
-                .filter(|word| word.len() > 2 && said.split(' ').any(|other| other == *word))
+                .filter(|word| word.len() > 2 && !is_stop(&word.to_lowercase()) && said.split(' ').any(|other| other == *word))
                 .count();
             let alike = digits || name && matches!(tool.params[*p].role, Role::Person | Role::Place);
             text != said && (alike && form(text) == form(said) || shared > 0 && text.contains(' ') && said.contains(' '))
@@ -377,10 +392,18 @@ fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts) -> Option<(usize, Stri
         _ => false,
     };
     let fitting: Vec<usize> = (0..tool.params.len()).filter(alike).collect();
+    let elsewhere =
+        |p: usize| (0..given.len()).any(|other| other != p && given[other].as_ref().is_some_and(|value| value.as_str() == Some(said)));
     match fitting[..] {
-        [p] => Some((p, said.to_owned())),
+        [p] if !elsewhere(p) => Some((p, said.to_owned())),
         _ => None,
     }
+}
+
+/// Whether a look alike is enough to take the place of a value: not of a day, of a story or of one of a few.
+fn replaceable(param: &crate::schema::Param) -> bool {
+    let free = !matches!(param.role, Role::Text | Role::Query | Role::Date | Role::Time | Role::DateTime);
+    free && param.options.is_empty()
 }
 
 /// "And the day after?", "and back?": the same with its day moved, or the other way round.

@@ -552,3 +552,77 @@ fn no_wish() {
         assert!(cancels(&[said]), "{said}");
     }
 }
+
+/// The calls that `said` leads to, one message after the other, when every tool answers with what `results` has for it.
+fn calls_of(tools: &Arc<[Tool]>, results: &Value, said: &[&str]) -> Vec<String> {
+    let mut request = Request {
+        model: "m".into(),
+        tools: tools.clone(),
+        ..Request::default()
+    };
+    let now = Moment {
+        local: sets::now(),
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    let mut made = Vec::new();
+    for said in said {
+        request.messages.push(Arc::new(Message::user(*said)));
+        for _ in 0..4 {
+            let reply = plan(&request, now.clone());
+            let mut answers = Vec::new();
+            for block in &reply.message.content {
+                if let Block::ToolUse { id, name, input } = block {
+                    made.push(format!("{name} {input}"));
+                    answers.push(Block::tool_result(id, results[name].to_string(), ToolStatus::Success));
+                }
+            }
+            request.messages.push(Arc::new(reply.message));
+            if answers.is_empty() {
+                break;
+            }
+            request.messages.push(Arc::new(Message {
+                role: Role::User,
+                content: answers,
+            }));
+        }
+    }
+    made
+}
+
+/// Nothing that changes something is done with an id that nobody meant.
+#[test]
+fn nobody_is_taken_for_another() {
+    let tools: Arc<[Tool]> = [
+        json!({"name": "find_customers", "description": "Finds customers", "params": {"name": "string: Name", "city": "string: City"}}),
+        json!({"name": "create_invoice", "description": "Creates an invoice for a customer",
+            "params": {"customer_id": "string!: Id of the customer, like CU-1", "amount": "number!: Amount in euros"}}),
+        json!({"name": "find_store", "description": "Finds a store", "params": {"city": "string!: City"}}),
+        json!({"name": "cancel_order", "description": "Cancels an order", "params": {"order_id": "string!: Id of the order, like A-1001"}}),
+        json!({"name": "add_player", "description": "Adds a player to the team", "params": {"player": "string!: Name of the player"}}),
+    ]
+    .iter()
+    .map(tool)
+    .collect();
+    let results = json!({
+        "find_customers": [{"id": "CU-7", "name": "Anna Lind", "city": "Berlin"}, {"id": "CU-8", "name": "Bob Hale", "city": "Oslo"}],
+        "find_store": {"id": "ST-4", "city": "Berlin"},
+        "create_invoice": {}, "cancel_order": {}, "add_player": {},
+    });
+    let never = |said: &[&str], call: &str| {
+        let made = calls_of(&tools, &results, said);
+        assert!(!made.iter().any(|made| made.contains(call)), "{said:?}: {made:?}");
+    };
+    let made = calls_of(
+        &tools,
+        &results,
+        &["Find all customers", "Create an invoice of 50 euros for Clara Meier in Berlin"],
+    );
+    assert!(made[1].starts_with("find_customers") && made[1].contains("Clara Meier"), "{made:?}");
+    never(&["Cancel my order in Berlin"], "ST-4");
+    never(&["Add Bob to the team", "Don't add Anna too"], "Anna");
+    let made = calls_of(&tools, &results, &["Find all customers", "Create an invoice of 50 euros for Anna"]);
+    assert!(
+        made.iter().any(|made| made.contains("create_invoice") && made.contains("CU-7")),
+        "{made:?}"
+    );
+}

@@ -28,7 +28,7 @@ const SYNONYM: f64 = 0.8;
 pub(super) fn flags(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
     let words: Vec<String> = param.words.iter().filter(|word| !EMPTY.contains(&word.as_str())).cloned().collect();
     for at in scene.open_tokens() {
-        if let Some((yes, cue)) = flag_cue(&scene.u.tokens, at, &words)
+        if let Some((yes, cue)) = flag_cue(&scene.u.cues[at], &words)
             && scene.open(at, at + cue.tokens)
         {
             let (said, other) = match (cue.whole, cue.words) {

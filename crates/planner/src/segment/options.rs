@@ -27,6 +27,8 @@ const CONTENT_CHARS_MIN: usize = 3;
 const PARTICLE_GAP: usize = 3;
 /// Longest name of a kind, in tokens, and how far apart the words of a value may stand.
 const KIND_MAX: usize = 4;
+/// How far behind "one of" the colon may stand: "one of these slots: …".
+const OFFER_GAP: usize = 5;
 const WINDOW: usize = 3;
 
 /// Every place where an allowed value is named.
@@ -41,18 +43,28 @@ pub(super) fn options(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
             }
         }
     }
-    // "one of these: A, B or C": whoever leaves the choice gets the first
-    let offer = (1..u.tokens.len())
-        .find(|at| u.word(*at) == "of" && matches!(u.word(at - 1), "one" | "any"))
-        .and_then(|at| (at..u.tokens.len()).find(|at| u.word(*at) == ":"));
-    let offered = |candidate: &Candidate| candidate.kind == Kind::Option && offer.is_some_and(|at| candidate.from > at);
+    offered(u, out);
+}
+
+/// "One of these: A, B or C": whoever leaves the choice gets the first.
+fn offered(u: &Utterance, out: &mut Vec<Candidate>) {
+    let Some(of) = (1..u.tokens.len()).find(|at| u.word(*at) == "of" && matches!(u.word(at - 1), "one" | "any")) else {
+        return;
+    };
+    let Some(colon) = (of..u.tokens.len().min(of + OFFER_GAP)).find(|at| u.word(*at) == ":") else {
+        return;
+    };
+    let end = (colon..u.tokens.len())
+        .find(|at| matches!(u.word(*at), "." | "!" | "?"))
+        .unwrap_or(u.tokens.len());
+    let listed = |candidate: &Candidate| candidate.kind == Kind::Option && (colon..end).contains(&candidate.from);
     if let Some(first) = out
         .iter()
-        .filter(|candidate| offered(candidate))
+        .filter(|candidate| listed(candidate))
         .map(|candidate| candidate.from)
         .min()
     {
-        out.retain(|candidate| !offered(candidate) || candidate.from == first);
+        out.retain(|candidate| !listed(candidate) || candidate.from == first);
     }
 }
 
@@ -187,7 +199,7 @@ impl Spot<'_> {
                 .iter()
                 .any(|words| words.iter().any(|word| word == topic))
         };
-        let cue = value_cue(&self.u.tokens, self.at, self.words, &about)?;
+        let cue = value_cue(self.u.cues.get(self.at)?, self.words, &about)?;
         let how = match (cue.whole, cue.words) {
             (true, 1) => "cue",
             (true, 2) => "cue2",
