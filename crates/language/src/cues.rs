@@ -11,7 +11,7 @@ use crate::stem::stem;
 use crate::tokens::{Shape, Token};
 use crate::words::is_determiner;
 
-/// Most words of a cue; the longest listed has eight.
+/// Most words of a cue; the longest listed has six.
 pub const CUE_WORDS_MAX: usize = 8;
 
 /// What a list of cues speaks for.
@@ -37,7 +37,7 @@ type Rest = (Vec<String>, u16);
 
 struct Lists {
     entries: Vec<Entry>,
-    /// By the first stem of a cue; longer cues first.
+    /// By the first stem of a cue.
     by_first: HashMap<String, Vec<Rest>>,
 }
 
@@ -48,27 +48,9 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| Lists::read(include_str!("cues.
 struct Stems<'t>(HashMap<&'t str, String>);
 
 impl<'t> Stems<'t> {
-    /// The stems of a phrase.
-    fn all(&mut self, phrase: &'t str) -> Vec<String> {
-        phrase
-            .split_whitespace()
-            .map(|word| self.0.entry(word).or_insert_with(|| stem(word)).clone())
-            .collect()
+    fn of(&mut self, words: impl Iterator<Item = &'t str>) -> Vec<String> {
+        words.map(|word| self.0.entry(word).or_insert_with(|| stem(word)).clone()).collect()
     }
-
-    /// The same without articles and the like.
-    fn content(&mut self, phrase: &'t str) -> Vec<String> {
-        phrase
-            .split_whitespace()
-            .filter(|word| !skipped(word))
-            .map(|word| self.0.entry(word).or_insert_with(|| stem(word)).clone())
-            .collect()
-    }
-}
-
-/// Words that stand in a text where a cue has none.
-fn skipped(word: &str) -> bool {
-    is_determiner(word)
 }
 
 impl Lists {
@@ -80,7 +62,7 @@ impl Lists {
         };
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (topics, line) = match line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-                Some((topics, rest)) => (known.all(topics), rest.trim_start()),
+                Some((topics, rest)) => (known.of(topics.split_whitespace()), rest.trim_start()),
                 None => (Vec::new(), line),
             };
             let (sense, line) = match line.split_at_checked(1) {
@@ -92,17 +74,14 @@ impl Lists {
             let Ok(number) = u16::try_from(out.entries.len()) else { break };
             // one name of a value speaks for its others
             for cue in cues.split(';').chain(names.split(',')) {
-                let mut words = known.content(cue);
+                let mut words = known.of(cue.split_whitespace().filter(|word| !is_determiner(word)));
                 if !words.is_empty() && words.len() <= CUE_WORDS_MAX {
                     let first = words.remove(0);
                     out.by_first.entry(first).or_default().push((words, number));
                 }
             }
-            let names = names.split(',').map(|name| known.all(name)).collect();
+            let names = names.split(',').map(|name| known.of(name.split_whitespace())).collect();
             out.entries.push(Entry { sense, topics, names });
-        }
-        for cues in out.by_first.values_mut() {
-            cues.sort_by_key(|(rest, number)| (std::cmp::Reverse(rest.len()), *number));
         }
         out
     }
@@ -149,7 +128,7 @@ fn word(token: &Token) -> Cow<'_, str> {
 fn follows(tokens: &[Token], from: usize, words: &[String]) -> Option<usize> {
     let mut at = from;
     for wanted in words {
-        while tokens.get(at).is_some_and(|token| skipped(&token.lower)) {
+        while tokens.get(at).is_some_and(|token| is_determiner(&token.lower)) {
             at += 1;
         }
         tokens.get(at).filter(|token| word(token) == *wanted)?;
@@ -171,47 +150,40 @@ pub struct Cue {
 
 /// The best of the cues at one token for the value of these `words` (stems), when the question is `about` something.
 pub fn value_cue(hits: &[Hit], words: &[String], about: &dyn Fn(&str) -> bool) -> Option<Cue> {
-    let mut best: Option<Cue> = None;
-    for hit in hits {
-        let entry = &LISTS.entries[usize::from(hit.entry)];
+    let part = |name: &[String]| words.len() > 1 && name.len() == 1 && words.contains(&name[0]);
+    let fits = |entry: &Entry| {
         let on_topic = entry.topics.is_empty() || entry.topics.iter().any(|topic| about(topic));
-        if entry.sense != Sense::Value || !on_topic {
-            continue;
-        }
-        let whole = entry.names.iter().any(|name| name == words);
-        let part = || words.len() > 1 && entry.names.iter().any(|name| name.len() == 1 && words.contains(&name[0]));
-        let better = best.is_none_or(|best| (whole, hit.words) > (best.whole, best.words));
-        if better && (whole || part()) {
-            best = Some(hit.cue(whole));
-        }
-    }
-    best
+        entry.sense == Sense::Value && on_topic
+    };
+    best(hits, words, fits, part).map(|(cue, _)| cue)
 }
 
 /// The best of the cues at one token for a yes or a no of the parameter that is called by `words` (stems), and which of them it says.
 pub fn flag_cue(hits: &[Hit], words: &[String]) -> Option<(bool, Cue)> {
-    let mut best: Option<(bool, Cue)> = None;
+    let part = |name: &[String]| name.iter().all(|word| words.contains(word));
+    best(hits, words, |entry| entry.sense != Sense::Value, part).map(|(cue, sense)| (sense == Sense::Flag(true), cue))
+}
+
+/// The longest cue of an entry that fits: one of the very name rather than one of a `part` of it, the first listed of equals.
+fn best(hits: &[Hit], words: &[String], fits: impl Fn(&Entry) -> bool, part: impl Fn(&[String]) -> bool) -> Option<(Cue, Sense)> {
+    let mut best: Option<(Cue, Sense)> = None;
     for hit in hits {
         let entry = &LISTS.entries[usize::from(hit.entry)];
-        let Sense::Flag(yes) = entry.sense else { continue };
+        if !fits(entry) {
+            continue;
+        }
         let whole = entry.names.iter().any(|name| name == words);
-        let part = || entry.names.iter().any(|name| name.iter().all(|word| words.contains(word)));
-        let better = best.is_none_or(|(_, best)| (whole, hit.words) > (best.whole, best.words));
-        if better && (whole || part()) {
-            best = Some((yes, hit.cue(whole)));
+        let better = best.is_none_or(|(best, _)| (whole, hit.words) > (best.whole, best.words));
+        if better && (whole || entry.names.iter().any(|name| part(name))) {
+            let cue = Cue {
+                tokens: hit.tokens,
+                words: hit.words,
+                whole,
+            };
+            best = Some((cue, entry.sense));
         }
     }
     best
-}
-
-impl Hit {
-    fn cue(&self, whole: bool) -> Cue {
-        Cue {
-            tokens: self.tokens,
-            words: self.words,
-            whole,
-        }
-    }
 }
 
 #[cfg(test)]

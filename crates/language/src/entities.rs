@@ -134,6 +134,13 @@ impl Utterance {
         &self.text[self.tokens[from].start..self.tokens[to - 1].end]
     }
 
+    /// The ids that are mentioned.
+    pub fn ids(&self) -> impl Iterator<Item = &String> {
+        self.entities
+            .iter()
+            .filter_map(|entity| if let What::Id(id) = &entity.what { Some(id) } else { None })
+    }
+
     /// Lower-case word of a token, empty beyond the ends.
     pub fn word(&self, at: usize) -> &str {
         self.tokens.get(at).map_or("", |token| token.lower.as_str())

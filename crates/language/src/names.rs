@@ -12,22 +12,8 @@ pub const NAME_WORDS_MAX: usize = 5;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Named(u16);
 
-const SECTIONS: &[&str] = &[
-    "given",
-    "given+",
-    "family",
-    "family+",
-    "pet",
-    "town",
-    "town+",
-    "company",
-    "company+",
-    "companyword",
-    "street",
-];
-
-/// Letters for the sections, and which section tells most about a word that is in several.
-const LETTERS: &[(&str, char)] = &[
+/// The sections of the lists with a letter each; a word that is in several goes by the first of them.
+const SECTIONS: &[(&str, char)] = &[
     ("given", 'G'),
     ("family", 'F'),
     ("town", 'T'),
@@ -46,7 +32,7 @@ static LISTS: LazyLock<HashMap<&'static str, Named>> = LazyLock::new(|| {
     let mut section = 0;
     for line in include_str!("names.txt").lines().filter(|line| !line.starts_with('#')) {
         if let Some((name, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            section = 1 << SECTIONS.iter().position(|known| *known == name).unwrap_or(SECTIONS.len());
+            section = 1 << SECTIONS.iter().position(|(known, _)| *known == name).unwrap_or(SECTIONS.len());
             continue;
         }
         for name in line.split(',').map(str::trim).filter(|name| !name.is_empty()) {
@@ -57,20 +43,11 @@ static LISTS: LazyLock<HashMap<&'static str, Named>> = LazyLock::new(|| {
 });
 
 impl Named {
-    fn has(self, section: &str) -> bool {
-        SECTIONS
-            .iter()
-            .position(|known| *known == section)
-            .is_some_and(|at| self.0 & (1 << at) != 0)
-    }
-
     /// A letter for what it names above all: `G` a person by the given name, `F` by the family name, `T` a town, `C` a company, `W` a word of
     /// companies, `S` of streets, `P` a pet; lower case when it is a common word as well, `-` when it names nothing.
     pub fn letter(self) -> char {
-        LETTERS
-            .iter()
-            .find(|(section, _)| self.has(section))
-            .map_or('-', |(_, letter)| *letter)
+        let first = self.0.trailing_zeros() as usize;
+        SECTIONS.get(first).map_or('-', |(_, letter)| *letter)
     }
 }
 
@@ -102,7 +79,7 @@ mod tests {
         for line in include_str!("names.txt").lines().filter(|line| !line.starts_with('#')) {
             if let Some(rest) = line.strip_prefix('[') {
                 let name = rest.split(']').next().unwrap();
-                assert!(SECTIONS.contains(&name), "unknown section {name}");
+                assert!(SECTIONS.iter().any(|(known, _)| *known == name), "unknown section {name}");
                 continue;
             }
             for name in line.split(',').map(str::trim).filter(|name| !name.is_empty()) {

@@ -15,7 +15,7 @@ use crate::pick::{Pick, pick};
 use crate::recall::{alike, claim, field, same};
 use crate::results::{Outcome, items, plain};
 use crate::schema::{Param, Role, ToolFacts, Type};
-use crate::supply::{blindly, pair, producers};
+use crate::supply::{pair, producers, sources};
 use crate::wish::matches;
 use bedplate_language::entities::{Utterance, What};
 use bedplate_language::thesaurus::thesaurus;
@@ -278,11 +278,11 @@ impl Situation<'_> {
         }
         let creates = tool.verbs.iter().any(|verb| thesaurus().has_class(verb, "create"));
         // a search that says nothing of the id is tried for the wish itself alone
-        let blind = blindly(self.tools, goal.tool, p);
+        let (producers, blind) = sources(self.tools, goal.tool, p);
         if blind && depth < DEPTH_MAX {
             return None;
         }
-        for producer in producers(self.tools, goal.tool, p) {
+        for producer in producers {
             let source = &self.tools[producer];
             let mut sub = Goal {
                 tool: producer,
@@ -405,11 +405,7 @@ impl Situation<'_> {
                     Outcome::Prose(text) if !blind => {
                         // an id in prose, when there is exactly one
                         let u = Utterance::read(text, self.now, &std::sync::Arc::from([]));
-                        let ids: Vec<&String> = u
-                            .entities
-                            .iter()
-                            .filter_map(|entity| if let What::Id(id) = &entity.what { Some(id) } else { None })
-                            .collect();
+                        let ids: Vec<&String> = u.ids().collect();
                         if let [id] = ids[..] {
                             return Some(Produced::Value(Value::String(id.clone())));
                         }

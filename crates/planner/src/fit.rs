@@ -204,7 +204,7 @@ impl Model {
 }
 
 /// The two tables that fill calls: of single arguments and of all together.
-struct Pair {
+struct Tables {
     single: Model,
     whole: Model,
     /// Facts about whole calls, with their names.
@@ -215,7 +215,7 @@ struct Pair {
 /// One way to fill a call: what speaks for it, the candidates, its facts.
 type Way = (f32, Vec<usize>, Vec<u32>);
 
-impl Pair {
+impl Tables {
     /// Fits the single arguments first, and then both to the calls as they come out.
     fn fit(samples: &[&Sample], facts: usize) -> Self {
         let decisions: Vec<&Decision> = samples.iter().flat_map(|sample| &sample.decisions).collect();
@@ -246,10 +246,6 @@ impl Pair {
             .filter(|(_, seen)| **seen >= CALLS_MIN)
             .map(|(fact, _)| *fact)
             .collect();
-        out.facts.names = out
-            .facts
-            .names
-            .map(|names| names.into_iter().filter(|(fact, _)| kept.contains(fact)).collect());
         out.index = Index::default();
         out.index.rows(&kept);
         out.whole.weights = vec![0.0; kept.len()];
@@ -624,10 +620,10 @@ fn fit() {
     let mut totals = Totals::new();
     for fold in 0..if told("FIT_ONLY").as_deref() == Some("all") { 0 } else { FOLDS } {
         let learned: Vec<&Sample> = samples.iter().filter(|sample| sample.set % FOLDS != fold).collect();
-        let mut pair = Pair::fit(&learned, all);
-        pair.facts.names = None;
+        let mut tables = Tables::fit(&learned, all);
+        tables.facts.names = None;
         for sample in samples.iter().filter(|sample| sample.set % FOLDS == fold) {
-            let (choices, ways) = pair.ways(sample, false);
+            let (choices, ways) = tables.ways(sample, false);
             let chosen = &ways[0].1;
             let mut right = true;
             let mut notes = String::new();
@@ -665,7 +661,7 @@ fn fit() {
         }
         let judge = Fitted {
             index: &index,
-            model: &pair.single,
+            model: &tables.single,
         };
         let mut own = Index::default();
         let mut decisions: Vec<(Vec<Reading>, Decision)> = wished
@@ -707,14 +703,14 @@ fn fit() {
     if told("FIT_ONLY").as_deref() == Some("cross") {
         return;
     }
-    let pair = Pair::fit(&samples.iter().collect::<Vec<_>>(), all);
+    let tables = Tables::fit(&samples.iter().collect::<Vec<_>>(), all);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/weights");
     let write = |name: &str, table: String| std::fs::write(folder.join(name), table).unwrap();
-    write("arguments.txt", pair.single.table(&index, facts.names.as_ref().unwrap()));
-    write("calls.txt", pair.whole.table(&pair.index, pair.facts.names.as_ref().unwrap()));
+    write("arguments.txt", tables.single.table(&index, facts.names.as_ref().unwrap()));
+    write("calls.txt", tables.whole.table(&tables.index, tables.facts.names.as_ref().unwrap()));
     let judge = Fitted {
         index: &index,
-        model: &pair.single,
+        model: &tables.single,
     };
     let (mut own, mut names) = (Index::default(), Some(HashMap::new()));
     let mut decisions: Vec<Decision> = wished

@@ -14,16 +14,20 @@ const SOUGHT: &[&str] = &[
 
 /// Tools that may yield parameter `p` of `tool`, the likeliest first.
 pub(crate) fn producers(tools: &[ToolFacts], tool: usize, p: usize) -> Vec<usize> {
-    if !chained(&tools[tool].params[p]) {
-        return Vec::new();
-    }
-    let out = naming(tools, tool, p);
-    if out.is_empty() { searches(tools, tool, p) } else { out }
+    sources(tools, tool, p).0
 }
 
-/// Whether the tools that may yield parameter `p` of `tool` only search, and so have to be told for what.
-pub(crate) fn blindly(tools: &[ToolFacts], tool: usize, p: usize) -> bool {
-    naming(tools, tool, p).is_empty()
+/// The same, and whether they only search, naming nothing like the parameter, and so have to be told for what.
+pub(crate) fn sources(tools: &[ToolFacts], tool: usize, p: usize) -> (Vec<usize>, bool) {
+    if !chained(&tools[tool].params[p]) {
+        return (Vec::new(), false);
+    }
+    let out = naming(tools, tool, p);
+    if out.is_empty() {
+        (searches(tools, tool, p), true)
+    } else {
+        (out, false)
+    }
 }
 
 /// Whether a parameter is one that tools yield.

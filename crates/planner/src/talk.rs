@@ -1,18 +1,22 @@
 //! What is said about something said before, answers and corrections and "what about"; and talk that wants nothing.
 
 use jiff::civil::DateTime;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{assign, assign_open, assign_rest};
 use crate::clause::analyse;
 use crate::evidence::form;
 use crate::goals::{Goal, Memory, Reading, refers};
 use crate::results::Outcome;
-use crate::schema::{Role, ToolFacts};
-use bedplate_language::entities::{Utterance, What};
+use crate::schema::{End, Param, Role, ToolFacts};
+use crate::told::prefix;
+use bedplate_language::entities::{Entity, Utterance, What};
 use bedplate_language::thesaurus::thesaurus;
 use bedplate_language::tokens::Shape;
 use bedplate_language::words::is_stop;
+
+/// Longest text, in tokens, that takes the place of another.
+const REPLACED_MAX: usize = 6;
 
 /// The open goal with what the user has added.
 pub(crate) fn answered(goal: &Goal, u: &Utterance, memory: &Memory, tools: &[ToolFacts], now: DateTime) -> Goal {
@@ -136,9 +140,6 @@ pub(crate) fn corrects(u: &Utterance) -> bool {
         .any(|at| u.word(at) == "make" && matches!(u.word(at + 1), "it" | "that") && at + 4 >= u.tokens.len().saturating_sub(2))
 }
 
-/// Longest text, in tokens, that takes the place of another.
-const REPLACED_MAX: usize = 6;
-
 /// "The same for S-19", "him too": the last wish once more.
 pub(crate) fn again(u: &Utterance) -> bool {
     let words: Vec<&str> = u
@@ -207,7 +208,7 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
         + usize::from(u.word(2) == "about" && ellipsis);
     let mut clause = analyse(u, lead.min(u.tokens.len().saturating_sub(1)), u.tokens.len());
     clause.verb_at.clear();
-    let given = assign(u, &clause, &[], tool, now);
+    let mut given = assign(u, &clause, &[], tool, now);
     if given.values.iter().all(Option::is_none) && u.entities.is_empty() && !shifted(&mut last.clone(), u, tool) {
         return None;
     }
@@ -220,35 +221,7 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
         goal.values[*p] = Some(json!(said));
         changed = true;
     }
-    // "and PO-7801 gets four"
-    let mut given = given;
-    let ids: Vec<&String> = u
-        .entities
-        .iter()
-        .filter_map(|entity| if let What::Id(id) = &entity.what { Some(id) } else { None })
-        .collect();
-    if let [id] = ids[..] {
-        let begin = |text: &str| {
-            text.chars()
-                .take_while(char::is_ascii_alphabetic)
-                .collect::<String>()
-                .to_lowercase()
-        };
-        let alike = |text: &str| form(text) == form(id) && begin(text) == begin(id);
-        let fitting: Vec<usize> = (0..tool.params.len())
-            .filter(|p| goal.values[*p].as_ref().and_then(serde_json::Value::as_str).is_some_and(alike))
-            .collect();
-        // "to AC-9 instead": a beginning and an end are told apart by what was said
-        let settled = (0..tool.params.len()).any(|p| given.values[p] == Some(json!(id)) && tool.params[p].end != crate::schema::End::None);
-        if let ([p], false) = (&fitting[..], settled) {
-            given
-                .values
-                .iter_mut()
-                .filter(|value| **value == Some(json!(id)))
-                .for_each(|value| *value = None);
-            given.values[*p] = Some(json!(id));
-        }
-    }
+    id_in_its_place(u, &goal, tool, &mut given.values);
     for (p, value) in given.values.iter().enumerate().filter(|_| instead.is_none()) {
         let mention = u.entities.iter().any(|entity| given.taken[entity.from]);
         if moved && !mention {
@@ -274,7 +247,7 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
         && let What::Number(value) = only.what
     {
         let numeric: Vec<usize> = (0..tool.params.len())
-            .filter(|p| goal.values[*p].as_ref().is_some_and(serde_json::Value::is_number))
+            .filter(|p| goal.values[*p].as_ref().is_some_and(Value::is_number))
             .collect();
         if let [p] = numeric[..] {
             goal.values[p] = Some(crate::values::number(value, &tool.params[p]));
@@ -328,9 +301,30 @@ pub(crate) fn follow_up(u: &Utterance, memory: &Memory, tools: &[ToolFacts], now
     Some(vec![goal])
 }
 
+/// "And PO-7801 gets four": the one id that is said belongs where one of its kind was.
+fn id_in_its_place(u: &Utterance, goal: &Goal, tool: &ToolFacts, given: &mut [Option<Value>]) {
+    let ids: Vec<&String> = u.ids().collect();
+    let [id] = ids[..] else { return };
+    let alike = |text: &str| form(text) == form(id) && prefix(text) == prefix(id);
+    let fitting: Vec<usize> = (0..tool.params.len())
+        .filter(|p| goal.values[*p].as_ref().and_then(Value::as_str).is_some_and(alike))
+        .collect();
+    let here = |value: &Option<Value>| *value == Some(json!(id));
+    // "to AC-9 instead": a beginning and an end are told apart by what was said
+    let settled = tool
+        .params
+        .iter()
+        .zip(&*given)
+        .any(|(param, value)| here(value) && param.end != End::None);
+    if let ([p], false) = (&fitting[..], settled) {
+        given.iter_mut().filter(|value| here(value)).for_each(|value| *value = None);
+        given[*p] = Some(json!(id));
+    }
+}
+
 /// What the text gives in the place of a value that looks alike: "PO-34" for "PO-33", "15 Harbour Steps" for "5 Harbour Steps".
 /// Not where the text was read as the value of another parameter.
-fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts, given: &[Option<serde_json::Value>]) -> Option<(usize, String)> {
+fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts, given: &[Option<Value>]) -> Option<(usize, String)> {
     let lead = |word: &str| {
         matches!(
             word,
@@ -373,7 +367,7 @@ fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts, given: &[Option<serde_
     let skipped = |at: usize| u.tokens[at].shape == Shape::Punct || lead(&u.tokens[at].lower);
     let from = (0..u.tokens.len()).find(|at| !skipped(*at))?;
     let to = (from..u.tokens.len()).rev().find(|at| !skipped(*at))? + 1;
-    let dated = |entity: &bedplate_language::entities::Entity| matches!(entity.what, What::When(_) | What::Ordinal(_));
+    let dated = |entity: &Entity| matches!(entity.what, What::When(_) | What::Ordinal(_));
     if to - from > REPLACED_MAX || u.entities.iter().any(dated) {
         return None;
     }
@@ -381,7 +375,7 @@ fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts, given: &[Option<serde_
     let digits = said.chars().any(|c| c.is_ascii_digit());
     let name = said.split(' ').all(|word| word.starts_with(char::is_uppercase));
     let alike = |p: &usize| match &goal.values[*p] {
-        Some(serde_json::Value::String(text)) if replaceable(&tool.params[*p]) => {
+        Some(Value::String(text)) if replaceable(&tool.params[*p]) => {
             let shared = text
                 .split(' ')
                 .filter(|word| word.len() > 2 && !is_stop(&word.to_lowercase()) && said.split(' ').any(|other| other == *word))
@@ -401,13 +395,13 @@ fn replaced(u: &Utterance, goal: &Goal, tool: &ToolFacts, given: &[Option<serde_
 }
 
 /// Whether a look alike is enough to take the place of a value: not of a day, of a story or of one of a few.
-fn replaceable(param: &crate::schema::Param) -> bool {
+fn replaceable(param: &Param) -> bool {
     let free = !matches!(param.role, Role::Text | Role::Query | Role::Date | Role::Time | Role::DateTime);
     free && param.options.is_empty()
 }
 
 /// "And the day after?", "and back?": the same with its day moved, or the other way round.
-fn shifted(goal: &mut Goal, u: &Utterance, tool: &crate::schema::ToolFacts) -> bool {
+fn shifted(goal: &mut Goal, u: &Utterance, tool: &ToolFacts) -> bool {
     use jiff::ToSpan;
     let text = u.tokens.iter().map(|token| token.lower.as_str()).collect::<Vec<_>>().join(" ");
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
@@ -429,7 +423,7 @@ fn shifted(goal: &mut Goal, u: &Utterance, tool: &crate::schema::ToolFacts) -> b
         for (param, value) in tool.params.iter().zip(&mut goal.values) {
             let date = value
                 .as_ref()
-                .and_then(serde_json::Value::as_str)
+                .and_then(Value::as_str)
                 .and_then(|text| text.parse::<jiff::civil::Date>().ok());
             if let Some(moved) = date
                 .filter(|_| param.role == Role::Date)
@@ -449,14 +443,14 @@ fn shifted(goal: &mut Goal, u: &Utterance, tool: &crate::schema::ToolFacts) -> b
         "return trip",
         "vice versa",
     ]) {
-        let find = |end: crate::schema::End| {
+        let find = |end: End| {
             (0..tool.params.len()).find(|p| {
                 tool.params[*p].end == end
                     && tool.params[*p].textual()
                     && !matches!(tool.params[*p].role, Role::Date | Role::Time | Role::DateTime)
             })
         };
-        if let (Some(a), Some(b)) = (find(crate::schema::End::From), find(crate::schema::End::To)) {
+        if let (Some(a), Some(b)) = (find(End::From), find(End::To)) {
             goal.values.swap(a, b);
             changed = true;
         }

@@ -167,6 +167,24 @@ fn check(filter: Option<&str>) {
     );
 }
 
+/// Saturday, 21 November 2026, ten o'clock.
+fn moment() -> Moment {
+    Moment {
+        local: sets::now(),
+        zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
+/// A request with these tools and messages, and nothing else.
+fn asked(tools: &Arc<[Tool]>, messages: Vec<Arc<Message>>) -> Request {
+    Request {
+        model: "m".into(),
+        messages,
+        tools: tools.clone(),
+        ..Request::default()
+    }
+}
+
 #[test]
 fn corpus() {
     let filter = option_env!("PLANNER_CASES");
@@ -350,10 +368,7 @@ fn a_tool_must_be_used() {
     .iter()
     .map(tool)
     .collect();
-    let now = Moment {
-        local: sets::now(),
-        zone: jiff::tz::TimeZone::UTC,
-    };
+    let now = moment();
     for (choice, wanted) in [
         (ToolChoice::Any, ["extract_person", "extract_place"].as_slice()),
         (ToolChoice::Tool("extract_person".into()), &["extract_person"]),
@@ -397,16 +412,8 @@ fn the_largest_request() {
         .map(|t| tool(&json!({"name": format!("group__order_thing_{t}"), "description": "Orders a thing for a person on a day", "params": params})))
         .collect();
     let words = "please order a large red lamp and two small chairs for Anna Berg on Friday, then tell her that it is done. ";
-    let request = Request {
-        model: "m".into(),
-        messages: vec![Arc::new(Message::user(words.repeat(80)))],
-        tools,
-        ..Request::default()
-    };
-    let now = Moment {
-        local: sets::now(),
-        zone: jiff::tz::TimeZone::UTC,
-    };
+    let request = asked(&tools, vec![Arc::new(Message::user(words.repeat(80)))]);
+    let now = moment();
     let began = std::time::Instant::now();
     let _ = plan(&request, now);
     assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
@@ -432,16 +439,8 @@ fn lengths_beyond_the_calendar() {
         "Book a room 9000000 fortnight from Monday",
         "Book a room 9000000000000000000 fortnight from Monday",
     ] {
-        let request = Request {
-            model: "m".into(),
-            messages: vec![Arc::new(Message::user(said))],
-            tools: tools.clone(),
-            ..Request::default()
-        };
-        let now = Moment {
-            local: sets::now(),
-            zone: jiff::tz::TimeZone::UTC,
-        };
+        let request = asked(&tools, vec![Arc::new(Message::user(said))]);
+        let now = moment();
         let _ = plan(&request, now);
     }
 }
@@ -466,10 +465,7 @@ fn the_tool_that_must_be_used_needs_another() {
             tool_choice: ToolChoice::Tool(tool.name.clone()),
             ..Request::default()
         };
-        let now = Moment {
-            local: sets::now(),
-            zone: jiff::tz::TimeZone::UTC,
-        };
+        let now = moment();
         let reply = plan(&request, now);
         assert!(
             reply
@@ -495,16 +491,8 @@ fn no_wish() {
         let mut messages = Vec::new();
         for said in said {
             messages.push(Arc::new(Message::user(*said)));
-            let request = Request {
-                model: "m".into(),
-                messages: messages.clone(),
-                tools: tools.clone(),
-                ..Request::default()
-            };
-            let now = Moment {
-                local: sets::now(),
-                zone: jiff::tz::TimeZone::UTC,
-            };
+            let request = asked(&tools, messages.clone());
+            let now = moment();
             messages.push(Arc::new(plan(&request, now).message));
         }
         let last = messages.last().expect("a reply");
@@ -555,15 +543,8 @@ fn no_wish() {
 
 /// The calls that `said` leads to, one message after the other, when every tool answers with what `results` has for it.
 fn calls_of(tools: &Arc<[Tool]>, results: &Value, said: &[&str]) -> Vec<String> {
-    let mut request = Request {
-        model: "m".into(),
-        tools: tools.clone(),
-        ..Request::default()
-    };
-    let now = Moment {
-        local: sets::now(),
-        zone: jiff::tz::TimeZone::UTC,
-    };
+    let mut request = asked(tools, Vec::new());
+    let now = moment();
     let mut made = Vec::new();
     for said in said {
         request.messages.push(Arc::new(Message::user(*said)));

@@ -28,6 +28,7 @@ use bedplate_language::words::is_determiner;
 pub(crate) use forms::form;
 use grades::ALIKE;
 pub(crate) use grades::{NEAR, SAME, need, role_name, when};
+use names::name_letter;
 use place::Weighed;
 use tags::tag;
 pub(crate) use whole::Ground;
@@ -73,6 +74,8 @@ pub(crate) struct Sheet<'a> {
     scene: &'a Scene<'a>,
     /// What each token is, in a few letters: see `tags`.
     tags: Vec<String>,
+    /// What each token names, a letter each: see `names`.
+    letters: Vec<char>,
     /// For each parameter and token: nearness to the name, and to the description.
     name: Vec<Vec<f64>>,
     about: Vec<Vec<f64>>,
@@ -95,6 +98,7 @@ impl<'a> Sheet<'a> {
         let row = |words: &[String]| (0..count).map(|at| near(words, at)).collect::<Vec<f64>>();
         Self {
             tags: (0..count).map(|at| tag(scene, at)).collect(),
+            letters: (0..count).map(|at| name_letter(u.word(at))).collect(),
             name: scene.tool.params.iter().map(|param| row(&param.words)).collect(),
             about: scene.tool.params.iter().map(|param| row(&param.about)).collect(),
             tool: row(&scene.tool.words),

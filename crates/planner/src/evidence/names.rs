@@ -8,33 +8,31 @@ use bedplate_language::names::{NAME_WORDS_MAX, named};
 /// Words of a candidate whose letters are told; longer ones tell something.
 const LETTERS_MAX: usize = 4;
 
-impl Sheet<'_> {
-    /// The letter of what a token names.
-    fn name_letter(&self, at: usize) -> char {
-        let word = self.scene.u.word(at);
-        let word = word.strip_suffix("'s").or_else(|| word.strip_suffix("’s")).unwrap_or(word);
-        named(word).letter()
-    }
+/// The letter of what a word names, also with an `'s`.
+pub(super) fn name_letter(word: &str) -> char {
+    let word = word.strip_suffix("'s").or_else(|| word.strip_suffix("’s")).unwrap_or(word);
+    named(word).letter()
+}
 
+impl Sheet<'_> {
     /// The letters of tokens `from..to`, or of the whole when that has a name.
     fn name_letters(&self, from: usize, to: usize) -> String {
         if to - from > LETTERS_MAX {
             return "long".to_owned();
         }
-        let mut out: String = (from..to).map(|at| self.name_letter(at)).collect();
         if to - from > 1 && to - from <= NAME_WORDS_MAX {
             let words: Vec<&str> = (from..to).map(|at| self.scene.u.word(at)).collect();
             let whole = named(&words.join(" ")).letter();
             if whole != '-' {
-                out = format!("={whole}");
+                return format!("={whole}");
             }
         }
-        out
+        self.letters[from..to].iter().collect()
     }
 
     /// Whether a person is named by the given name anywhere.
     pub(super) fn names_person(&self) -> bool {
-        (0..self.tags.len()).any(|at| self.scene.region(at).is_some() && self.name_letter(at) == 'G')
+        (0..self.tags.len()).any(|at| self.letters[at] == 'G' && self.scene.region(at).is_some())
     }
 }
 
@@ -46,7 +44,7 @@ impl Weighed<'_> {
             return;
         }
         let letters = sheet.name_letters(c.from, c.to);
-        let beside = |at: Option<usize>| at.map_or(String::new(), |at| sheet.name_letter(at).to_string());
+        let beside = |at: Option<usize>| at.map_or(String::new(), |at| sheet.letters[at].to_string());
         let (left, right) = (beside(self.left()), beside(self.right()));
         facts.add(&["names", &letters, coarse, role]);
         facts.add(&["names+head", &letters, self.head]);

@@ -51,17 +51,7 @@ impl Weighed<'_> {
             .and_then(|text| text.parse::<jiff::civil::Date>().ok())
             .and_then(|date| self.sheet.scene.now.date().until(date).ok())
             .map_or(0, |span| span.get_days());
-        let far = match days {
-            0 => "today",
-            1..=14 => "soon",
-            15..=60 => "weeks",
-            61..=200 => "months",
-            201.. => "year",
-            -14..=-1 => "-soon",
-            -60..=-15 => "-weeks",
-            -200..=-61 => "-months",
-            _ => "-year",
-        };
+        let far = far(days);
         facts.add(&["day+far", far, how]);
         facts.add(&["day+far", far, tense, how]);
         facts.add(&["day+far", far, reads, how]);
@@ -160,5 +150,20 @@ fn comparison(words: &[&str], param: &Param) -> &'static str {
         (false, false) if is_low || is_high => "wanted",
         (false, false) => "",
         _ => "said",
+    }
+}
+
+/// How many days ahead, or gone by, roughly.
+fn far(days: i32) -> &'static str {
+    match days {
+        0 => "today",
+        1..=14 => "soon",
+        15..=60 => "weeks",
+        61..=200 => "months",
+        201.. => "year",
+        -14..=-1 => "-soon",
+        -60..=-15 => "-weeks",
+        -200..=-61 => "-months",
+        _ => "-year",
     }
 }

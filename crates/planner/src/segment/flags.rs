@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::options::derived;
+use super::options::{cue_names, derived};
 use super::{Candidate, Kind, Scene};
 use crate::schema::Param;
 use bedplate_language::cues::flag_cue;
@@ -31,13 +31,7 @@ pub(super) fn flags(scene: &Scene, param: &Param, out: &mut Vec<Candidate>) {
         if let Some((yes, cue)) = flag_cue(&scene.u.cues[at], &words)
             && scene.open(at, at + cue.tokens)
         {
-            let (said, other) = match (cue.whole, cue.words) {
-                (true, 1) => ("cue", "cue!"),
-                (true, 2) => ("cue2", "cue2!"),
-                (true, _) => ("cue3", "cue3!"),
-                (false, 1) => ("cue~", "cue~!"),
-                (false, _) => ("cue2~", "cue2~!"),
-            };
+            let (said, other) = cue_names(&cue);
             let (first, second) = if yes { (said, other) } else { (other, said) };
             out.push(Candidate::new((at, at + cue.tokens), Kind::True, first, json!(true)));
             out.push(Candidate::new((at, at + cue.tokens), Kind::False, second, json!(false)));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Candidate, Kind, Scene};
 use crate::schema::Param;
 use bedplate_language::codes::language;
-use bedplate_language::cues::value_cue;
+use bedplate_language::cues::{Cue, value_cue};
 use bedplate_language::entities::Utterance;
 use bedplate_language::kinds::{is_kind, kinds};
 use bedplate_language::measures::measure;
@@ -200,14 +200,7 @@ impl Spot<'_> {
                 .any(|words| words.iter().any(|word| word == topic))
         };
         let cue = value_cue(self.u.cues.get(self.at)?, self.words, &about)?;
-        let how = match (cue.whole, cue.words) {
-            (true, 1) => "cue",
-            (true, 2) => "cue2",
-            (true, _) => "cue3",
-            (false, 1) => "cue~",
-            (false, _) => "cue2~",
-        };
-        Some((how, cue.tokens))
+        Some((cue_names(&cue).0, cue.tokens))
     }
 
     /// A word that means the same as the one of the value.
@@ -236,6 +229,17 @@ impl Spot<'_> {
         } else {
             here.then_some(("part~", 1))
         }
+    }
+}
+
+/// How facts name a cue, and how they name it where it stands for the opposite.
+pub(super) fn cue_names(cue: &Cue) -> (&'static str, &'static str) {
+    match (cue.whole, cue.words) {
+        (true, 1) => ("cue", "cue!"),
+        (true, 2) => ("cue2", "cue2!"),
+        (true, _) => ("cue3", "cue3!"),
+        (false, 1) => ("cue~", "cue~!"),
+        (false, _) => ("cue2~", "cue2~!"),
     }
 }
 
